@@ -65,6 +65,16 @@ impl Names {
         self.texts[name.index()]
     }
 
+    /// The name with number `index`.
+    pub fn at(&self, index: u32) -> Option<Name> {
+        ((index as usize) < self.texts.len()).then_some(Name(index))
+    }
+
+    /// The bytes of the name with number `index`; empty where there is none.
+    pub fn text_at(&self, index: u32) -> &'static [u8] {
+        self.texts.get(index as usize).copied().unwrap_or_default()
+    }
+
     /// How many names there are: every [`Name::index`] is below it.
     pub fn len(&self) -> usize {
         self.texts.len()

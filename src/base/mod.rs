@@ -1,5 +1,6 @@
-//! Vocabulary shared by every layer: source text and spans, interned names. Knows nothing of make or images.
+//! Vocabulary shared by every layer: source text and spans, interned names, diagnostics. Knows nothing of make or images.
 
+pub mod diagnostic;
 pub mod intern;
 pub mod source;
 

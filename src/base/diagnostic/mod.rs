@@ -1,0 +1,145 @@
+//! What can be said of a run: typed complaints with their places, and the ways a run stops. Knows nothing of when they arise.
+
+pub mod wording;
+
+/// A line of a makefile.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Place {
+    /// The makefile's name, as it was given.
+    pub file: &'static [u8],
+    /// One-based line of the definition or rule.
+    pub line: u32,
+    /// Lines after it: the line of a recipe that runs.
+    pub offset: u32,
+}
+
+impl Place {
+    /// Line `line` of `file`.
+    pub fn new(file: &'static [u8], line: u32) -> Place {
+        Place { file, line, offset: 0 }
+    }
+}
+
+/// Why an expected separator is missing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum MissingSeparator {
+    /// No idea.
+    Unknown,
+    /// The line begins with eight spaces.
+    EightSpaces,
+    /// `ifeq(` without a space.
+    Conditional,
+}
+
+/// Everything that is said on standard error, as data. The words are in [`wording`].
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Complaint {
+    /// Text of the makefile's own (`$(error)`, `$(warning)`).
+    Text(Vec<u8>),
+    /// A system call on `what` failed.
+    System { what: Vec<u8>, error: i32 },
+    UndefinedVariable(Vec<u8>),
+    UnterminatedReference,
+    UnterminatedCall { function: Vec<u8>, missing: u8 },
+    RecursiveVariable(Vec<u8>),
+    TooFewArguments { function: Vec<u8>, count: usize },
+    EmptyNumber(&'static str),
+    BadNumber(&'static str, Vec<u8>),
+    NumberOutOfRange(&'static str, Vec<u8>),
+    WordIndexNotPositive,
+    FileOperation(Vec<u8>),
+    FileFunction { call: &'static str, name: Vec<u8>, error: i32 },
+    FileWithoutName,
+    FileTooManyArguments,
+    NulByte,
+    MissingSeparator(MissingSeparator),
+    MissingEndif,
+    MissingEndef,
+    ExtraneousText(&'static str),
+    Extraneous(&'static str),
+    SecondElse,
+    BadConditional,
+    RecipeBeforeTarget,
+    MissingRuleBeforeRecipe,
+    EmptyVariableName,
+    MalformedTargetVariable,
+    MissingTargetPattern,
+    MultipleTargetPatterns,
+    TargetPatternWithoutPercent,
+    MixedImplicitAndStatic,
+    MixedImplicitAndNormal,
+    MixedImplicitAndNormalDeprecated,
+    GroupWithoutRecipe,
+    PrerequisitesInRecipe,
+    TargetDoesNotMatch(Vec<u8>),
+    BothColons(Vec<u8>),
+    TargetTwiceInRule(Vec<u8>),
+    OverridingRecipe(Vec<u8>),
+    IgnoringRecipe(Vec<u8>),
+    OverridingGroup(Vec<u8>),
+    WaitWithPrerequisites,
+    WaitWithRecipe,
+    SuffixRuleWithPrerequisites,
+    SuffixRuleIsPattern(Vec<u8>),
+    BothIntermediate(Vec<u8>, &'static str),
+    BothIntermediateAndSecondary,
+    LoadFailed(Vec<u8>),
+    LibraryPatternWithoutPercent(Vec<u8>),
+    NestedArchive(Vec<u8>),
+    RenameColons { from: Vec<u8>, to: Vec<u8>, to_double: bool },
+    RecipeForRenamed { file: Vec<u8>, at: Option<(Vec<u8>, u32)> },
+    SameFile { file: Vec<u8>, other: Vec<u8> },
+    RecipeIgnored { file: Vec<u8>, other: Vec<u8> },
+    NoRule { target: Vec<u8>, parent: Option<Vec<u8>> },
+    Circular { target: Vec<u8>, prerequisite: Vec<u8> },
+    NotRemade(Vec<u8>),
+    LowResolution(Vec<u8>),
+    ClockSkew { file: Vec<u8>, seconds: String },
+    SkewDetected,
+    PeerNotUpdated(Vec<u8>),
+    RecipeFailed { place: Vec<u8>, target: Vec<u8>, how: Vec<u8>, ignored: bool, shuffle: Option<Vec<u8>> },
+    Waiting,
+    DeletingTarget { target: Vec<u8>, behalf: Option<Vec<u8>> },
+    ArchiveMemberBogus { target: Vec<u8>, behalf: Option<Vec<u8>> },
+    DeletingIntermediate(Vec<u8>),
+    TooManyRecipeLines(usize),
+    NoTargets,
+    NoTargetsAndNoMakefile,
+    MakefileNotFound(Vec<u8>),
+    IncludeNotFound(Vec<u8>),
+    RemakeFailed(Vec<u8>),
+    StdinTwice,
+    StdinNotStored,
+    EmptyString(&'static str),
+    JobserverUnavailable,
+    JobsForced { jobs: u32, makefile: bool },
+    MultipleDefaultGoals,
+    CannotReturn,
+    ArchiveMissing(Vec<u8>),
+    NotAnArchive(Vec<u8>),
+    MemberMissing { archive: Vec<u8>, member: Vec<u8> },
+    OutputLock,
+    WriteError(Option<i32>),
+    EmptyGoal,
+}
+
+/// Why a run ends before its end.
+#[derive(Debug)]
+pub enum Stop {
+    /// An error that ends it, said as `*** … Stop.`.
+    Fatal(Box<(Option<Place>, Complaint)>),
+    /// An end with this status; all was said already.
+    Exit(i32),
+    /// A signal that kills it, after clean-up.
+    Signal(i32),
+}
+
+impl Stop {
+    /// A fatal error at `place`.
+    pub fn fatal(place: Option<Place>, complaint: Complaint) -> Stop {
+        Stop::Fatal(Box::new((place, complaint)))
+    }
+}
+
+/// The result of what can stop a run.
+pub type Outcome<T = ()> = Result<T, Stop>;

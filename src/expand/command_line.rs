@@ -1,0 +1,326 @@
+//! One command line to the arguments of a process: without a shell where the line is plain, else through the shell (manual,
+//! "Recipe Execution", "Choosing the Shell"). Knows nothing of targets.
+
+use crate::base::diagnostic::Outcome;
+use crate::expand::context::Host;
+use crate::expand::evaluate::expand_text;
+use crate::expand::variables::{Origin, ScopeId};
+use crate::os::words::{is_blank, is_space};
+
+/// The shell that is used where none is named.
+pub const DEFAULT_SHELL: &[u8] = b"/bin/sh";
+
+/// Characters that only a shell understands.
+const SHELL_CHARACTERS: &[u8] = b"#;\"*?[]&|<>(){}$`^~!";
+
+/// Commands that only a shell has.
+const SHELL_COMMANDS: &[&[u8]] = &[
+    b".", b":", b"alias", b"bg", b"break", b"case", b"cd", b"command", b"continue", b"eval", b"exec", b"exit",
+    b"export", b"fc", b"fg", b"for", b"getopts", b"hash", b"if", b"jobs", b"login", b"logout", b"read", b"readonly",
+    b"return", b"set", b"shift", b"test", b"times", b"trap", b"type", b"ulimit", b"umask", b"unalias", b"unset",
+    b"wait", b"while",
+];
+
+/// How commands are run: the shell, its flags, and what splits words.
+pub struct Shell {
+    /// `$(SHELL)`
+    pub program: Vec<u8>,
+    /// `$(.SHELLFLAGS)`
+    pub flags: Vec<u8>,
+    /// `$(IFS)`
+    pub ifs: Vec<u8>,
+    /// Whether a whole recipe is one command (`.ONESHELL`).
+    pub one_shell: bool,
+}
+
+impl Shell {
+    /// The shell as variables say in `scope`; `forgiving` tells that the command's errors are ignored.
+    pub fn of<H: Host>(host: &mut H, scope: Option<ScopeId>, forgiving: bool) -> Outcome<Shell> {
+        let context = host.context();
+        let warn = std::mem::replace(&mut context.warn_undefined, false);
+        let saved = context.variables.current;
+        if let Some(scope) = scope {
+            context.variables.current = scope;
+        }
+        let result = Self::expanded(host, forgiving);
+        let context = host.context();
+        context.warn_undefined = warn;
+        context.variables.current = saved;
+        result
+    }
+
+    fn expanded<H: Host>(host: &mut H, forgiving: bool) -> Outcome<Shell> {
+        let context = host.context();
+        let (posix, one_shell) = (context.posix, context.one_shell);
+        let shell = context.common.shell;
+        let program = match context.lookup(shell).map(|id| context.variables.get(id)) {
+            Some(variable) if !variable.recursive => variable.value.to_vec(),
+            _ => expand_text(host, b"$(SHELL)")?,
+        };
+        let context = host.context();
+        let flags = context.common.shell_flags;
+        let flags = match context.lookup(flags).map(|id| context.variables.get(id)) {
+            None => Vec::new(),
+            Some(variable) if posix && variable.origin == Origin::Default => {
+                if forgiving { b"-c".to_vec() } else { b"-ec".to_vec() }
+            }
+            Some(variable) => {
+                let value = variable.value.clone();
+                expand_text(host, &value)?
+            }
+        };
+        let context = host.context();
+        let ifs = context.common.ifs;
+        let ifs = if context.lookup(ifs).is_some() { expand_text(host, b"$(IFS)")? } else { Vec::new() };
+        Ok(Shell { program, flags, ifs, one_shell })
+    }
+}
+
+/// Whether the program at `path` is a shell of the Bourne family.
+pub fn is_bourne_shell(path: &[u8]) -> bool {
+    let name = &path[memchr::memrchr(b'/', path).map_or(0, |slash| slash + 1)..];
+    matches!(name, b"sh" | b"bash" | b"dash" | b"ksh" | b"rksh" | b"zsh" | b"ash")
+}
+
+enum Plain {
+    Words(Vec<Vec<u8>>),
+    Empty,
+    NeedsShell,
+}
+
+/// The arguments for the first line of `line`, or none where it is empty, and the offset of the newline that ended it. Where
+/// `stop_at_newline` is not set a newline is text like any other.
+pub fn arguments(line: &[u8], shell: &Shell, stop_at_newline: bool) -> (Option<Vec<Vec<u8>>>, Option<usize>) {
+    let blanks = line.iter().take_while(|&&byte| is_blank(byte)).count();
+    if blanks == line.len() {
+        return (None, None);
+    }
+    let text = &line[blanks..];
+    let plain_shell = shell.program == DEFAULT_SHELL
+        && shell.ifs.iter().all(|&byte| matches!(byte, b' ' | b'\t' | b'\n'))
+        && (shell.flags == b"-c" || shell.flags == b"-ec");
+    if plain_shell {
+        let (plain, rest) = split(text, shell.one_shell, stop_at_newline);
+        let rest = rest.map(|at| at + blanks);
+        match plain {
+            Plain::Words(words) => return (Some(words), rest),
+            Plain::Empty => return (None, rest),
+            Plain::NeedsShell => {}
+        }
+    }
+    let spaces = text.iter().take_while(|&&byte| is_space(byte)).count();
+    if spaces == text.len() {
+        return (None, None);
+    }
+    through_shell(&text[spaces..], blanks + spaces, shell, stop_at_newline)
+}
+
+fn through_shell(
+    text: &[u8],
+    offset: usize,
+    shell: &Shell,
+    stop_at_newline: bool,
+) -> (Option<Vec<Vec<u8>>>, Option<usize>) {
+    let (command, rest) = if shell.one_shell {
+        let command = if is_bourne_shell(&shell.program) { without_prefixes(text) } else { text.to_vec() };
+        (command, None)
+    } else {
+        let end = if stop_at_newline { unescaped_newline(text) } else { None };
+        (text[..end.unwrap_or(text.len())].to_vec(), end.map(|at| at + offset))
+    };
+    if command.is_empty() && !shell.one_shell {
+        return (None, rest);
+    }
+    if shell.one_shell {
+        let mut words = vec![shell.program.clone()];
+        if let (Plain::Words(flags), _) = split(&shell.flags, false, false) {
+            words.extend(flags);
+        }
+        words.push(command);
+        return (Some(words), rest);
+    }
+    let mut head = Vec::with_capacity(shell.program.len() + shell.flags.len() + 2);
+    for &byte in &shell.program {
+        if SHELL_CHARACTERS.contains(&byte) {
+            head.push(b'\\');
+        }
+        head.push(byte);
+    }
+    head.push(b' ');
+    head.extend_from_slice(&shell.flags);
+    let mut words = match split(&head, false, false).0 {
+        Plain::Words(words) => words,
+        Plain::Empty => Vec::new(),
+        Plain::NeedsShell => {
+            // The shell's own name or flags need a shell to be read.
+            head.push(b' ');
+            for &byte in &command {
+                if is_space(byte) || matches!(byte, b'\\' | b'\'') || SHELL_CHARACTERS.contains(&byte) {
+                    head.push(b'\\');
+                }
+                head.push(byte);
+            }
+            return (Some(vec![DEFAULT_SHELL.to_vec(), b"-c".to_vec(), head]), rest);
+        }
+    };
+    words.push(command);
+    (Some(words), rest)
+}
+
+/// The first newline that no backslash quotes.
+fn unescaped_newline(text: &[u8]) -> Option<usize> {
+    let mut at = 0;
+    loop {
+        let newline = at + memchr::memchr(b'\n', &text[at..])?;
+        let mut start = newline;
+        // A backslash joins the newline, however many stand before it: pairs were read from the left.
+        let mut joined = false;
+        while start > at && text[start - 1] == b'\\' {
+            start -= 1;
+            joined = true;
+        }
+        if !joined {
+            return Some(newline);
+        }
+        at = newline + 1;
+    }
+}
+
+/// A recipe of `.ONESHELL` without the prefixes `@`, `-` and `+` of its lines.
+fn without_prefixes(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        while at < text.len() && (is_blank(text[at]) || matches!(text[at], b'-' | b'@' | b'+')) {
+            at += 1;
+        }
+        let mut escaped = false;
+        while at < text.len() {
+            let byte = text[at];
+            out.push(byte);
+            at += 1;
+            if byte == b'\\' {
+                escaped = !escaped;
+            } else {
+                if byte == b'\n' && !escaped {
+                    break;
+                }
+                escaped = false;
+            }
+        }
+    }
+    out
+}
+
+/// Splits a line that needs no shell into words; the second value is where a newline ended it.
+fn split(line: &[u8], one_shell: bool, stop_at_newline: bool) -> (Plain, Option<usize>) {
+    let mut words: Vec<Vec<u8>> = Vec::new();
+    let mut word: Vec<u8> = Vec::new();
+    let (mut in_quotes, mut has_equals, mut seen_plain, mut was_empty) = (false, false, false, false);
+    let mut rest = None;
+    let mut at = 0;
+    while at < line.len() {
+        let byte = line[at];
+        let next = line.get(at + 1).copied();
+        if in_quotes {
+            match byte {
+                b'\'' => {
+                    in_quotes = false;
+                    was_empty |= word.is_empty();
+                }
+                b'\\' if next == Some(b'\n') => {
+                    word.extend_from_slice(b"\\\n");
+                    at += 1;
+                }
+                b'\n' if stop_at_newline => {
+                    rest = Some(at);
+                    break;
+                }
+                _ => word.push(byte),
+            }
+        } else if SHELL_CHARACTERS.contains(&byte) || (one_shell && byte == b'\n') {
+            return (Plain::NeedsShell, None);
+        } else {
+            match byte {
+                b'=' => {
+                    if !seen_plain {
+                        return (Plain::NeedsShell, None);
+                    }
+                    has_equals = true;
+                    word.push(b'=');
+                }
+                b'\\' => match next {
+                    Some(b'\n') => {
+                        at += 1;
+                        if word.is_empty() {
+                            while line.get(at + 1).is_some_and(|&byte| is_blank(byte)) {
+                                at += 1;
+                            }
+                        }
+                    }
+                    Some(next) => {
+                        word.push(next);
+                        at += 1;
+                    }
+                    None => {}
+                },
+                b'\'' => in_quotes = true,
+                b'\n' if stop_at_newline => {
+                    rest = Some(at);
+                    break;
+                }
+                b' ' | b'\t' => {
+                    words.push(std::mem::take(&mut word));
+                    was_empty = false;
+                    seen_plain |= !has_equals;
+                    if has_equals && !seen_plain {
+                        return (Plain::NeedsShell, None);
+                    }
+                    has_equals = false;
+                    if words.len() == 1 && SHELL_COMMANDS.contains(&words[0].as_slice()) {
+                        return (Plain::NeedsShell, None);
+                    }
+                    while line.get(at + 1).is_some_and(|&byte| is_blank(byte)) {
+                        at += 1;
+                    }
+                }
+                _ => word.push(byte),
+            }
+        }
+        at += 1;
+    }
+    if in_quotes {
+        return (Plain::NeedsShell, None);
+    }
+    if !word.is_empty() || was_empty {
+        words.push(word);
+    }
+    if words.len() == 1 && SHELL_COMMANDS.contains(&words[0].as_slice()) {
+        return (Plain::NeedsShell, None);
+    }
+    (if words.is_empty() { Plain::Empty } else { Plain::Words(words) }, rest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn run(line: &str) -> Vec<String> {
+        let shell =
+            Shell { program: b"/bin/sh".to_vec(), flags: b"-c".to_vec(), ifs: Vec::new(), one_shell: false };
+        let words = arguments(line.as_bytes(), &shell, true).0.unwrap_or_default();
+        words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
+    }
+
+    #[test]
+    fn plain_lines_need_no_shell() {
+        assert_eq!(run("gcc -o 'a b'  c\\ d"), ["gcc", "-o", "a b", "c d"]);
+        assert_eq!(run("cd x"), ["/bin/sh", "-c", "cd x"]);
+        assert_eq!(run("echo a; b"), ["/bin/sh", "-c", "echo a; b"]);
+        assert_eq!(run("A=b c"), ["/bin/sh", "-c", "A=b c"]);
+        assert_eq!(run("env A=b c"), ["env", "A=b", "c"]);
+        assert_eq!(run("  "), Vec::<String>::new());
+        assert_eq!(run("a ''"), ["a", ""]);
+        assert_eq!(run("echo \"a\" \\\n  b\nc"), ["/bin/sh", "-c", "echo \"a\" \\\n  b"]);
+    }
+}

@@ -1,0 +1,87 @@
+//! `$(shell)` and `!=`: a command's output as text (manual, "The shell Function"). Knows nothing of recipes.
+
+use crate::base::diagnostic::{Complaint, Outcome};
+use crate::expand::command_line::{self, Shell};
+use crate::expand::context::Host;
+use crate::expand::environment::environment;
+use crate::expand::variables::Origin;
+use crate::os::children::{self, Streams};
+use std::io::Read;
+use std::os::fd::AsFd;
+
+pub fn call<H: Host>(host: &mut H, command: &[u8], out: &mut Vec<u8>) -> Outcome {
+    let text = run(host, command, true)?;
+    out.extend_from_slice(&text);
+    Ok(())
+}
+
+/// Records how a command ended in `.SHELLSTATUS`.
+pub fn status<H: Host>(host: &mut H, code: i32) {
+    let context = host.context();
+    let id = context.define_global(b".SHELLSTATUS", code.to_string().as_bytes(), Origin::Override, false);
+    let _ = id;
+}
+
+/// Runs `command` and returns its output with newlines as spaces; all final newlines are dropped, or only one.
+pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
+    let shell = Shell::of(host, None, false)?;
+    let Some(arguments) = command_line::arguments(command, &shell, false).0 else { return Ok(Vec::new()) };
+    let environment = environment(host, None, false)?;
+    let context = host.context();
+    // What was said before must be seen before what the command says.
+    context.output.begin();
+    context.output.flush();
+    let Ok((mut reader, writer)) = std::io::pipe() else {
+        status(host, 127);
+        return Ok(Vec::new());
+    };
+    let capture = context.output.current.as_ref().map(|capture| capture.streams().1);
+    let streams = Streams { stdin: None, stdout: Some(writer.as_fd()), stderr: capture.flatten() };
+    let pid = match children::start(&arguments, &environment, streams) {
+        Ok(pid) => pid,
+        Err(error) => {
+            let name = arguments.first().cloned().unwrap_or_default();
+            let place = None;
+            context.complain(place, &Complaint::System { what: name, error });
+            status(host, 127);
+            return Ok(Vec::new());
+        }
+    };
+    drop(writer);
+    let mut text = Vec::new();
+    let _ = reader.read_to_end(&mut text);
+    drop(reader);
+    let ended = children::wait_for(pid);
+    status(host, if ended.code == 0 && ended.signal > 0 { 128 + ended.signal } else { ended.code });
+    host.context().folders.changed();
+    fold(&mut text, drop_all);
+    Ok(text)
+}
+
+/// Newlines to spaces; carriage returns before them are dropped.
+fn fold(text: &mut Vec<u8>, drop_all: bool) {
+    if let Some(nul) = memchr::memchr(0, text) {
+        text.truncate(nul);
+    }
+    let mut folded = Vec::with_capacity(text.len());
+    for (at, &byte) in text.iter().enumerate() {
+        match byte {
+            b'\r' if text.get(at + 1) == Some(&b'\n') => {}
+            b'\n' => folded.push(b'\n'),
+            _ => folded.push(byte),
+        }
+    }
+    if drop_all {
+        while folded.last() == Some(&b'\n') {
+            folded.pop();
+        }
+    } else if folded.last() == Some(&b'\n') {
+        folded.pop();
+    }
+    for byte in &mut folded {
+        if *byte == b'\n' {
+            *byte = b' ';
+        }
+    }
+    *text = folded;
+}

@@ -1,0 +1,141 @@
+//! Conditional directives (manual, "Conditional Parts of Makefiles"). Knows nothing of the lines they enclose.
+
+use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::expand::expand_text;
+use crate::load::Session;
+use crate::os::words::{skip_space, word_length};
+use crate::syntax::statement::{Conditional, comparison};
+
+/// Whether the lines of one branch are read.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Branch {
+    /// They are.
+    Taken,
+    /// They are not; a later branch may be.
+    Waiting,
+    /// They are not, and no later branch will be.
+    Done,
+}
+
+struct Level {
+    branch: Branch,
+    seen_else: bool,
+}
+
+/// The conditionals that are open at a place of a makefile.
+#[derive(Default)]
+pub struct Conditionals {
+    levels: Vec<Level>,
+}
+
+impl Conditionals {
+    /// Whether any is open.
+    pub fn is_open(&self) -> bool {
+        !self.levels.is_empty()
+    }
+
+    /// Whether lines are skipped here.
+    pub fn skipping(&self) -> bool {
+        self.levels.iter().any(|level| level.branch != Branch::Taken)
+    }
+
+    /// Executes a conditional directive.
+    pub fn execute(
+        &mut self,
+        session: &mut Session,
+        directive: Conditional,
+        text: &[u8],
+        place: Option<Place>,
+    ) -> Outcome {
+        let fatal = |complaint| Stop::fatal(place, complaint);
+        match directive {
+            Conditional::Endif => {
+                if !text.is_empty() {
+                    session.complain(place, &Complaint::ExtraneousText("endif"));
+                }
+                self.levels.pop().map(|_| ()).ok_or_else(|| fatal(Complaint::Extraneous("endif")))
+            }
+            Conditional::Else => {
+                let Some(level) = self.levels.last_mut() else { return Err(fatal(Complaint::Extraneous("else"))) };
+                if level.seen_else {
+                    return Err(fatal(Complaint::SecondElse));
+                }
+                level.branch = match level.branch {
+                    Branch::Taken => Branch::Done,
+                    Branch::Waiting => Branch::Taken,
+                    Branch::Done => Branch::Done,
+                };
+                if text.is_empty() {
+                    level.seen_else = true;
+                    return Ok(());
+                }
+                let (word, rest) = text.split_at(word_length(text));
+                match Conditional::named(word) {
+                    None | Some(Conditional::Else | Conditional::Endif) => {
+                        session.complain(place, &Complaint::ExtraneousText("else"));
+                        Ok(())
+                    }
+                    Some(nested) => {
+                        if !self.open(session, nested, skip_space(rest), place)? {
+                            session.complain(place, &Complaint::ExtraneousText("else"));
+                            return Ok(());
+                        }
+                        // `else ifeq` continues this level rather than opening another.
+                        if let Some(inner) = self.levels.pop()
+                            && let Some(level) = self.levels.last_mut()
+                            && level.branch != Branch::Done
+                        {
+                            level.branch = inner.branch;
+                        }
+                        Ok(())
+                    }
+                }
+            }
+            _ => {
+                if self.open(session, directive, text, place)? { Ok(()) } else { Err(fatal(Complaint::BadConditional)) }
+            }
+        }
+    }
+
+    /// Opens a level; false where the syntax is wrong.
+    fn open(
+        &mut self,
+        session: &mut Session,
+        directive: Conditional,
+        text: &[u8],
+        place: Option<Place>,
+    ) -> Outcome<bool> {
+        if self.skipping() {
+            self.levels.push(Level { branch: Branch::Waiting, seen_else: false });
+            return Ok(true);
+        }
+        self.levels.push(Level { branch: Branch::Taken, seen_else: false });
+        let taken = match directive {
+            Conditional::Ifdef | Conditional::Ifndef => {
+                let name = expand_text(session, text)?;
+                let length = word_length(&name);
+                if !skip_space(&name[length..]).is_empty() {
+                    return Ok(false);
+                }
+                let defined = session
+                    .context
+                    .lookup_text(&name[..length])
+                    .is_some_and(|id| !session.context.variables.get(id).value.is_empty());
+                defined == (directive == Conditional::Ifdef)
+            }
+            _ => {
+                let Some((left, right, rest)) = comparison(text) else { return Ok(false) };
+                let left = expand_text(session, left)?;
+                if !rest.is_empty() {
+                    session.complain(place, &Complaint::ExtraneousText(directive.word()));
+                }
+                let right = expand_text(session, right)?;
+                (left == right) == (directive == Conditional::Ifeq)
+            }
+        };
+        if let Some(level) = self.levels.last_mut() {
+            level.branch = if taken { Branch::Taken } else { Branch::Waiting };
+        }
+        Ok(true)
+    }
+}

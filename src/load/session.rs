@@ -1,0 +1,152 @@
+//! The state of one run, as far as reading makefiles goes. Knows nothing of updates.
+
+use crate::base::diagnostic::{Complaint, Outcome, Place};
+use crate::cli::Settings;
+use crate::expand::variables::{Special, VariableId};
+use crate::expand::{Context, Host, Origin};
+use crate::rules::file::FileId;
+use crate::rules::{RuleHost, Rules};
+
+/// A makefile that was read, or was to be.
+#[derive(Clone)]
+pub struct Makefile {
+    /// The file.
+    pub file: FileId,
+    /// Where it was included.
+    pub place: Option<Place>,
+    /// The system's number of the error of opening it.
+    pub error: Option<i32>,
+    /// It was named by `include`, `-include` or `MAKEFILES`.
+    pub included: bool,
+    /// Nobody minds if it is not there.
+    pub optional: bool,
+}
+
+/// What sets special variables outside of reading: the options.
+pub type SetMakeflags = fn(&mut Session, Origin) -> Outcome;
+
+/// The state of one run.
+pub struct Session {
+    /// Variables, names, output.
+    pub context: Context,
+    /// The rule database.
+    pub rules: Rules,
+    /// The options in force.
+    pub settings: Settings,
+    /// The character that recipe lines begin with.
+    pub recipe_prefix: u8,
+    /// `.DEFAULT_GOAL`.
+    pub default_goal: Option<VariableId>,
+    /// Makefiles, in the order in which they were read.
+    pub makefiles: Vec<Makefile>,
+    /// Folders searched for included makefiles.
+    pub include_folders: Vec<Vec<u8>>,
+    /// How a new value of MAKEFLAGS takes effect.
+    pub set_makeflags: SetMakeflags,
+    /// Whether all targets are to be made (`-B`).
+    pub always_make: bool,
+    /// Makefiles are being remade: their failures are treated apart.
+    pub remaking_makefiles: bool,
+    /// Whether the warnings about `.WAIT` were given: for prerequisites, for a recipe.
+    pub wait_warned: (bool, bool),
+    /// Shown implicit-rule search (`-d`).
+    pub show_implicit: bool,
+    /// Functions of loaded objects that are called back.
+    pub call_plugin: fn(&mut Session, u16, &[Vec<u8>]) -> Outcome<Vec<u8>>,
+    /// Loads an object for the `load` directive: its final name, and whether it is to be remade; none where it failed.
+    pub load_plugin: fn(&mut Session, &[u8], bool, Place) -> Outcome<Option<(Vec<u8>, bool)>>,
+}
+
+fn no_plugin(_: &mut Session, _: u16, _: &[Vec<u8>]) -> Outcome<Vec<u8>> {
+    Ok(Vec::new())
+}
+
+fn no_load(_: &mut Session, _: &[u8], _: bool, _: Place) -> Outcome<Option<(Vec<u8>, bool)>> {
+    Ok(None)
+}
+
+fn keep_makeflags(_: &mut Session, _: Origin) -> Outcome {
+    Ok(())
+}
+
+impl Session {
+    /// A new state for a program of this name.
+    pub fn new(program: &[u8]) -> Session {
+        let mut context = Context::new(program);
+        let rules = Rules::new(&mut context.names);
+        Session {
+            context,
+            rules,
+            settings: Settings::default(),
+            recipe_prefix: b'\t',
+            default_goal: None,
+            makefiles: Vec::new(),
+            include_folders: Vec::new(),
+            set_makeflags: keep_makeflags,
+            always_make: false,
+            remaking_makefiles: false,
+            wait_warned: (false, false),
+            show_implicit: false,
+            call_plugin: no_plugin,
+            load_plugin: no_load,
+        }
+    }
+
+    /// The bytes of the name of `file`.
+    #[inline]
+    pub fn name_of(&self, file: FileId) -> &'static [u8] {
+        self.context.names.text(self.rules.files[file].name)
+    }
+
+    /// The file called `text`, made where it is new.
+    pub fn enter_file(&mut self, text: &[u8]) -> FileId {
+        let name = self.context.names.intern(crate::rules::file::plain_name(text));
+        self.rules.files.find_or_enter(name)
+    }
+
+    /// Says `complaint`, naming `place`.
+    pub fn complain(&mut self, place: Option<Place>, complaint: &Complaint) {
+        self.context.complain(place, complaint);
+    }
+}
+
+impl Host for Session {
+    #[inline]
+    fn context(&mut self) -> &mut Context {
+        &mut self.context
+    }
+
+    fn evaluate(&mut self, text: Vec<u8>) -> Outcome {
+        crate::load::evaluate::evaluate_string(self, text, None)
+    }
+
+    fn special_set(&mut self, variable: VariableId, origin: Origin) -> Outcome {
+        match self.context.variables.get(variable).special {
+            Some(Special::Makeflags) => (self.set_makeflags)(self, origin),
+            Some(Special::RecipePrefix) => {
+                self.recipe_prefix = self.context.variables.get(variable).value.first().copied().unwrap_or(b'\t');
+                Ok(())
+            }
+            Some(Special::Variables) | None => Ok(()),
+        }
+    }
+
+    fn call_loaded(&mut self, function: u16, arguments: &[Vec<u8>]) -> Outcome<Vec<u8>> {
+        (self.call_plugin)(self, function, arguments)
+    }
+}
+
+impl RuleHost for Session {
+    #[inline]
+    fn rules(&mut self) -> &mut Rules {
+        &mut self.rules
+    }
+
+    fn trace_implicit(&mut self, depth: usize, text: &dyn Fn(&mut Self) -> Vec<u8>) {
+        if self.show_implicit {
+            let text = text(self);
+            let line = [&b" ".repeat(depth)[..], &text].concat();
+            self.context.output.raw(&line);
+        }
+    }
+}

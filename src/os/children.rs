@@ -1,0 +1,225 @@
+//! Child processes: finding a program, starting it, waiting for any to end, and noticing fatal signals meanwhile.
+//! Knows nothing of targets or recipes.
+
+use crate::os::files;
+use crate::os::sys::{self, Spawn};
+use rustix::event::{PollFd, PollFlags, poll};
+use rustix::process::{WaitOptions, WaitStatus};
+use std::ffi::CString;
+use std::io::Read;
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+/// The signals that end a run after its clean-up (manual, "Interrupting or Killing make").
+const FATAL_SIGNALS: [i32; 6] =
+    [libc::SIGHUP, libc::SIGQUIT, libc::SIGINT, libc::SIGTERM, libc::SIGXCPU, libc::SIGXFSZ];
+
+/// How a child ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ended {
+    /// Process id.
+    pub pid: i32,
+    /// Exit status; zero where a signal ended it.
+    pub code: i32,
+    /// The signal that ended it, or zero.
+    pub signal: i32,
+    /// Whether it dumped core.
+    pub core: bool,
+}
+
+/// What a wait came back with.
+pub enum Waited {
+    /// A child ended.
+    Child(Ended),
+    /// No child has ended, or there are none.
+    Nothing,
+    /// A fatal signal came in.
+    Signal(i32),
+    /// The descriptor that the caller also waits for is ready.
+    Ready,
+}
+
+/// Waits for children, fatal signals and one further descriptor in one place.
+#[derive(Default)]
+pub struct Waiter {
+    wake: Option<UnixStream>,
+    fatal: Arc<AtomicUsize>,
+}
+
+impl Waiter {
+    /// Installs the signal handlers, once; before it the default actions hold, since there is nothing to clean up.
+    pub fn prepare(&mut self) {
+        if self.wake.is_some() {
+            return;
+        }
+        let Ok((reader, writer)) = UnixStream::pair() else { return };
+        let _ = reader.set_nonblocking(true);
+        let _ = writer.set_nonblocking(true);
+        for signal in FATAL_SIGNALS {
+            if sys::is_ignored(signal) {
+                continue;
+            }
+            let _ = signal_hook::flag::register_usize(signal, Arc::clone(&self.fatal), signal as usize);
+            if let Ok(writer) = writer.try_clone() {
+                let _ = signal_hook::low_level::pipe::register(signal, writer);
+            }
+        }
+        let _ = signal_hook::low_level::pipe::register(libc::SIGCHLD, writer);
+        self.wake = Some(reader);
+    }
+
+    /// A fatal signal that came in and was not taken yet.
+    pub fn take_signal(&self) -> Option<i32> {
+        let signal = self.fatal.swap(0, Ordering::Relaxed) as i32;
+        (signal != 0).then_some(signal)
+    }
+
+    /// Waits for a child, or only looks where `block` is not set. `also` is a further descriptor to wait for.
+    pub fn wait(&mut self, block: bool, also: Option<BorrowedFd>) -> Waited {
+        loop {
+            if let Some(signal) = self.take_signal() {
+                return Waited::Signal(signal);
+            }
+            match rustix::process::wait(WaitOptions::NOHANG) {
+                Ok(Some((pid, status))) => return Waited::Child(ended(pid.as_raw_nonzero().get(), status)),
+                Ok(None) => {}
+                Err(rustix::io::Errno::INTR) => continue,
+                Err(_) => return Waited::Nothing,
+            }
+            if !block {
+                return Waited::Nothing;
+            }
+            let Some(wake) = &mut self.wake else {
+                // Without handlers there is nothing to multiplex: wait for the child itself.
+                match rustix::process::wait(WaitOptions::empty()) {
+                    Ok(Some((pid, status))) => return Waited::Child(ended(pid.as_raw_nonzero().get(), status)),
+                    Err(rustix::io::Errno::INTR) => continue,
+                    _ => return Waited::Nothing,
+                }
+            };
+            let wake_fd = wake.as_fd();
+            let mut polled = [
+                PollFd::from_borrowed_fd(wake_fd, PollFlags::IN),
+                PollFd::from_borrowed_fd(also.unwrap_or(wake_fd), PollFlags::IN),
+            ];
+            let count = if also.is_some() { 2 } else { 1 };
+            let _ = poll(&mut polled[..count], None);
+            let ready = count == 2 && !polled[1].revents().is_empty();
+            if !polled[0].revents().is_empty() {
+                let mut drained = [0; 256];
+                while matches!(wake.read(&mut drained), Ok(count) if count == drained.len()) {}
+                continue;
+            }
+            if ready {
+                return Waited::Ready;
+            }
+        }
+    }
+}
+
+/// Waits for the one child `pid`.
+pub fn wait_for(pid: i32) -> Ended {
+    let lost = Ended { pid, code: 127, signal: 0, core: false };
+    let Some(process) = rustix::process::Pid::from_raw(pid) else { return lost };
+    loop {
+        match rustix::process::waitpid(Some(process), WaitOptions::empty()) {
+            Ok(Some((_, status))) => return ended(pid, status),
+            Err(rustix::io::Errno::INTR) => {}
+            _ => return lost,
+        }
+    }
+}
+
+fn ended(pid: i32, status: WaitStatus) -> Ended {
+    let raw = status.as_raw();
+    Ended {
+        pid,
+        code: status.exit_status().unwrap_or(0),
+        signal: status.terminating_signal().unwrap_or(0),
+        core: libc::WCOREDUMP(raw),
+    }
+}
+
+/// Sends `signal` to process `pid`.
+pub fn kill(pid: i32, signal: i32) {
+    if let (Some(process), Some(signal)) =
+        (rustix::process::Pid::from_raw(pid), rustix::process::Signal::from_named_raw(signal))
+    {
+        let _ = rustix::process::kill_process(process, signal);
+    }
+}
+
+/// The path of program `name` along `path` (folders joined by colons); the error is the system's number: not there, or
+/// there and not executable.
+pub fn find_program(name: &[u8], path: &[u8]) -> Result<Vec<u8>, i32> {
+    if memchr::memchr(b'/', name).is_some() {
+        return Ok(name.to_vec());
+    }
+    let mut error = libc::ENOENT;
+    for folder in path.split(|&byte| byte == b':') {
+        let candidate =
+            if folder.is_empty() { name.to_vec() } else { [folder, b"/".as_slice(), name].concat() };
+        if files::is_executable(&candidate) {
+            return Ok(if folder.is_empty() { [b"./", name].concat() } else { candidate });
+        }
+        if let Ok(stat) = rustix::fs::stat(&candidate[..])
+            && rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
+        {
+            error = libc::EACCES;
+        }
+    }
+    Err(error)
+}
+
+/// The standard streams that a child does not share with this process.
+#[derive(Clone, Copy, Default)]
+pub struct Streams<'f> {
+    /// Standard input.
+    pub stdin: Option<BorrowedFd<'f>>,
+    /// Standard output.
+    pub stdout: Option<BorrowedFd<'f>>,
+    /// Standard error.
+    pub stderr: Option<BorrowedFd<'f>>,
+}
+
+/// Starts `arguments` with `environment`, the program searched along the environment's PATH, and returns the process id. A
+/// file without a magic number is run by `/bin/sh`, as shells do. The error is the system's number.
+pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -> Result<i32, i32> {
+    use std::os::fd::AsRawFd;
+    let name = arguments.first().ok_or(libc::ENOENT)?;
+    let inherited;
+    let path = match environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=")) {
+        Some(path) => path,
+        None => {
+            inherited = std::env::var_os("PATH").unwrap_or_default();
+            std::os::unix::ffi::OsStrExt::as_bytes(inherited.as_os_str())
+        }
+    };
+    let program = find_program(name, path)?;
+    let c_string = |text: &[u8]| CString::new(text).map_err(|_| libc::EINVAL);
+    let mut c_arguments = arguments.iter().map(|argument| c_string(argument)).collect::<Result<Vec<_>, _>>()?;
+    let c_program = c_string(&program)?;
+    let raw = |stream: Option<BorrowedFd>| stream.map(|fd| fd.as_raw_fd());
+    let spawn = |program: &CString, arguments: &[CString]| {
+        sys::spawn(&Spawn {
+            program,
+            arguments,
+            environment,
+            stdin: raw(streams.stdin),
+            stdout: raw(streams.stdout),
+            stderr: raw(streams.stderr),
+            new_group: false,
+        })
+        .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+    };
+    match spawn(&c_program, &c_arguments) {
+        Err(libc::ENOEXEC) => {
+            c_arguments[0] = c_program;
+            c_arguments.insert(0, c"/bin/sh".to_owned());
+            spawn(&c"/bin/sh".to_owned(), &c_arguments)
+        }
+        other => other,
+    }
+}

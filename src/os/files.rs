@@ -1,0 +1,148 @@
+//! Files and their modification times. Knows nothing of targets or prerequisites.
+
+use crate::os::sys;
+use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use std::time::{SystemTime, UNIX_EPOCH};
+
+/// A modification time in nanoseconds since the epoch, or one of make's special values. Later is greater.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
+pub struct Mtime(pub i64);
+
+impl Mtime {
+    /// Not looked up yet.
+    pub const UNKNOWN: Mtime = Mtime(i64::MIN);
+    /// The file does not exist.
+    pub const ABSENT: Mtime = Mtime(i64::MIN + 1);
+    /// Older than anything (`-o`).
+    pub const OLD: Mtime = Mtime(i64::MIN + 2);
+    /// Newer than anything (`-W`).
+    pub const NEW: Mtime = Mtime(i64::MAX);
+
+    /// A time of seconds and nanoseconds; clamped to what the type holds.
+    pub fn new(seconds: i64, nanoseconds: i64) -> Mtime {
+        let time = seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
+        Mtime(time.clamp(i64::MIN + 3, i64::MAX - 1))
+    }
+
+    /// Whether this is the time of a file, and none of the special values.
+    pub fn is_ordinary(self) -> bool {
+        self > Mtime::OLD && self < Mtime::NEW
+    }
+
+    /// The nanoseconds within the second.
+    pub fn nanoseconds(self) -> i64 {
+        self.0.rem_euclid(1_000_000_000)
+    }
+
+    /// The whole seconds since the epoch.
+    pub fn seconds(self) -> i64 {
+        self.0.div_euclid(1_000_000_000)
+    }
+
+    /// The time of day now.
+    pub fn now() -> Mtime {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        Mtime::new(now.as_secs() as i64, i64::from(now.subsec_nanos()))
+    }
+
+    /// Date and time as people read it, with the fraction of the second (`2026-11-22 09:30:00.125`).
+    pub fn to_text(self) -> String {
+        let base = match sys::local_time(self.seconds()) {
+            Some((year, month, day, hour, minute, second)) => {
+                format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
+            }
+            None => self.seconds().to_string(),
+        };
+        let fraction = format!("{:09}", self.nanoseconds());
+        let fraction = fraction.trim_end_matches('0');
+        if fraction.is_empty() { base } else { format!("{base}.{fraction}") }
+    }
+}
+
+/// What one look at a file found.
+pub enum Look {
+    /// It is there.
+    Found(Mtime),
+    /// It is not, or a part of its path is no folder.
+    Absent,
+    /// The system refused, with this error number.
+    Failed(i32),
+}
+
+fn stat_time(stat: &rustix::fs::Stat) -> Mtime {
+    Mtime::new(stat.st_mtime, stat.st_mtime_nsec as i64)
+}
+
+/// Looks up the modification time of `path`, following symbolic links.
+pub fn look(path: &[u8]) -> Look {
+    loop {
+        match rustix::fs::stat(path) {
+            Ok(stat) => return Look::Found(stat_time(&stat)),
+            Err(rustix::io::Errno::INTR) => {}
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => return Look::Absent,
+            Err(error) => return Look::Failed(error.raw_os_error()),
+        }
+    }
+}
+
+/// The newest time among `path` and the symbolic links on the way to it (`-L`); `time` is the time of the file itself.
+/// An error number comes with the path at fault.
+pub fn newest_of_links(path: &[u8], time: Mtime) -> (Mtime, Option<(&'static str, Vec<u8>, i32)>) {
+    let mut newest = time;
+    let mut path = path.to_vec();
+    for _ in 0..64 {
+        let stat = match rustix::fs::lstat(&path[..]) {
+            Ok(stat) => stat,
+            Err(rustix::io::Errno::NOENT | rustix::io::Errno::NOTDIR) => break,
+            Err(error) => return (newest, Some(("lstat: ", path, error.raw_os_error()))),
+        };
+        if FileType::from_raw_mode(stat.st_mode) != FileType::Symlink {
+            break;
+        }
+        newest = newest.max(stat_time(&stat));
+        let target = match rustix::fs::readlink(&path[..], Vec::new()) {
+            Ok(target) => target.into_bytes(),
+            Err(error) => return (newest, Some(("readlink: ", path, error.raw_os_error()))),
+        };
+        let folder = memchr::memrchr(b'/', &path);
+        path = match folder {
+            Some(slash) if target.first() != Some(&b'/') => [&path[..=slash], &target].concat(),
+            _ => target,
+        };
+    }
+    (newest, None)
+}
+
+/// Whether `path` is a regular file, and its time.
+pub fn regular_file(path: &[u8]) -> Option<Mtime> {
+    let stat = rustix::fs::stat(path).ok()?;
+    (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| stat_time(&stat))
+}
+
+/// Whether `path` is a folder.
+pub fn is_folder(path: &[u8]) -> bool {
+    rustix::fs::stat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
+}
+
+/// Whether `path` is a file that may be executed.
+pub fn is_executable(path: &[u8]) -> bool {
+    rustix::fs::stat(path).is_ok_and(|stat| {
+        FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
+            && rustix::fs::accessat(CWD, path, rustix::fs::Access::EXEC_OK, AtFlags::EACCESS).is_ok()
+    })
+}
+
+/// Makes `path` exist with the time of now, its content kept. The error names the call that failed.
+pub fn touch(path: &[u8]) -> Result<(), (&'static str, i32)> {
+    let file = rustix::fs::open(path, OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC, Mode::from_raw_mode(0o666))
+        .map_err(|error| ("touch: open: ", error.raw_os_error()))?;
+    let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
+    rustix::fs::futimens(&file, &rustix::fs::Timestamps { last_access: now, last_modification: now })
+        .map_err(|error| ("touch: utime: ", error.raw_os_error()))
+}
+
+/// The whole of a file; the error is the system's number.
+pub fn read(path: &[u8]) -> Result<Vec<u8>, i32> {
+    use std::os::unix::ffi::OsStrExt;
+    std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+}

@@ -1,0 +1,10 @@
+//! Mechanism of the operating system: files and their times, folders, processes, signals, output. Knows nothing of make.
+
+pub mod archive;
+pub mod children;
+pub mod files;
+pub mod folders;
+pub mod glob;
+pub mod output;
+pub mod sys;
+pub mod words;

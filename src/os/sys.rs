@@ -1,0 +1,161 @@
+//! The one file with `unsafe`: calls of the system that no safe interface reaches. Knows nothing of make.
+//!
+//! Each block says why it is sound. Everything else in the crate goes through the safe functions here, `rustix` or `std`.
+#![allow(unsafe_code)]
+
+use std::ffi::{CStr, CString};
+use std::io;
+use std::os::fd::RawFd;
+use std::ptr;
+
+/// What a child process starts with.
+pub struct Spawn<'a> {
+    /// Path of the program, already searched for.
+    pub program: &'a CStr,
+    /// Its arguments, the name of the program first.
+    pub arguments: &'a [CString],
+    /// Its environment, `NAME=VALUE` each.
+    pub environment: &'a [CString],
+    /// Descriptor to become its standard input, where it is not ours.
+    pub stdin: Option<RawFd>,
+    /// Descriptor to become its standard output, where it is not ours.
+    pub stdout: Option<RawFd>,
+    /// Descriptor to become its standard error, where it is not ours.
+    pub stderr: Option<RawFd>,
+    /// Whether the child leads a process group of its own.
+    pub new_group: bool,
+}
+
+fn pointers(texts: &[CString]) -> Vec<*mut libc::c_char> {
+    texts.iter().map(|text| text.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
+}
+
+/// Starts a process by `posix_spawn` and returns its id. Signals that this process ignores or blocks are reset for the
+/// child, so that it starts as it would from a shell.
+pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
+    let arguments = pointers(spawn.arguments);
+    let environment = pointers(spawn.environment);
+    let check = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) };
+    // Sound: the structures are initialised by their own init calls before any use and destroyed after, all pointers
+    // outlive the call, and the argument and environment vectors end with a null pointer.
+    unsafe {
+        let mut attributes = std::mem::zeroed::<libc::posix_spawnattr_t>();
+        check(libc::posix_spawnattr_init(&mut attributes))?;
+        let mut actions = std::mem::zeroed::<libc::posix_spawn_file_actions_t>();
+        let mut result = check(libc::posix_spawn_file_actions_init(&mut actions));
+        let mut signals = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut signals);
+        libc::posix_spawnattr_setsigmask(&mut attributes, &signals);
+        libc::sigaddset(&mut signals, libc::SIGPIPE);
+        libc::posix_spawnattr_setsigdefault(&mut attributes, &signals);
+        let mut flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        if spawn.new_group {
+            libc::posix_spawnattr_setpgroup(&mut attributes, 0);
+            flags |= libc::POSIX_SPAWN_SETPGROUP;
+        }
+        libc::posix_spawnattr_setflags(&mut attributes, flags as libc::c_short);
+        for (from, to) in [(spawn.stdin, 0), (spawn.stdout, 1), (spawn.stderr, 2)] {
+            if let Some(from) = from
+                && result.is_ok()
+            {
+                result = check(libc::posix_spawn_file_actions_adddup2(&mut actions, from, to));
+            }
+        }
+        let mut pid = 0;
+        if result.is_ok() {
+            result = check(libc::posix_spawn(
+                &mut pid,
+                spawn.program.as_ptr(),
+                &actions,
+                &attributes,
+                arguments.as_ptr(),
+                environment.as_ptr(),
+            ));
+        }
+        libc::posix_spawn_file_actions_destroy(&mut actions);
+        libc::posix_spawnattr_destroy(&mut attributes);
+        result.map(|()| pid)
+    }
+}
+
+/// Ends this process by `signal` with its default action, as a parent that waits for it expects to see.
+pub fn die_by_signal(signal: i32) -> ! {
+    // Sound: resets one disposition and raises the signal in this process; no memory is touched.
+    unsafe {
+        libc::signal(signal, libc::SIG_DFL);
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, signal);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, ptr::null_mut());
+        libc::kill(libc::getpid(), signal);
+    }
+    std::process::exit(128 + signal)
+}
+
+/// The words for a signal, as `strsignal` has them (`Terminated`, `Segmentation fault`).
+pub fn signal_words(signal: i32) -> String {
+    // Sound: `strsignal` returns a pointer to a string that stays valid until the next call, and is copied at once.
+    unsafe {
+        let words = libc::strsignal(signal);
+        if words.is_null() {
+            return format!("Unknown signal {signal}");
+        }
+        CStr::from_ptr(words).to_string_lossy().into_owned()
+    }
+}
+
+/// The words for an error number, as `strerror` has them, without Rust's "(os error N)".
+pub fn error_words(error: i32) -> String {
+    // Sound: as for `strsignal`.
+    unsafe {
+        let words = libc::strerror(error);
+        if words.is_null() {
+            return format!("Unknown error {error}");
+        }
+        CStr::from_ptr(words).to_string_lossy().into_owned()
+    }
+}
+
+/// The home directory of `user`, or of the user that runs this process.
+pub fn home_of(user: Option<&CStr>) -> Option<Vec<u8>> {
+    // Sound: the entry returned by `getpwnam`/`getpwuid` is static until the next such call and copied at once; only
+    // one thread of this program calls it.
+    unsafe {
+        let entry = match user {
+            Some(user) => libc::getpwnam(user.as_ptr()),
+            None => libc::getpwuid(libc::getuid()),
+        };
+        if entry.is_null() || (*entry).pw_dir.is_null() {
+            return None;
+        }
+        Some(CStr::from_ptr((*entry).pw_dir).to_bytes().to_vec())
+    }
+}
+
+/// Local calendar time of `seconds` since the epoch: year, month, day, hour, minute, second.
+pub fn local_time(seconds: i64) -> Option<(i64, i32, i32, i32, i32, i32)> {
+    // Sound: `localtime_r` writes only into the structure handed to it.
+    unsafe {
+        let mut parts = std::mem::zeroed::<libc::tm>();
+        if libc::localtime_r(&seconds, &mut parts).is_null() {
+            return None;
+        }
+        Some((
+            i64::from(parts.tm_year) + 1900,
+            parts.tm_mon + 1,
+            parts.tm_mday,
+            parts.tm_hour,
+            parts.tm_min,
+            parts.tm_sec,
+        ))
+    }
+}
+
+/// Whether this process was started with `signal` ignored, as `nohup` does.
+pub fn is_ignored(signal: i32) -> bool {
+    // Sound: asks for the current action and writes it into a local structure.
+    unsafe {
+        let mut action = std::mem::zeroed::<libc::sigaction>();
+        libc::sigaction(signal, ptr::null(), &mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
+    }
+}

@@ -1,0 +1,683 @@
+//! The search for an implicit rule (manual, "Implicit Rule Search Algorithm", "Chains of Implicit Rules"). Knows nothing of
+//! what is done with the rule that is found.
+
+use crate::base::Name;
+use crate::base::diagnostic::Outcome;
+use crate::expand::evaluate::expand_in;
+use crate::expand::file_names::{FileName, FileNames, file_names, plain_names};
+use crate::os::archive;
+use crate::os::words::is_space;
+use crate::rules::RuleHost;
+use crate::rules::automatic;
+use crate::rules::file::{Dep, FileId, plain_name};
+use crate::rules::recipe::RecipeId;
+use crate::rules::scope::open_scope;
+use crate::syntax::words::next_prerequisite;
+
+/// A file for which a rule is sought: a real one, or one that may come between.
+struct Candidate {
+    name: Name,
+    /// The record: of the real file, or one without a name that carries variables for second expansion.
+    record: Option<FileId>,
+    is_real: bool,
+    dependencies: Vec<Dep>,
+    recipe: Option<RecipeId>,
+    stem: Option<Name>,
+    also_make: Vec<FileId>,
+    /// The target pattern that matched.
+    pattern: Option<Name>,
+    precious: bool,
+    not_intermediate: bool,
+}
+
+/// A prerequisite of the rule that is tried.
+struct Prerequisite {
+    text: Vec<u8>,
+    order_only: bool,
+    hidden: bool,
+    wait: bool,
+    explicit: bool,
+    intermediate: Option<Candidate>,
+}
+
+/// A rule that may apply.
+#[derive(Clone, Copy)]
+struct Try {
+    rule: Option<u32>,
+    target: usize,
+    /// Length of the stem, the folder included where it was split off.
+    stem_length: usize,
+    /// Whether the folder was split off before matching.
+    split_folder: bool,
+}
+
+/// Seeks an implicit rule for `file`; where there is one, its recipe and prerequisites are the file's from then on.
+pub fn try_implicit<H: RuleHost>(host: &mut H, file: FileId, depth: usize) -> Outcome<bool> {
+    let name = host.rules().files[file].name;
+    let text = host.context().names.text(name);
+    host.trace_implicit(depth, &|_| [b"Looking for an implicit rule for '", text, b"'.\n"].concat());
+    if search_for(host, file, false, depth)? {
+        return Ok(true);
+    }
+    if archive::is_member(text) {
+        host.trace_implicit(depth, &|_| {
+            [b"Looking for archive-member implicit rule for '", text, b"'.\n"].concat()
+        });
+        if search_for(host, file, true, depth)? {
+            return Ok(true);
+        }
+        host.trace_implicit(depth, &|_| {
+            [b"No archive-member implicit rule found for '", text, b"'.\n"].concat()
+        });
+    }
+    Ok(false)
+}
+
+fn search_for<H: RuleHost>(host: &mut H, file: FileId, member: bool, depth: usize) -> Outcome<bool> {
+    let name = host.rules().files[file].name;
+    let mut candidate = Candidate {
+        name,
+        record: Some(file),
+        is_real: true,
+        dependencies: Vec::new(),
+        recipe: None,
+        stem: None,
+        also_make: Vec::new(),
+        pattern: None,
+        precious: false,
+        not_intermediate: false,
+    };
+    if !search(host, &mut candidate, member, depth, 0, false)? {
+        return Ok(false);
+    }
+    let record = &mut host.rules().files[file];
+    if !candidate.dependencies.is_empty() {
+        candidate.dependencies.append(&mut record.dependencies);
+        record.dependencies = candidate.dependencies;
+        record.shuffled = false;
+    }
+    record.recipe = candidate.recipe;
+    record.stem = candidate.stem;
+    record.is_target = true;
+    record.precious |= candidate.precious;
+    record.not_intermediate |= candidate.not_intermediate;
+    for other in candidate.also_make {
+        record.also_make.insert(0, other);
+    }
+    Ok(true)
+}
+
+/// The rules whose target patterns match `name`, the most specific first.
+fn matching<H: RuleHost>(host: &mut H, name: &[u8], folder: usize, recursions: usize, depth: usize) -> Vec<Try> {
+    let mut tries: Vec<Try> = Vec::new();
+    let mut specific = false;
+    let Some(&last) = name.last() else { return tries };
+    let candidates = host.rules().patterns.ending_in(last);
+    for (position, number) in candidates {
+        let rules = host.rules();
+        let at = rules.patterns.at_position(position);
+        let rule = &rules.patterns[at];
+        let target = rule.targets[number as usize];
+        if !rule.dependencies.is_empty() && rule.recipe.is_none() {
+            continue;
+        }
+        if rule.in_use {
+            if number == 0 {
+                host.trace_implicit(depth, &|host| {
+                    let text = definition(host, at);
+                    [b"Avoiding implicit rule recursion for rule '", &text[..], b"'.\n"].concat()
+                });
+            }
+            continue;
+        }
+        if recursions > 0 && target.matches_anything() && !rule.terminal {
+            continue;
+        }
+        // A stem has at least one character.
+        if target.text.len() > name.len() {
+            continue;
+        }
+        let split_folder = folder > 0 && !target.text.contains(&b'/');
+        let base = if split_folder { &name[folder..] } else { name };
+        let (prefix, suffix) = (target.prefix(), target.suffix());
+        if base.len() < prefix.len() + suffix.len() || !base.starts_with(prefix) || !base.ends_with(suffix) {
+            continue;
+        }
+        if !target.matches_anything() {
+            specific = true;
+        }
+        if rule.dependencies.is_empty() && rule.recipe.is_none() {
+            continue;
+        }
+        let stem_length = base.len() - prefix.len() - suffix.len() + if split_folder { folder } else { 0 };
+        tries.push(Try { rule: Some(at), target: number as usize, stem_length, split_folder });
+    }
+    tries.sort_by_key(|one| one.stem_length);
+    if specific {
+        for one in &mut tries {
+            if let Some(at) = one.rule {
+                let rule = &host.rules().patterns[at];
+                if !rule.terminal && rule.targets.iter().any(|target| target.matches_anything()) {
+                    one.rule = None;
+                }
+            }
+        }
+    }
+    tries
+}
+
+fn definition<H: RuleHost>(host: &mut H, rule: u32) -> Vec<u8> {
+    let names = std::mem::take(&mut host.context().names);
+    let rules = host.rules();
+    let text = rules.patterns[rule].definition(&names, &rules.files);
+    host.context().names = names;
+    text
+}
+
+fn search<H: RuleHost>(
+    host: &mut H,
+    candidate: &mut Candidate,
+    member: bool,
+    depth: usize,
+    recursions: usize,
+    compatible: bool,
+) -> Outcome<bool> {
+    let depth = depth + 1;
+    let whole = host.context().names.text(candidate.name);
+    let name = if member { &whole[memchr::memchr(b'(', whole).unwrap_or(0)..] } else { whole };
+    let folder = if member || archive::is_member(name) || name.is_empty() {
+        0
+    } else {
+        memchr::memrchr(b'/', &name[..name.len() - 1]).map_or(0, |slash| slash + 1)
+    };
+    let mut tries = matching(host, name, folder, recursions, depth);
+    let mut found_compatible = false;
+    let mut found = None;
+    if !tries.is_empty() {
+        let mut variables_set = false;
+        'passes: for harder in [false, true] {
+            if harder {
+                host.trace_implicit(depth, &|_| b"Trying harder.\n".to_vec());
+            }
+            for index in 0..tries.len() {
+                let one = tries[index];
+                let Some(rule) = one.rule else { continue };
+                if harder && host.rules().patterns[rule].terminal {
+                    continue;
+                }
+                let mut attempt = Attempt {
+                    candidate,
+                    name,
+                    folder,
+                    one,
+                    rule,
+                    depth,
+                    recursions,
+                    compatible,
+                    harder,
+                    found_compatible: &mut found_compatible,
+                    variables_set: &mut variables_set,
+                    impossible: false,
+                };
+                let result = attempt.run(host)?;
+                if attempt.impossible {
+                    tries[index].rule = None;
+                }
+                if let Some(prerequisites) = result {
+                    found = Some((index, rule, prerequisites));
+                    break 'passes;
+                }
+            }
+        }
+    }
+    if let Some((index, rule, prerequisites)) = found {
+        adopt(host, candidate, name, folder, tries[index], rule, prerequisites, recursions);
+        host.trace_implicit(depth - 1, &|host| {
+            let text = definition(host, rule);
+            [b"Found implicit rule '", &text[..], b"' for '", name, b"'.\n"].concat()
+        });
+        return Ok(true);
+    }
+    if found_compatible {
+        host.trace_implicit(depth - 1, &|_| {
+            [b"Searching for a compatibility rule for '", name, b"'.\n"].concat()
+        });
+        return search(host, candidate, member, depth - 1, recursions, true);
+    }
+    host.trace_implicit(depth - 1, &|_| [b"No implicit rule found for '", name, b"'.\n"].concat());
+    Ok(false)
+}
+
+/// One rule tried on one file.
+struct Attempt<'a> {
+    candidate: &'a mut Candidate,
+    name: &'static [u8],
+    folder: usize,
+    one: Try,
+    rule: u32,
+    depth: usize,
+    recursions: usize,
+    compatible: bool,
+    harder: bool,
+    found_compatible: &'a mut bool,
+    variables_set: &'a mut bool,
+    impossible: bool,
+}
+
+/// A name that the rule asks for.
+struct Wanted {
+    text: Vec<u8>,
+    order_only: bool,
+    hidden: bool,
+    wait: bool,
+    explicit: bool,
+}
+
+impl Attempt<'_> {
+    /// The stem without the folder that was split off.
+    fn stem<H: RuleHost>(&self, host: &mut H) -> &'static [u8] {
+        let target = host.rules().patterns[self.rule].targets[self.one.target];
+        let base = if self.one.split_folder { &self.name[self.folder..] } else { self.name };
+        &base[target.prefix().len()..base.len() - target.suffix().len()]
+    }
+
+    fn run<H: RuleHost>(&mut self, host: &mut H) -> Outcome<Option<Vec<Prerequisite>>> {
+        let stem = self.stem(host);
+        let rule = self.rule;
+        host.trace_implicit(self.depth, &|host| {
+            let text = definition(host, rule);
+            [b"Trying pattern rule '", &text[..], b"' with stem '", stem, b"'.\n"].concat()
+        });
+        if host.rules().patterns[rule].dependencies.is_empty() {
+            return Ok(Some(Vec::new()));
+        }
+        host.rules().patterns[rule].in_use = true;
+        let result = self.check(host, stem);
+        host.rules().patterns[rule].in_use = false;
+        result
+    }
+
+    fn check<H: RuleHost>(&mut self, host: &mut H, stem: &'static [u8]) -> Outcome<Option<Vec<Prerequisite>>> {
+        let mut prerequisites = Vec::new();
+        let mut order_only = false;
+        let mut stem_set = false;
+        let count = host.rules().patterns[self.rule].dependencies.len();
+        for index in 0..count {
+            let dep = host.rules().patterns[self.rule].dependencies[index];
+            let text: &'static [u8] = if dep.is_name() {
+                dep.name(&host.context().names).map_or(&[], |name| host.context().names.text(name))
+            } else {
+                let name = host.rules().files[dep.file()].name;
+                host.context().names.text(name)
+            };
+            if !dep.needs_expansion() {
+                let wanted = self.plain(host, &dep, text, stem)?;
+                for one in wanted {
+                    match self.accept(host, one)? {
+                        Some(prerequisite) => prerequisites.push(prerequisite),
+                        None => return Ok(None),
+                    }
+                }
+                continue;
+            }
+            let mut rest = text;
+            while let Some((word, after)) = next_prerequisite(rest) {
+                rest = after;
+                if !order_only && word == b"|" {
+                    order_only = true;
+                    continue;
+                }
+                let wanted = self.expanded(host, word, stem, &mut order_only, &mut stem_set)?;
+                for one in wanted {
+                    match self.accept(host, one)? {
+                        Some(prerequisite) => prerequisites.push(prerequisite),
+                        None => return Ok(None),
+                    }
+                }
+            }
+        }
+        Ok(Some(prerequisites))
+    }
+
+    /// The names for a prerequisite pattern: the stem put in, wildcards expanded.
+    fn plain<H: RuleHost>(&mut self, host: &mut H, dep: &Dep, text: &[u8], stem: &[u8]) -> Outcome<Vec<Wanted>> {
+        let (text, explicit) = match memchr::memchr(b'%', text) {
+            None => (text.to_vec(), true),
+            Some(percent) => {
+                let folder = if self.one.split_folder { &self.name[..self.folder] } else { b"" };
+                ([folder, &text[..percent], stem, &text[percent + 1..]].concat(), false)
+            }
+        };
+        let wanted = |item: FileName| Wanted {
+            text: item.name,
+            order_only: dep.order_only(),
+            hidden: dep.hidden(),
+            wait: item.wait || dep.wait(),
+            explicit,
+        };
+        let mut plain = 0;
+        if plain_names(&text, |_| plain += 1).is_empty() && plain == 1 && !text.iter().any(|&byte| is_space(byte)) {
+            return Ok(vec![wanted(FileName { name: text, wait: false })]);
+        }
+        let options = FileNames { one_word: true, waits: true, ..FileNames::default() };
+        let (found, _) = file_names(host, &text, &options)?;
+        Ok(found.into_iter().map(wanted).collect())
+    }
+
+    /// The names for a word that awaits its second expansion.
+    fn expanded<H: RuleHost>(
+        &mut self,
+        host: &mut H,
+        word: &[u8],
+        stem: &[u8],
+        order_only: &mut bool,
+        stem_set: &mut bool,
+    ) -> Outcome<Vec<Wanted>> {
+        let mut text = Vec::with_capacity(word.len() + 8);
+        let mut replaced = false;
+        let mut any = false;
+        for &byte in word {
+            if byte == b'%' && !replaced {
+                text.extend_from_slice(if self.one.split_folder { b"$(*F)" } else { b"$*" });
+                (replaced, any) = (true, true);
+                continue;
+            }
+            replaced &= !is_space(byte);
+            text.push(byte);
+        }
+        let record = self.record(host);
+        let folder = if self.one.split_folder { &self.name[..self.folder] } else { b"" };
+        let full_stem = [folder, stem].concat();
+        if !*self.variables_set {
+            open_scope(host, record, false)?;
+            let stem = host.context().names.intern(&full_stem);
+            automatic::set(host, record, Some(stem), false);
+            *self.variables_set = true;
+            *stem_set = true;
+        } else if !*stem_set {
+            automatic::set_stem(host, record, &full_stem);
+            *stem_set = true;
+        }
+        let scope = host.rules().files[record].scope.unwrap_or(crate::expand::variables::GLOBAL_SCOPE);
+        let place = {
+            let rules = host.rules();
+            rules.files[record].recipe.and_then(|recipe| rules.recipes[recipe].place)
+        };
+        let saved = std::mem::replace(&mut host.context().reading, place);
+        let expanded = expand_in(host, scope, &text);
+        host.context().reading = saved;
+        let expanded = expanded?;
+        let prefix: &[u8] = if any && self.one.split_folder { &self.name[..self.folder] } else { b"" };
+        let mut wanted = Vec::new();
+        let mut rest = expanded;
+        loop {
+            let stops: &[u8] = if *order_only { b"" } else { b"|" };
+            let options = FileNames { stops, prefix, waits: true, ..FileNames::default() };
+            let (found, after) = file_names(host, &rest, &options)?;
+            wanted.extend(found.into_iter().map(|item| Wanted {
+                text: item.name,
+                order_only: *order_only,
+                hidden: false,
+                wait: item.wait,
+                explicit: !any,
+            }));
+            match after.strip_prefix(b"|") {
+                Some(after) => {
+                    *order_only = true;
+                    rest = after.to_vec();
+                }
+                None => break,
+            }
+        }
+        Ok(wanted)
+    }
+
+    /// The record whose variables second expansion sees.
+    fn record<H: RuleHost>(&mut self, host: &mut H) -> FileId {
+        match self.candidate.record {
+            Some(record) => record,
+            None => {
+                let record = host.rules().files.anonymous(self.candidate.name);
+                self.candidate.record = Some(record);
+                record
+            }
+        }
+    }
+
+    /// Whether `wanted` exists, ought to exist, or can be made; none rejects the rule.
+    fn accept<H: RuleHost>(&mut self, host: &mut H, wanted: Wanted) -> Outcome<Option<Prerequisite>> {
+        let depth = self.depth;
+        let rule = self.rule;
+        let text = plain_name(&wanted.text).to_vec();
+        let known = host.context().names.find(&text);
+        let say = |host: &mut H, before: &'static str, after: &'static str| {
+            host.trace_implicit(depth, &|_| [before.as_bytes(), &wanted.text, after.as_bytes()].concat());
+        };
+        if known.is_some_and(|name| host.rules().impossible.contains(&name)) {
+            host.trace_implicit(depth, &|host| {
+                let rule = definition(host, rule);
+                [b"Rejecting rule '", &rule[..], b"' due to impossible implicit prerequisite '", &wanted.text, b"'.\n"]
+                    .concat()
+            });
+            self.impossible = true;
+            return Ok(None);
+        }
+        say(host, "Trying implicit prerequisite '", "'.\n");
+        let mut accepted = Prerequisite {
+            text: wanted.text.clone(),
+            order_only: wanted.order_only,
+            hidden: wanted.hidden,
+            wait: wanted.wait,
+            explicit: wanted.explicit,
+            intermediate: None,
+        };
+        let file = known.and_then(|name| host.rules().files.find(name));
+        let mut ought = false;
+        if let Some(file) = file {
+            let record = &mut host.rules().files[file];
+            accepted.explicit |= record.is_explicit;
+            if !record.is_explicit && !wanted.explicit {
+                record.intermediate = true;
+            }
+            ought = record.is_target;
+        }
+        if !ought && self.candidate.is_real && let Some(target) = self.candidate.record {
+            let files = &host.rules().files;
+            let name = known;
+            ought = files[target].dependencies.iter().any(|dep| {
+                !dep.is_name() && name.is_some_and(|name| files[dep.file()].name == name)
+            });
+        }
+        if ought {
+            say(host, "'", "' ought to exist.\n");
+            return Ok(Some(accepted));
+        }
+        if exists(host, &wanted.text) {
+            say(host, "Found '", "'.\n");
+            return Ok(Some(accepted));
+        }
+        if file.is_some() && self.compatible {
+            host.trace_implicit(depth, &|host| {
+                let rule = definition(host, rule);
+                [b"Using compatibility rule '", &rule[..], b"' due to '", &wanted.text, b"'.\n"].concat()
+            });
+            return Ok(Some(accepted));
+        }
+        if file.is_some() {
+            host.trace_implicit(depth, &|host| {
+                let rule = definition(host, rule);
+                [b"Prerequisite '", &wanted.text[..], b"' of rule '", &rule, b"' does not qualify as ought to exist.\n"]
+                    .concat()
+            });
+            *self.found_compatible = true;
+        }
+        if !host.rules().paths.is_empty() && found_along_path(host, &wanted.text) {
+            say(host, "Found prerequisite '", "' along the search path.\n");
+            return Ok(Some(accepted));
+        }
+        if self.harder {
+            say(host, "Looking for a rule with intermediate file '", "'.\n");
+            let name = host.context().names.intern(&text);
+            let mut between = Candidate {
+                name,
+                record: None,
+                is_real: false,
+                dependencies: Vec::new(),
+                recipe: None,
+                stem: None,
+                also_make: Vec::new(),
+                pattern: None,
+                precious: false,
+                not_intermediate: false,
+            };
+            if search(host, &mut between, false, depth, self.recursions + 1, self.compatible)? {
+                accepted.intermediate = Some(between);
+                return Ok(Some(accepted));
+            }
+            if file.is_none() {
+                host.rules().impossible.insert(name);
+            }
+            host.trace_implicit(depth, &|host| {
+                let rule = definition(host, rule);
+                [b"Rejecting rule '", &rule[..], b"' due to impossible prerequisite '", &wanted.text, b"'.\n"].concat()
+            });
+        } else {
+            say(host, "Not found '", "'.\n");
+        }
+        Ok(None)
+    }
+}
+
+/// Whether there is a file, or an archive member, of this name.
+pub fn exists<H: RuleHost>(host: &mut H, text: &[u8]) -> bool {
+    if archive::is_member(text)
+        && let Some((path, member)) = archive::split_member(text)
+    {
+        return matches!(archive::member_date(path, member), Ok(Some(_)));
+    }
+    host.context().folders.exists(text)
+}
+
+fn found_along_path<H: RuleHost>(host: &mut H, text: &[u8]) -> bool {
+    let names = std::mem::take(&mut host.context().names);
+    let mut folders = std::mem::take(&mut host.context().folders);
+    let rules = host.rules();
+    let found = rules.paths.search(text, &names, &rules.files, &mut folders).is_some();
+    host.context().names = names;
+    host.context().folders = folders;
+    found
+}
+
+/// Gives the candidate the rule that was found, and makes the files that come between real.
+#[allow(clippy::too_many_arguments)]
+fn adopt<H: RuleHost>(
+    host: &mut H,
+    candidate: &mut Candidate,
+    name: &'static [u8],
+    folder: usize,
+    one: Try,
+    rule: u32,
+    prerequisites: Vec<Prerequisite>,
+    recursions: usize,
+) {
+    let (terminal, recipe, targets) = {
+        let rule = &host.rules().patterns[rule];
+        (rule.terminal, rule.recipe, rule.targets.clone())
+    };
+    for prerequisite in prerequisites.into_iter().rev() {
+        let text_name = host.context().names.intern(plain_name(&prerequisite.text));
+        let is_between = prerequisite.intermediate.is_some();
+        if let Some(between) = prerequisite.intermediate {
+            make_real(host, between, prerequisite.explicit);
+        }
+        let mut dep = if recursions > 0 {
+            Dep::of_name(text_name)
+        } else {
+            Dep::of_file(host.rules().files.find_or_enter(text_name))
+        };
+        dep.set_order_only(prerequisite.order_only);
+        dep.set_explicit(prerequisite.explicit);
+        dep.set_hidden(prerequisite.hidden);
+        dep.set_wait(prerequisite.wait);
+        if !is_between && terminal {
+            if recursions > 0 {
+                dep.set_changed(true);
+            } else {
+                host.rules().files[dep.file()].tried_implicit = true;
+            }
+        }
+        candidate.dependencies.insert(0, dep);
+    }
+    let target = targets[one.target];
+    let base = if one.split_folder { &name[folder..] } else { name };
+    let stem = &base[target.prefix().len()..base.len() - target.suffix().len()];
+    let folder_text: &[u8] = if one.split_folder { &name[..folder] } else { b"" };
+    let full_stem = [folder_text, stem].concat();
+    candidate.stem = Some(host.context().names.intern(&full_stem));
+    candidate.recipe = recipe;
+    candidate.pattern = Some(target.name);
+    let rules = host.rules();
+    let no_intermediates = rules.no_intermediates;
+    if let Some(file) = rules.files.find(target.name) {
+        candidate.precious |= rules.files[file].precious;
+        candidate.not_intermediate |= rules.files[file].not_intermediate || no_intermediates;
+    }
+    for (number, other) in targets.iter().enumerate() {
+        if number == one.target {
+            continue;
+        }
+        let text = [other.prefix(), &full_stem, other.suffix()].concat();
+        let other_name = host.context().names.intern(plain_name(&text));
+        let rules = host.rules();
+        let file = rules.files.enter(other_name);
+        if let Some(pattern) = rules.files.find(other.name) {
+            let (precious, kept) = (rules.files[pattern].precious, rules.files[pattern].not_intermediate);
+            rules.files[file].precious |= precious;
+            rules.files[file].not_intermediate |= kept || no_intermediates;
+        }
+        rules.files[file].is_target = true;
+        candidate.also_make.push(file);
+    }
+}
+
+/// Enters a file that comes between as a target, with the rule found for it.
+fn make_real<H: RuleHost>(host: &mut H, between: Candidate, explicit: bool) {
+    let file = host.rules().files.find_or_enter(between.name);
+    let scope = between.record.and_then(|record| host.rules().files[record].scope);
+    if let Some(scope) = scope {
+        match host.rules().files[file].scope {
+            Some(own) => host.context().variables.merge(own, scope),
+            None => host.rules().files[file].scope = Some(scope),
+        }
+    }
+    let no_intermediates = host.rules().no_intermediates;
+    let pattern_precious = between.pattern.and_then(|pattern| {
+        let files = &host.rules().files;
+        files.find(pattern).map(|file| files[file].precious)
+    });
+    let mut dependencies = between.dependencies;
+    for dep in &mut dependencies {
+        if let Some(name) = dep.name(&host.context().names) {
+            let marked = dep.changed();
+            let entered = host.rules().files.find_or_enter(name);
+            let (order_only, wait, hidden, is_explicit) = (dep.order_only(), dep.wait(), dep.hidden(), dep.explicit());
+            *dep = Dep::of_file(entered);
+            dep.set_order_only(order_only);
+            dep.set_wait(wait);
+            dep.set_hidden(hidden);
+            dep.set_explicit(is_explicit);
+            host.rules().files[entered].tried_implicit |= marked;
+        }
+    }
+    let record = &mut host.rules().files[file];
+    record.dependencies = dependencies;
+    record.recipe = between.recipe;
+    record.stem = between.stem;
+    record.also_make = between.also_make.into_iter().rev().collect();
+    record.is_target = true;
+    record.is_explicit |= explicit;
+    record.not_intermediate |= between.not_intermediate || no_intermediates;
+    record.intermediate |= !record.is_explicit && !record.not_intermediate;
+    record.tried_implicit = true;
+    record.precious |= pattern_precious.unwrap_or(false) || between.precious;
+}

@@ -1,0 +1,202 @@
+//! Pattern rules, and suffix rules made into them (manual, "Defining and Redefining Pattern Rules", "Old-Fashioned Suffix
+//! Rules"). Knows nothing of the search for a rule.
+
+use crate::base::{Name, Names};
+use crate::rules::file::{Dep, Files};
+use crate::rules::recipe::RecipeId;
+use crate::syntax::quoting::Pattern;
+use hashbrown::HashMap;
+use rustc_hash::FxBuildHasher;
+use std::ops::{Index, IndexMut};
+
+/// A target of a pattern rule.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TargetPattern {
+    /// The text, quoting removed.
+    pub text: &'static [u8],
+    /// The same, as a name.
+    pub name: Name,
+    /// Where its `%` is.
+    pub percent: usize,
+}
+
+impl TargetPattern {
+    /// A pattern from `text`; none where it has no `%`.
+    pub fn new(text: &[u8], names: &mut Names) -> Option<TargetPattern> {
+        let pattern = Pattern::new(text);
+        let percent = pattern.percent?;
+        let name = names.intern(&pattern.text);
+        Some(TargetPattern { text: names.text(name), name, percent })
+    }
+
+    /// What stands before the `%`.
+    pub fn prefix(&self) -> &'static [u8] {
+        &self.text[..self.percent]
+    }
+
+    /// What stands after the `%`.
+    pub fn suffix(&self) -> &'static [u8] {
+        &self.text[self.percent + 1..]
+    }
+
+    /// Whether it matches every name.
+    pub fn matches_anything(&self) -> bool {
+        self.text.len() == 1
+    }
+
+    /// The name it stands for with `stem`.
+    pub fn with_stem(&self, stem: &[u8]) -> Vec<u8> {
+        [self.prefix(), stem, self.suffix()].concat()
+    }
+}
+
+/// A pattern rule.
+#[derive(Clone)]
+pub struct PatternRule {
+    /// Its targets.
+    pub targets: Vec<TargetPattern>,
+    /// Its prerequisites, by name.
+    pub dependencies: Vec<Dep>,
+    /// Its recipe.
+    pub recipe: Option<RecipeId>,
+    /// Whether its prerequisites may not be made by further implicit rules.
+    pub terminal: bool,
+    /// Whether a search that is going on uses it.
+    pub in_use: bool,
+}
+
+impl PatternRule {
+    /// The rule as text, for messages: targets, colon, prerequisites.
+    pub fn definition(&self, names: &Names, files: &Files) -> Vec<u8> {
+        let targets: Vec<&[u8]> = self.targets.iter().map(|target| target.text).collect();
+        let mut text = targets.join(&b' ');
+        text.extend_from_slice(if self.terminal { b"::" } else { b":" });
+        for dep in self.dependencies.iter().filter(|dep| !dep.order_only()) {
+            text.extend_from_slice(if dep.wait() { b" .WAIT " } else { b" " });
+            text.extend_from_slice(dep.text(names, files));
+        }
+        for (index, dep) in self.dependencies.iter().filter(|dep| dep.order_only()).enumerate() {
+            text.extend_from_slice(if index == 0 { b" | " } else { b" " });
+            if dep.wait() {
+                text.extend_from_slice(b".WAIT ");
+            }
+            text.extend_from_slice(dep.text(names, files));
+        }
+        text
+    }
+}
+
+/// All pattern rules, in the order in which they are tried.
+#[derive(Default)]
+pub struct PatternRules {
+    rules: Vec<PatternRule>,
+    /// For targets, rules by what identifies them, so that redefinitions are found at once.
+    by_first_target: HashMap<Name, Vec<u32>, FxBuildHasher>,
+    /// Rules in order, the removed ones left out.
+    order: Vec<u32>,
+    /// Targets by the last byte of their suffix; none for an empty suffix. Made by [`PatternRules::index`].
+    by_last_byte: Vec<Vec<(u32, u32)>>,
+    any_ending: Vec<(u32, u32)>,
+}
+
+impl Index<u32> for PatternRules {
+    type Output = PatternRule;
+
+    fn index(&self, at: u32) -> &PatternRule {
+        &self.rules[at as usize]
+    }
+}
+
+impl IndexMut<u32> for PatternRules {
+    fn index_mut(&mut self, at: u32) -> &mut PatternRule {
+        &mut self.rules[at as usize]
+    }
+}
+
+impl PatternRules {
+    /// Adds a rule at the end. A rule of the same targets and prerequisites is replaced where `replace` is set; else the new
+    /// one is dropped.
+    pub fn add(&mut self, rule: PatternRule, replace: bool, names: &Names, files: &Files) {
+        let same_dependencies = |other: &PatternRule| {
+            other.dependencies.len() == rule.dependencies.len()
+                && other
+                    .dependencies
+                    .iter()
+                    .zip(&rule.dependencies)
+                    .all(|(left, right)| left.text(names, files) == right.text(names, files))
+        };
+        // GNU make compares each target of the new rule with all of the old one's, so that only rules whose targets are all
+        // the same name can be told to be equal.
+        let mut candidates: Vec<u32> = rule
+            .targets
+            .iter()
+            .filter_map(|target| self.by_first_target.get(&target.name))
+            .flatten()
+            .copied()
+            .collect();
+        candidates.sort_unstable();
+        candidates.dedup();
+        for at in candidates {
+            let old = &self.rules[at as usize];
+            let equal = rule.targets.iter().any(|target| old.targets.iter().all(|other| other.name == target.name))
+                && same_dependencies(old);
+            if equal && self.order.contains(&at) {
+                if !replace {
+                    return;
+                }
+                self.order.retain(|&kept| kept != at);
+                break;
+            }
+        }
+        let at = self.rules.len() as u32;
+        for target in &rule.targets {
+            self.by_first_target.entry(target.name).or_default().push(at);
+        }
+        self.rules.push(rule);
+        self.order.push(at);
+    }
+
+    /// The rules in order.
+    pub fn in_order(&self) -> &[u32] {
+        &self.order
+    }
+
+    /// Sorts targets by how they end, once all rules are known.
+    pub fn index(&mut self) {
+        self.by_last_byte = vec![Vec::new(); 256];
+        self.any_ending.clear();
+        for (position, &at) in self.order.iter().enumerate() {
+            for (number, target) in self.rules[at as usize].targets.iter().enumerate() {
+                let entry = (position as u32, number as u32);
+                match target.suffix().last() {
+                    Some(&byte) => self.by_last_byte[byte as usize].push(entry),
+                    None => self.any_ending.push(entry),
+                }
+            }
+        }
+    }
+
+    /// The targets that can match a name which ends in `byte`: positions in the order of rules, with the target's number.
+    pub fn ending_in(&self, byte: u8) -> Vec<(u32, u32)> {
+        let Some(some) = self.by_last_byte.get(byte as usize) else { return Vec::new() };
+        let (mut left, mut right) = (some.as_slice(), self.any_ending.as_slice());
+        let mut merged = Vec::with_capacity(left.len() + right.len());
+        while let (Some(&first), Some(&second)) = (left.first(), right.first()) {
+            if first < second {
+                merged.push(first);
+                left = &left[1..];
+            } else {
+                merged.push(second);
+                right = &right[1..];
+            }
+        }
+        merged.extend_from_slice(left);
+        merged.extend_from_slice(right);
+        merged
+    }
+
+    /// The rule at `position` of the order.
+    pub fn at_position(&self, position: u32) -> u32 {
+        self.order[position as usize]
+    }
+}
