@@ -1,0 +1,1 @@
+//! Mechanism of the operating system behind plain types. Knows nothing of make.
