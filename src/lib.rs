@@ -3,5 +3,5 @@
 //! The order of the modules below is law: a module uses only modules declared above it.
 
 pub mod base;
-pub mod os;
 pub mod cli;
+pub mod os;

@@ -77,7 +77,12 @@ pub struct Decoded {
 
 /// Decodes `words` onto `settings`. For the command line they are without the program's name, and
 /// [`decode_arguments`] is to be used; for MAKEFLAGS and IMKFLAGS they come from [`flag_words`].
-pub fn decode<W: AsRef<[u8]>>(settings: &mut Settings, words: &[W], source: Source, home: Home<'_>) -> Decoded {
+pub fn decode<W: AsRef<[u8]>>(
+    settings: &mut Settings,
+    words: &[W],
+    source: Source,
+    home: Home<'_>,
+) -> Decoded {
     decode_with(settings, words, source, home, table::OWN)
 }
 

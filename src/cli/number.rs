@@ -123,9 +123,9 @@ fn hexadecimal(text: &[u8]) -> Option<f64> {
             None => places = Some(0),
         }
     }
-    let power = rest.get(1..exponent(rest, b'p')).map_or(Some(0), |text| {
-        std::str::from_utf8(text).ok().and_then(|text| text.parse::<i32>().ok())
-    });
+    let power = rest
+        .get(1..exponent(rest, b'p'))
+        .map_or(Some(0), |text| std::str::from_utf8(text).ok().and_then(|text| text.parse::<i32>().ok()));
     Some(value * 2f64.powi(power?.saturating_sub(places.unwrap_or(0))))
 }
 

@@ -8,7 +8,11 @@ use super::table::{self, Flag, Kind};
 /// now called otherwise (`~` resolved) or that came from standard input and lie in a file since.
 ///
 /// `stdin` says which of the settings' makefiles is that file; its name is in [`Settings::makefiles`].
-pub fn restart_arguments<W: AsRef<[u8]>>(words: &[W], settings: &Settings, stdin: Option<usize>) -> Vec<Vec<u8>> {
+pub fn restart_arguments<W: AsRef<[u8]>>(
+    words: &[W],
+    settings: &Settings,
+    stdin: Option<usize>,
+) -> Vec<Vec<u8>> {
     let known = Known { gnu: true, own: |flag| flag.shown, own_table: table::OWN };
     let mut scan = Scan::new(words, known);
     let mut result = Vec::new();

@@ -114,7 +114,8 @@ impl<'w, W: AsRef<[u8]>> Scan<'w, W> {
     fn long_flag(&self, name: &[u8], text: &[u8]) -> Result<(&'static str, &'static Flag), Error> {
         let known = self.known;
         let gnu = || table::long_names().filter(move |_| known.gnu);
-        let own = || known.own_table.iter().filter(move |flag| (known.own)(flag)).map(|flag| (flag.name, flag));
+        let own =
+            || known.own_table.iter().filter(move |flag| (known.own)(flag)).map(|flag| (flag.name, flag));
         if let Some(found) = gnu().chain(own()).find(|(full, _)| full.as_bytes() == name) {
             return Ok(found);
         }

@@ -41,11 +41,7 @@ pub enum Kind {
     /// A load average; without one, no limit. The number may be the next word.
     Load(Slot<f64>),
     /// One of a few words.
-    Choice {
-        slot: Slot<Option<&'static str>>,
-        choices: &'static [&'static str],
-        bare: Option<&'static str>,
-    },
+    Choice { slot: Slot<Option<&'static str>>, choices: &'static [&'static str], bare: Option<&'static str> },
 }
 
 /// Whether an option takes a value.
@@ -196,12 +192,7 @@ pub static FLAGS: &[Flag] = &[
         .with(Travel::PassToGoals),
     gnu(b"v", "version", Kind::Switch(slot!(print_version)), "Print the version number of make and exit.")
         .with(Travel::Read),
-    gnu(
-        b"w",
-        "print-directory",
-        Kind::Toggle(slot!(print_directory), true),
-        "Print the current directory.",
-    ),
+    gnu(b"w", "print-directory", Kind::Toggle(slot!(print_directory), true), "Print the current directory."),
     gnu(
         b"C",
         "directory",
@@ -210,14 +201,9 @@ pub static FLAGS: &[Flag] = &[
     )
     .with(Travel::Never)
     .value("DIRECTORY"),
-    gnu(
-        b"f",
-        "file",
-        Kind::Files { slot: slot!(makefiles), repeats: true },
-        "Read FILE as a makefile.",
-    )
-    .with(Travel::Never)
-    .value("FILE"),
+    gnu(b"f", "file", Kind::Files { slot: slot!(makefiles), repeats: true }, "Read FILE as a makefile.")
+        .with(Travel::Never)
+        .value("FILE"),
     gnu(
         b"I",
         "include-dir",
@@ -392,7 +378,12 @@ pub static OWN: &[Flag] = &[
         "Draw the graph of targets, images and stages.",
     ),
     own("choose", Kind::Switch(slot!(own.choose)), Travel::Never, "Pick the goals at the terminal."),
-    own("watch", Kind::Switch(slot!(own.watch)), Travel::Never, "Remake the goals whenever an input changes."),
+    own(
+        "watch",
+        Kind::Switch(slot!(own.watch)),
+        Travel::Never,
+        "Remake the goals whenever an input changes.",
+    ),
     own(
         "affected",
         Kind::Text { slot: slot!(own.affected), bare: None },
@@ -454,11 +445,7 @@ pub static OWN: &[Flag] = &[
     .value("FILE"),
     own(
         "progress",
-        Kind::Choice {
-            slot: slot!(own.progress),
-            choices: &["auto", "bar", "plain", "none"],
-            bare: None,
-        },
+        Kind::Choice { slot: slot!(own.progress), choices: &["auto", "bar", "plain", "none"], bare: None },
         Travel::Pass,
         "Show the state of the run.",
     ),
@@ -538,9 +525,9 @@ static LETTERS: [u8; 256] = {
 /// GNU make's long names with their options: first each option's own, in the table's order, then the aliases.
 pub fn long_names() -> impl Iterator<Item = (&'static str, &'static Flag)> {
     let own = FLAGS.iter().filter(|flag| !flag.name.is_empty()).map(|flag| (flag.name, flag));
-    let aliases = ALIASES.iter().filter_map(|alias| {
-        FLAGS.iter().find(|flag| flag.name == alias.flag).map(|flag| (alias.name, flag))
-    });
+    let aliases = ALIASES
+        .iter()
+        .filter_map(|alias| FLAGS.iter().find(|flag| flag.name == alias.flag).map(|flag| (alias.name, flag)));
     own.chain(aliases)
 }
 
@@ -559,7 +546,10 @@ mod tests {
         let count = letters.len();
         letters.dedup();
         assert_eq!(letters.len(), count);
-        assert_eq!(long_names().count(), FLAGS.iter().filter(|flag| !flag.name.is_empty()).count() + ALIASES.len());
+        assert_eq!(
+            long_names().count(),
+            FLAGS.iter().filter(|flag| !flag.name.is_empty()).count() + ALIASES.len()
+        );
         let own = OWN.iter().map(|flag| flag.name);
         let mut names: Vec<&str> = long_names().map(|(name, _)| name).chain(own).collect();
         names.sort_unstable();
@@ -577,7 +567,9 @@ mod tests {
 
     #[test]
     fn the_help_has_each_option_once() {
-        let key = |flag: &Flag| flag.letters.first().map_or(flag.name.to_owned(), |&letter| char::from(letter).to_string());
+        let key = |flag: &Flag| {
+            flag.letters.first().map_or(flag.name.to_owned(), |&letter| char::from(letter).to_string())
+        };
         let mut expected: Vec<String> = FLAGS.iter().filter(|flag| !flag.help.is_empty()).map(key).collect();
         expected.sort_unstable();
         let mut listed: Vec<String> = HELP_ORDER.iter().map(|&entry| entry.to_owned()).collect();
