@@ -3,5 +3,7 @@
 //! The order of the modules below is law: a module uses only modules declared above it.
 
 pub mod base;
-pub mod cli;
+
 pub mod os;
+
+pub mod cli;

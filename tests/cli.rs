@@ -95,6 +95,8 @@ fn gnu_make() -> Option<String> {
 fn run_gnu_make(make: &str, environment: &[u8], arguments: &Words, makefile: &str) -> Output {
     let mut command = Command::new(make);
     command.args(["-f", "-"]).args(arguments.iter().map(|word| OsStr::from_bytes(word)));
+    // `-t` makes files.
+    command.current_dir(env!("CARGO_TARGET_TMPDIR"));
     command.env_clear().stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
     if !environment.is_empty() {
         command.env("MAKEFLAGS", OsStr::from_bytes(environment));

@@ -117,10 +117,11 @@ pub fn flag_words(value: &[u8]) -> Vec<Vec<u8>> {
     }
     words.push(word);
     words.remove(0);
-    if let Some(first) = words.first_mut() {
-        if first.first() != Some(&b'-') && !first.contains(&b'=') {
-            first.insert(0, b'-');
-        }
+    if let Some(first) = words.first_mut()
+        && first.first() != Some(&b'-')
+        && !first.contains(&b'=')
+    {
+        first.insert(0, b'-');
     }
     words
 }
@@ -237,19 +238,19 @@ fn apply(
         }
         Kind::List { slot, bare } => {
             let list = (slot.get_mut)(settings);
-            if let Some(text) = given()?.map(<[u8]>::to_vec).or_else(|| bare.map(bytes)) {
-                if !list.contains(&text) {
-                    list.push(text);
-                }
+            if let Some(text) = given()?.map(<[u8]>::to_vec).or_else(|| bare.map(bytes))
+                && !list.contains(&text)
+            {
+                list.push(text);
             }
         }
         Kind::Files { slot, repeats } => {
             let list = (slot.get_mut)(settings);
             // GNU make compares the name as written with the names as resolved.
-            if let Some(name) = given()? {
-                if *repeats || !list.iter().any(|known| known == name) {
-                    list.push(file_name(name, home));
-                }
+            if let Some(name) = given()?
+                && (*repeats || !list.iter().any(|known| known == name))
+            {
+                list.push(file_name(name, home));
             }
         }
         Kind::TempStdin => {
@@ -336,6 +337,137 @@ fn debug_levels(flags: &[u8], mut levels: DebugLevels) -> Result<DebugLevels, Er
         };
         if rest.is_empty() {
             return Ok(levels);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::encode::own_flags_of;
+    use super::super::message::message;
+    use super::super::settings::Own;
+    use super::super::table::Slot;
+    use super::*;
+
+    const fn shown(name: &'static str, kind: Kind, travel: Travel) -> Flag {
+        Flag { letters: b"", name, kind, travel, value_name: "", help: "Help.", shown: true }
+    }
+
+    static TABLE: &[Flag] = &[
+        shown(
+            "plan",
+            Kind::Choice {
+                slot: Slot { get: |s| &s.own.plan, get_mut: |s| &mut s.own.plan },
+                choices: &["text", "json"],
+                bare: Some("text"),
+            },
+            Travel::Never,
+        ),
+        shown(
+            "check",
+            Kind::Choice {
+                slot: Slot { get: |s| &s.own.check, get_mut: |s| &mut s.own.check },
+                choices: &["text", "json"],
+                bare: Some("text"),
+            },
+            Travel::Never,
+        ),
+        shown(
+            "engine",
+            Kind::Text { slot: Slot { get: |s| &s.own.engine, get_mut: |s| &mut s.own.engine }, bare: None },
+            Travel::Pass,
+        ),
+        shown(
+            "keep-failed",
+            Kind::Switch(Slot { get: |s| &s.own.keep_failed, get_mut: |s| &mut s.own.keep_failed }),
+            Travel::Pass,
+        ),
+    ];
+
+    fn decoded(words: &[&str], source: Source) -> (Settings, Decoded) {
+        let mut settings = Settings::default();
+        let decoded = decode_with(&mut settings, words, source, &|_| None, TABLE);
+        (settings, decoded)
+    }
+
+    #[test]
+    fn own_options_travel_beside_makeflags() {
+        let (settings, result) =
+            decoded(&["--plan=json", "--engine", "a b$c\\", "--keep-f", "-k"], Source::Arguments);
+        assert_eq!(result.end, End::Go);
+        let expected = Own {
+            plan: Some("json"),
+            engine: Some(b"a b$c\\".to_vec()),
+            keep_failed: true,
+            ..Own::default()
+        };
+        assert_eq!(settings.own, expected);
+        let value = own_flags_of(&settings, TABLE);
+        assert_eq!(value, b"--engine=a\\ b$c\\\\ --keep-failed");
+        let mut inherited = Settings::default();
+        let result = decode_with(&mut inherited, &flag_words(&value), Source::Own, &|_| None, TABLE);
+        assert_eq!(result.end, End::Go);
+        assert_eq!(inherited.own, Own { plan: None, ..expected });
+        assert_eq!(super::super::encode::makeflags(&settings, &Default::default()).makeflags, b"k");
+    }
+
+    #[test]
+    fn each_way_in_has_its_own_options() {
+        for (words, source) in [
+            (["--plan"], Source::Flags(Origin::Command)),
+            (["--keep-failed"], Source::Flags(Origin::Command)),
+            (["--plan"], Source::Own),
+            (["--keep-going"], Source::Own),
+            (["-k"], Source::Own),
+            (["--plan=xml"], Source::Arguments),
+            (["--plan="], Source::Arguments),
+            (["--engine"], Source::Arguments),
+        ] {
+            assert_eq!(decoded(&words, source).1.end, End::Usage, "{words:?}");
+        }
+        let (settings, result) = decoded(&["--plan", "--engine=x"], Source::Flags(Origin::File));
+        assert_eq!((result.end, settings.own), (End::Go, Own::default()));
+        let wrong = decoded(&["--plan=xml"], Source::Arguments).1.errors;
+        assert_eq!(message(&wrong[0]), b"unknown argument 'xml' for '--plan'; known are: 'text', 'json'");
+    }
+
+    #[test]
+    fn abbreviations_are_gnu_makes_first() {
+        // `--keep` is an abbreviation of both --keep-going and --keep-failed, `--che` of both
+        // --check-symlink-times and --check; `--check` is a whole name.
+        let (settings, _) = decoded(&["--keep", "--che", "--pl"], Source::Arguments);
+        assert!(settings.keep_going.is_on() && settings.check_symlink_times);
+        let expected = Own { plan: Some("text"), ..Own::default() };
+        assert_eq!(settings.own, expected);
+        let (settings, _) = decoded(&["--check"], Source::Arguments);
+        assert_eq!((settings.own.check, settings.check_symlink_times), (Some("text"), false));
+    }
+
+    #[test]
+    fn own_options_have_a_part_of_their_own_in_the_help() {
+        let usage = super::super::help::usage_with(b"imk", TABLE);
+        let usage = String::from_utf8_lossy(&usage);
+        assert!(usage.contains("have:\n  --plan[={text|json}]        Help.\n"), "{usage}");
+        assert!(!String::from_utf8_lossy(&super::super::help::usage(b"imk")).contains("--plan"));
+    }
+
+    #[test]
+    fn flag_words_are_unquoted_as_make_quotes_them() {
+        let cases: [(&str, &[&str]); 9] = [
+            ("", &[]),
+            ("  \t", &[]),
+            ("kn -j4", &["-kn", "-j4"]),
+            (" -Ia\\ b\\\\c", &["-Ia b\\c"]),
+            ("A=1 -k", &["A=1", "-k"]),
+            ("k -- A=1\\ 2", &["-k", "--", "A=1 2"]),
+            ("k ", &["-k", ""]),
+            ("k\\", &["-k\\"]),
+            ("\\-k", &["-k"]),
+        ];
+        for (value, expected) in cases {
+            let words = flag_words(value.as_bytes());
+            let words: Vec<&str> = words.iter().filter_map(|word| std::str::from_utf8(word).ok()).collect();
+            assert_eq!(words, expected, "{value:?}");
         }
     }
 }

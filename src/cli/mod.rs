@@ -1,6 +1,7 @@
 //! The command line: GNU make's options and imk's own, decoded into plain settings, and MAKEFLAGS both ways. Knows
 //! nothing of makefiles, variables or what an option does once it is decoded.
 
+pub mod command;
 pub mod decode;
 pub mod definition;
 pub mod encode;
@@ -12,6 +13,7 @@ pub mod scan;
 pub mod settings;
 pub mod table;
 
+pub use command::{completions, manual};
 pub use decode::{Decoded, End, Home, Operand, Source, decode, decode_arguments, flag_words};
 pub use definition::{Definition, Operator, definition};
 pub use encode::{Flags, Form, Overrides, command_variables, eval_flags, makeflags, own_flags};

@@ -73,3 +73,36 @@ fn spelled(flag: &Flag, value: Option<&[u8]>) -> Vec<u8> {
     }
     word
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::decode::decode_arguments;
+    use super::*;
+
+    #[test]
+    fn makefiles_are_renamed_and_all_else_is_kept() {
+        // Words, what standard input's copy is called and where it is among the makefiles, words afterwards.
+        let cases: [(&str, Option<usize>, &str); 9] = [
+            ("-k all A=1", None, "-k all A=1"),
+            ("-f a -fb --file=c --makefile d --fi e", None, "-f a -fb --file=c --makefile d --fi e"),
+            ("-j 4 -f - x", Some(0), "-j 4 --temp-stdin=TEMP x"),
+            ("-kRf- -Wf", Some(0), "-k -R --temp-stdin=TEMP -Wf"),
+            ("-kf - -f b", Some(0), "-k --temp-stdin=TEMP -f b"),
+            ("-fa --file - -fb", Some(1), "-fa --temp-stdin=TEMP -fb"),
+            ("--temp-stdin=OLD -fb", Some(0), "--temp-stdin=TEMP -fb"),
+            ("-f ~/m -kf~ all", None, "-f/home/m -k -f/home all"),
+            ("-f- -- -f -", Some(0), "--temp-stdin=TEMP -- -f -"),
+        ];
+        for (words, stdin, expected) in cases {
+            let words: Vec<&str> = words.split(' ').collect();
+            let mut settings = Settings::default();
+            decode_arguments(&mut settings, &words, &|_| Some(b"/home".to_vec()));
+            if let Some(name) = stdin.and_then(|at| settings.makefiles.get_mut(at)) {
+                *name = b"TEMP".to_vec();
+            }
+            let again = restart_arguments(&words, &settings, stdin);
+            let again: Vec<&str> = again.iter().filter_map(|word| std::str::from_utf8(word).ok()).collect();
+            assert_eq!(again.join(" "), expected);
+        }
+    }
+}
