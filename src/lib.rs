@@ -4,6 +4,9 @@
 
 pub mod base;
 pub mod os;
+pub mod cli;
 pub mod syntax;
 pub mod expand;
 pub mod rules;
+pub mod load;
+pub mod graph;

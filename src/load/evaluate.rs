@@ -14,7 +14,6 @@ use crate::syntax::assignment::{Assignment, Definition, Modifiers};
 use crate::syntax::lines::{Line, Lines, join_continuations};
 use crate::syntax::quoting::strip_comment;
 use crate::syntax::statement::{Statement, statement};
-use std::borrow::Cow;
 
 /// A makefile, or a string, as it is being read.
 pub struct Reader<'t> {
@@ -178,12 +177,8 @@ fn one_line(session: &mut Session, reader: &mut Reader, line: Line) -> Outcome {
             if is_recipe {
                 return Err(Stop::fatal(reader.place(), Complaint::RecipeBeforeTarget));
             }
-            let whole = match &joined {
-                // Nothing was joined or stripped: the rule is read from the line itself.
-                Cow::Borrowed(_) => Cow::Borrowed(text),
-                Cow::Owned(_) => Cow::Borrowed(text),
-            };
-            rule_line::execute(session, reader, &whole, &joined)
+            record_pending(session, reader)?;
+            rule_line::execute(session, reader, text, &joined)
         }
     }
 }

@@ -132,14 +132,13 @@ pub fn read_all(session: &mut Session) -> Outcome {
     for name in DEFAULT_NAMES.into_iter().skip(1) {
         let file = session.enter_file(name);
         let entry = Makefile { file, place: None, error: None, included: false, optional: true };
-        session.makefiles.insert(0, entry);
+        session.makefiles.push(entry);
     }
-    session.makefiles.reverse();
     Ok(())
 }
 
 /// The folders that GNU make searches for included makefiles after those of `-I`.
-const INCLUDE_FOLDERS: [&[u8]; 3] = [b"/usr/include", b"/usr/local/include", b"/usr/include"];
+const INCLUDE_FOLDERS: [&[u8]; 2] = [b"/usr/local/include", b"/usr/include"];
 
 /// Sets up the folders to search for included makefiles, and `.INCLUDE_DIRS`.
 pub fn set_include_folders(session: &mut Session) -> Outcome {

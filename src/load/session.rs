@@ -49,6 +49,10 @@ pub struct Session {
     pub remaking_makefiles: bool,
     /// Whether the warnings about `.WAIT` were given: for prerequisites, for a recipe.
     pub wait_warned: (bool, bool),
+    /// A file from the future was met.
+    pub clock_skew: bool,
+    /// Times up to this one were compared with the clock.
+    pub skew_limit: crate::os::files::Mtime,
     /// Shown implicit-rule search (`-d`).
     pub show_implicit: bool,
     /// Functions of loaded objects that are called back.
@@ -86,6 +90,8 @@ impl Session {
             always_make: false,
             remaking_makefiles: false,
             wait_warned: (false, false),
+            clock_skew: false,
+            skew_limit: crate::os::files::Mtime::UNKNOWN,
             show_implicit: false,
             call_plugin: no_plugin,
             load_plugin: no_load,

@@ -16,15 +16,6 @@ pub const SILENT: u8 = 2;
 /// The line's failure is ignored (`-`).
 pub const NO_ERROR: u8 = 4;
 
-/// One line of a recipe.
-#[derive(Clone, Debug)]
-pub struct RecipeLine {
-    /// The text, continuations inside, not expanded.
-    pub text: Rc<[u8]>,
-    /// `RECURSE`, `SILENT`, `NO_ERROR`.
-    pub flags: u8,
-}
-
 /// A recipe.
 pub struct Recipe {
     /// The lines, joined by newlines.
@@ -33,8 +24,10 @@ pub struct Recipe {
     pub place: Option<Place>,
     /// The character that its lines began with.
     pub prefix: u8,
-    /// The lines, once they were needed.
-    pub lines: Option<Rc<[RecipeLine]>>,
+    /// The lines, continuations inside, not expanded; once they were needed.
+    pub lines: Option<Rc<[Rc<[u8]>]>>,
+    /// `RECURSE`, `SILENT`, `NO_ERROR` of each line.
+    pub flags: Vec<u8>,
     /// Whether any line runs under `-n`.
     pub any_recurse: bool,
 }
@@ -65,20 +58,20 @@ pub const MOST_LINES: usize = u16::MAX as usize;
 impl Recipes {
     /// Adds a recipe.
     pub fn add(&mut self, text: &[u8], place: Option<Place>, prefix: u8) -> RecipeId {
-        self.all.push(Recipe { text: text.into(), place, prefix, lines: None, any_recurse: false });
+        self.all.push(Recipe { text: text.into(), place, prefix, lines: None, flags: Vec::new(), any_recurse: false });
         RecipeId(self.all.len() as u32 - 1)
     }
 
     /// The lines of recipe `id`, chopped now where they were not yet; false where there are too many.
-    pub fn chop(&mut self, id: RecipeId, one_shell: bool) -> Result<Rc<[RecipeLine]>, usize> {
+    pub fn chop(&mut self, id: RecipeId, one_shell: bool) -> Result<Rc<[Rc<[u8]>]>, usize> {
         let recipe = &mut self[id];
         if let Some(lines) = &recipe.lines {
             return Ok(Rc::clone(lines));
         }
         let text = &recipe.text;
-        let mut lines: Vec<RecipeLine> = Vec::new();
+        let mut lines: Vec<Rc<[u8]>> = Vec::new();
         if one_shell {
-            lines.push(recipe_line(text.strip_suffix(b"\n").unwrap_or(text)));
+            lines.push(text.strip_suffix(b"\n").unwrap_or(text).into());
         } else {
             let mut start = 0;
             while start < text.len() {
@@ -86,12 +79,13 @@ impl Recipes {
                 if lines.len() == MOST_LINES {
                     return Err(MOST_LINES);
                 }
-                lines.push(recipe_line(&text[start..end]));
+                lines.push(text[start..end].into());
                 start = end + 1;
             }
         }
-        recipe.any_recurse = lines.iter().any(|line| line.flags & RECURSE != 0);
-        let lines: Rc<[RecipeLine]> = lines.into();
+        recipe.flags = lines.iter().map(|line| line_flags(line)).collect();
+        recipe.any_recurse = recipe.flags.iter().any(|flags| flags & RECURSE != 0);
+        let lines: Rc<[Rc<[u8]>]> = lines.into();
         recipe.lines = Some(Rc::clone(&lines));
         Ok(lines)
     }
@@ -111,7 +105,7 @@ pub fn line_end(text: &[u8], start: usize) -> usize {
     text.len()
 }
 
-fn recipe_line(text: &[u8]) -> RecipeLine {
+fn line_flags(text: &[u8]) -> u8 {
     let mut flags = 0;
     for &byte in text {
         match byte {
@@ -128,5 +122,5 @@ fn recipe_line(text: &[u8]) -> RecipeLine {
     if flags & RECURSE == 0 && names_make(text) {
         flags |= RECURSE;
     }
-    RecipeLine { text: text.into(), flags }
+    flags
 }

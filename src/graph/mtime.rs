@@ -1,0 +1,214 @@
+//! Modification times of files, archive members and libraries, looked up once (manual, "How Directory Searches are Performed",
+//! "Directory Search for Link Libraries", "Archive Members as Targets"). Knows nothing of what the times decide.
+
+use crate::base::diagnostic::{Complaint, Outcome};
+use crate::expand::expand_text;
+use crate::graph::rename;
+use crate::load::Session;
+use crate::os::archive::{self};
+use crate::os::files::{self, Look, Mtime};
+use crate::os::words::words;
+use crate::rules::file::{FileId, State};
+use crate::rules::vpath::Found;
+use crate::syntax::quoting::Pattern;
+
+/// The time of `file`, searching for it where it is not in its place.
+#[inline]
+pub fn of(session: &mut Session, file: FileId) -> Outcome<Mtime> {
+    match session.rules.files[file].mtime {
+        Mtime::UNKNOWN => look_up(session, file, true),
+        known => Ok(known),
+    }
+}
+
+/// The time of `file` in its own place.
+pub fn of_place(session: &mut Session, file: FileId) -> Outcome<Mtime> {
+    match session.rules.files[file].mtime {
+        Mtime::UNKNOWN => look_up(session, file, false),
+        known => Ok(known),
+    }
+}
+
+/// The time of the file `name`, symbolic links counted under `-L`.
+pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
+    match files::look(name) {
+        Look::Absent => Mtime::ABSENT,
+        Look::Failed(error) => {
+            session.complain(None, &Complaint::System { what: [b"stat: ", name].concat(), error });
+            Mtime::ABSENT
+        }
+        Look::Found(mtime) if session.settings.check_symlink_times => {
+            let (mtime, failed) = files::newest_of_links(name, mtime);
+            if let Some((call, path, error)) = failed {
+                session.complain(None, &Complaint::System { what: [call.as_bytes(), &path].concat(), error });
+            }
+            mtime
+        }
+        Look::Found(mtime) => mtime,
+    }
+}
+
+/// Searches `name` along `VPATH`.
+pub fn along_path(session: &mut Session, name: &[u8]) -> Option<Found> {
+    session.rules.paths.search(name, &session.context.names, &session.rules.files, &mut session.context.folders)
+}
+
+/// Looks the time of `file` up in the file system, and records it.
+pub fn look_up(session: &mut Session, file: FileId, search: bool) -> Outcome<Mtime> {
+    let mut file = file;
+    let text = session.name_of(file);
+    let mut mtime;
+    if archive::is_member(text) {
+        match member_time(session, file, text, search)? {
+            Some((renamed, time)) => {
+                file = renamed;
+                mtime = time;
+            }
+            None => return Ok(Mtime::ABSENT),
+        }
+    } else {
+        mtime = of_name(session, text);
+        if mtime == Mtime::ABSENT && search && !session.rules.files[file].ignore_vpath {
+            let mut found = along_path(session, text);
+            if found.is_none() && text.starts_with(b"-l") {
+                found = library(session, text)?;
+            }
+            if let Some(found) = found {
+                if found.mtime != Mtime::UNKNOWN {
+                    session.rules.files[file].mtime = found.mtime;
+                }
+                let folder_length = (found.name.len()).saturating_sub(text.len() + 1);
+                let keep = session.rules.paths.keeps(&found.name[..folder_length]);
+                let name = session.context.names.intern(&found.name);
+                file = rename::rehash(session, file, name)?;
+                if keep {
+                    rename::take_name(session, file);
+                    return of(session, file);
+                }
+                mtime = if found.mtime == Mtime::OLD || found.mtime == Mtime::NEW {
+                    found.mtime
+                } else {
+                    of_name(session, &found.name)
+                };
+            }
+        }
+    }
+    check_skew(session, file, mtime);
+    let first = session.rules.files[file].double_colon.unwrap_or(file);
+    let updated = session.rules.files[first].updated;
+    let mut link = Some(first);
+    while let Some(id) = link {
+        let record = &mut session.rules.files[id];
+        // A file that .INTERMEDIATE names and that was there before is not ours to delete.
+        if mtime != Mtime::ABSENT
+            && record.state == State::NotStarted
+            && !record.tried_implicit
+            && record.intermediate
+        {
+            record.intermediate = false;
+        }
+        if record.updated == updated {
+            record.mtime = mtime;
+        }
+        link = record.next;
+    }
+    Ok(mtime)
+}
+
+/// Warns once of a file from the future.
+fn check_skew(session: &mut Session, file: FileId, mtime: Mtime) {
+    if session.clock_skew || !mtime.is_ordinary() || session.rules.files[file].updated || session.skew_limit >= mtime {
+        return;
+    }
+    let now = Mtime::now();
+    session.skew_limit = now;
+    if now >= mtime {
+        return;
+    }
+    let ahead = (mtime.0 - now.0) as f64 / 1e9;
+    let seconds = if ahead >= 100.0 { format!("{}", ahead as u64) } else { two_digits(ahead) };
+    let complaint = Complaint::ClockSkew { file: session.name_of(file).to_vec(), seconds };
+    session.complain(None, &complaint);
+    session.clock_skew = true;
+}
+
+/// `value` with two significant digits, as C's `%.2g` writes it.
+fn two_digits(value: f64) -> String {
+    let exponent = value.abs().log10().floor() as i32;
+    if !(-4..2).contains(&exponent) {
+        let mantissa = format!("{:.1}", value / 10f64.powi(exponent));
+        let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
+        return format!("{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+    }
+    let text = format!("{value:.*}", (1 - exponent).max(0) as usize);
+    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+}
+
+/// The time of an archive member; none where the archive does not exist.
+fn member_time(session: &mut Session, file: FileId, text: &'static [u8], search: bool) -> Outcome<Option<(FileId, Mtime)>> {
+    let Some((path, member)) = archive::split_member(text) else { return Ok(None) };
+    let member_file = of_name(session, member);
+    let mut file = file;
+    let archive_file = session.enter_file(path);
+    let mtime = look_up(session, archive_file, search)?;
+    let archive_file = session.rules.files.resolve(archive_file);
+    let found_as = session.rules.files[archive_file].found_as;
+    let found_text = session.context.names.text(found_as);
+    if search && found_text != path {
+        let renamed = [found_text, b"(", member, b")"].concat();
+        let name = session.context.names.intern(&renamed);
+        let permanent = session.rules.files[archive_file].name == found_as;
+        file = rename::rehash(session, file, name)?;
+        if permanent {
+            rename::take_name(session, file);
+        }
+    }
+    session.rules.files[file].low_resolution = true;
+    if mtime == Mtime::ABSENT {
+        return Ok(None);
+    }
+    let found_as = session.context.names.text(session.rules.files[file].found_as);
+    let date = archive::split_member(found_as)
+        .and_then(|(path, member)| archive::member_date(path, member).ok().flatten());
+    let mtime = match date {
+        Some(date) if member_file == Mtime::ABSENT || member_file.seconds() <= date => Mtime::new(date, 0),
+        _ => Mtime::ABSENT,
+    };
+    Ok(Some((file, mtime)))
+}
+
+/// Folders that the linker searches too.
+const LIBRARY_FOLDERS: [&[u8]; 3] = [b"/lib", b"/usr/lib", b"/usr/local/lib"];
+
+/// Finds the library that `-lNAME` stands for.
+fn library(session: &mut Session, name: &[u8]) -> Outcome<Option<Found>> {
+    let patterns = expand_text(session, b"$(.LIBPATTERNS)")?;
+    let mut best: Option<Found> = None;
+    let better = |found: &Found, best: &Option<Found>| best.as_ref().is_none_or(|best| found.rank < best.rank);
+    for text in words(&patterns) {
+        let pattern = Pattern::new(text);
+        if pattern.percent.is_none() {
+            session.complain(None, &Complaint::LibraryPatternWithoutPercent(text.to_vec()));
+            continue;
+        }
+        let candidate = [pattern.prefix(), &name[2..], pattern.suffix()].concat();
+        let mtime = of_name(session, &candidate);
+        if mtime != Mtime::ABSENT {
+            return Ok(Some(Found { name: candidate, mtime, rank: (0, 0) }));
+        }
+        if let Some(found) = along_path(session, &candidate)
+            && better(&found, &best)
+        {
+            best = Some(found);
+        }
+        for (rank, folder) in LIBRARY_FOLDERS.iter().enumerate() {
+            let path = [folder, b"/".as_slice(), &candidate].concat();
+            let mtime = of_name(session, &path);
+            let found = Found { name: path, mtime, rank: (usize::MAX, rank) };
+            if mtime != Mtime::ABSENT && better(&found, &best) {
+                best = Some(found);
+            }
+        }
+    }
+    Ok(best)
+}
