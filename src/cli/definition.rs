@@ -112,7 +112,8 @@ mod tests {
 
     #[test]
     fn operators_names_and_values_are_told_apart() {
-        let cases: [(&str, Option<(&str, Operator, &str)>); 20] = [
+        type Parts = (&'static str, Operator, &'static str);
+        let cases: [(&str, Option<Parts>); 20] = [
             ("A=b", Some(("A", Operator::Recursive, "b"))),
             ("A:=b=c", Some(("A", Operator::Simple, "b=c"))),
             ("A::=b", Some(("A", Operator::Simple, "b"))),

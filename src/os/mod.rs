@@ -5,6 +5,7 @@ pub mod children;
 pub mod files;
 pub mod folders;
 pub mod glob;
+pub mod jobserver;
 pub mod output;
 pub mod sys;
 pub mod words;
