@@ -3,10 +3,23 @@
 //! The order of the modules below is law: a module uses only modules declared above it.
 
 pub mod base;
+
 pub mod os;
+
 pub mod cli;
+
 pub mod syntax;
+
 pub mod expand;
+
 pub mod rules;
+
 pub mod load;
+
 pub mod graph;
+
+pub mod build;
+
+pub mod report;
+
+pub mod run;

@@ -49,6 +49,8 @@ pub struct Session {
     pub remaking_makefiles: bool,
     /// Whether the warnings about `.WAIT` were given: for prerequisites, for a recipe.
     pub wait_warned: (bool, bool),
+    /// Variables of the command line, in the order of their first definition.
+    pub command_variables: Vec<VariableId>,
     /// A file from the future was met.
     pub clock_skew: bool,
     /// Times up to this one were compared with the clock.
@@ -90,6 +92,7 @@ impl Session {
             always_make: false,
             remaking_makefiles: false,
             wait_warned: (false, false),
+            command_variables: Vec::new(),
             clock_skew: false,
             skew_limit: crate::os::files::Mtime::UNKNOWN,
             show_implicit: false,

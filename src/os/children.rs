@@ -76,6 +76,20 @@ impl Waiter {
         (signal != 0).then_some(signal)
     }
 
+    /// The descriptor that becomes readable when a child ends or a signal comes.
+    pub fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.wake.as_ref().map(|wake| wake.as_fd())
+    }
+
+    /// Takes what woke a wait on [`Waiter::wake_fd`]: a fatal signal, or nothing but children to look for.
+    pub fn drain(&mut self) -> Waited {
+        if let Some(wake) = &mut self.wake {
+            let mut drained = [0; 256];
+            while matches!(wake.read(&mut drained), Ok(count) if count == drained.len()) {}
+        }
+        self.take_signal().map_or(Waited::Nothing, Waited::Signal)
+    }
+
     /// Waits for a child, or only looks where `block` is not set. `also` is a further descriptor to wait for.
     pub fn wait(&mut self, block: bool, also: Option<BorrowedFd>) -> Waited {
         loop {

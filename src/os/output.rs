@@ -199,6 +199,11 @@ impl Output {
 }
 
 impl Capture {
+    /// A capture that opens its files when there is something to hold.
+    pub fn new(wanted: bool) -> Capture {
+        Capture { wanted, ..Capture::default() }
+    }
+
     /// Temporary files for the streams that are open; one for both where they are the same file.
     pub fn open() -> io::Result<Capture> {
         let out = rustix::fs::fstat(rustix::stdio::stdout());

@@ -159,3 +159,16 @@ pub fn is_ignored(signal: i32) -> bool {
         libc::sigaction(signal, ptr::null(), &mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
     }
 }
+
+/// Descriptor `fd` as an owned one, where it is open: one that this process was started with for its own use.
+pub fn adopt(fd: RawFd) -> Option<std::os::fd::OwnedFd> {
+    use std::os::fd::FromRawFd;
+    // Sound: the descriptor is open, and was handed to this process by its parent by number; nothing else in this process
+    // knows the number, so that there is one owner.
+    unsafe {
+        if fd <= 2 || libc::fcntl(fd, libc::F_GETFD) < 0 {
+            return None;
+        }
+        Some(std::os::fd::OwnedFd::from_raw_fd(fd))
+    }
+}

@@ -1,0 +1,204 @@
+//! Children that ended: the next line, a failure, the target finished (manual, "Errors in Recipes"). Knows nothing of how they were
+//! started.
+
+use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::build::Build;
+use crate::build::job::Child;
+use crate::os::children::{Ended, Waited};
+use crate::os::output::Grouping;
+use crate::os::sys;
+use crate::rules::file::{State, Status};
+
+impl Build {
+    /// Takes in children that have ended; with `block` it waits for one. `dying` tells that the run is ending in error and only
+    /// waits for what is left.
+    pub fn reap(&mut self, block: bool, dying: bool) -> Outcome {
+        let mut block = block;
+        while !self.children.is_empty() {
+            if dying && block && !std::mem::replace(&mut self.said_waiting, true) {
+                self.session.complain(None, &Complaint::Waiting);
+            }
+            let (index, ended) = match self.children.iter().position(|child| child.pid < 0) {
+                Some(index) => (index, Ended { pid: -1, code: 127, signal: 0, core: false }),
+                None => {
+                    if block {
+                        self.session.context.output.flush();
+                    }
+                    match self.waiter.wait(block, None) {
+                        Waited::Nothing | Waited::Ready => return Ok(()),
+                        Waited::Signal(signal) if self.dying => {
+                            let _ = signal;
+                            continue;
+                        }
+                        Waited::Signal(signal) => return Err(Stop::Signal(signal)),
+                        Waited::Child(ended) => {
+                            self.commands_ended += 1;
+                            self.session.context.folders.changed();
+                            match self.children.iter().position(|child| child.pid == ended.pid) {
+                                Some(index) => (index, ended),
+                                // Somebody else's child, inherited with this process.
+                                None => continue,
+                            }
+                        }
+                    }
+                }
+            };
+            if ended.pid < 0 {
+                self.commands_ended += 1;
+            }
+            let child = self.children.swap_remove(index);
+            if self.child_ended(child, ended, dying)? {
+                block = false;
+            }
+        }
+        Ok(())
+    }
+
+    /// Deals with a child whose process ended; whether the whole job is over.
+    fn child_ended(&mut self, mut child: Child, ended: Ended, dying: bool) -> Outcome<bool> {
+        let file = child.file;
+        if child.good_input {
+            self.input_used = false;
+        }
+        let failed = ended.code != 0 || ended.signal != 0;
+        let question = failed
+            && ended.signal == 0
+            && ended.code == 1
+            && self.session.settings.question
+            && child.recursive;
+        let ignored = child.no_error || self.session.settings.ignore_errors || self.session.rules.ignore_errors;
+        let mut child_failed = failed;
+        if failed && !ignored {
+            if !child.dont_care && !question {
+                self.child_error(&mut child, &ended, false);
+            }
+            self.session.rules.files[file].status = if question { Status::Question } else { Status::Failed };
+            if ended.signal != 0 || self.deletes_on_error() {
+                self.delete_once(&mut child);
+            }
+        } else {
+            if failed {
+                self.child_error(&mut child, &ended, true);
+                child_failed = false;
+            }
+            if child.next_line() {
+                if self.dying {
+                    self.session.rules.files[file].status = Status::Failed;
+                } else {
+                    if self.session.context.output.grouping == Grouping::Line
+                        && let Some(capture) = &mut child.capture
+                    {
+                        self.session.context.output.show(capture);
+                    }
+                    child.pid = 0;
+                    self.start_line(&mut child)?;
+                    if self.session.rules.files[file].state == State::Running {
+                        self.children.push(child);
+                        return Ok(false);
+                    }
+                }
+                if self.session.rules.files[file].status != Status::Success {
+                    self.delete_once(&mut child);
+                }
+            } else {
+                self.session.rules.files[file].status = Status::Success;
+            }
+        }
+        if let Some(mut capture) = child.capture.take() {
+            self.session.context.output.show(&mut capture);
+        }
+        if !self.dying {
+            self.notice_finished(file)?;
+        }
+        if child.has_slot {
+            self.slots_used = self.slots_used.saturating_sub(1);
+        }
+        let dont_care = child.dont_care;
+        self.free(child)?;
+        if !dying && child_failed && !dont_care && !self.session.settings.keep_going.is_on() && !self.dying {
+            return Err(Stop::Exit(if question { 1 } else { 2 }));
+        }
+        Ok(true)
+    }
+
+    fn delete_once(&mut self, child: &mut Child) {
+        if !child.deleted && child.pid >= 0 {
+            self.delete_child_targets(child.file);
+            child.deleted = true;
+        }
+    }
+
+    fn deletes_on_error(&mut self) -> bool {
+        if let Some(known) = self.delete_on_error {
+            return known;
+        }
+        let found = self.session.context.names.find(b".DELETE_ON_ERROR").is_some_and(|name| {
+            let files = &self.session.rules.files;
+            files.find(name).is_some_and(|file| files[file].is_target)
+        });
+        self.delete_on_error = Some(found);
+        found
+    }
+
+    /// Says that a recipe failed.
+    fn child_error(&mut self, child: &mut Child, ended: &Ended, ignored: bool) {
+        if ignored && self.is_silent() {
+            return;
+        }
+        let place = match self.session.rules.recipes[child.recipe].place {
+            Some(Place { file, line, .. }) => {
+                [file, format!(":{}", line as usize + child.line()).as_bytes()].concat()
+            }
+            None => b"<builtin>".to_vec(),
+        };
+        let how = if ended.signal == 0 {
+            format!("Error {}", ended.code)
+        } else {
+            format!("{}{}", sys::signal_words(ended.signal), if ended.core { " (core dumped)" } else { "" })
+        };
+        let complaint = Complaint::RecipeFailed {
+            place,
+            target: self.session.name_of(child.file).to_vec(),
+            how: how.into_bytes(),
+            ignored,
+            shuffle: self.shuffle.shown.clone(),
+        };
+        self.enter(child);
+        self.show_goal_error();
+        self.session.complain(None, &complaint);
+        self.leave_output(child);
+    }
+
+    /// Ends all jobs for a fatal signal: the children are told, their targets deleted, and all waited for.
+    pub fn die_for(&mut self, signal: i32) {
+        self.dying = true;
+        if signal == libc::SIGTERM {
+            for child in self.children.iter().filter(|child| child.pid > 0) {
+                crate::os::children::kill(child.pid, libc::SIGTERM);
+            }
+        }
+        if matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) {
+            for index in 0..self.children.len() {
+                let child = &mut self.children[index];
+                if child.deleted || child.pid < 0 {
+                    continue;
+                }
+                child.deleted = true;
+                let file = child.file;
+                self.delete_child_targets(file);
+            }
+            while !self.children.is_empty() {
+                if self.reap(true, false).is_err() {
+                    break;
+                }
+            }
+        } else {
+            while !self.children.is_empty() {
+                if self.reap(true, true).is_err() {
+                    break;
+                }
+            }
+        }
+        self.remove_intermediates(true);
+    }
+}

@@ -1,0 +1,291 @@
+//! Jobs started: a place among the jobs, the line shown, the process (manual, "Recipe Echoing", "Parallel Execution"). Knows nothing
+//! of what becomes of them.
+
+use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::build::Build;
+use crate::build::job::Child;
+use crate::cli::settings::{DebugLevels, OutputSync};
+use crate::expand::command_line::{self, Shell, is_bourne_shell};
+use crate::expand::environment::environment;
+use crate::os::children::{self, Streams, Waited};
+use crate::os::jobserver::Acquired;
+use crate::os::words::is_blank;
+use crate::rules::file::{State, Status};
+use crate::rules::recipe::{NO_ERROR, RECURSE, SILENT};
+use std::os::fd::AsFd;
+use std::rc::Rc;
+use std::time::Duration;
+
+impl Build {
+    /// Waits until another job may run.
+    pub fn wait_for_slot(&mut self, _child: &Child) -> Outcome {
+        if self.slots != 0 {
+            while self.slots_used == self.slots {
+                self.reap(true, false)?;
+            }
+            return Ok(());
+        }
+        if self.jobserver.is_none() {
+            return Ok(());
+        }
+        loop {
+            // The first job needs no token.
+            if self.tokens == 0 {
+                return Ok(());
+            }
+            self.reap(false, false)?;
+            self.start_waiting()?;
+            if self.tokens == 0 {
+                return Ok(());
+            }
+            let timeout = if self.waiting.is_empty() { None } else { Some(Duration::from_secs(1)) };
+            self.waiter.prepare();
+            let Some(jobserver) = &mut self.jobserver else { return Ok(()) };
+            let acquired = jobserver.acquire(self.waiter.wake_fd(), timeout).map_err(|error| {
+                let text = crate::os::jobserver::message(&error);
+                Stop::fatal(None, Complaint::Text(text))
+            })?;
+            match acquired {
+                Acquired::Token => return Ok(()),
+                Acquired::Woken | Acquired::TimedOut => {
+                    if let Waited::Signal(signal) = self.waiter.drain() {
+                        return Err(Stop::Signal(signal));
+                    }
+                }
+            }
+        }
+    }
+
+    /// Whether the machine is too busy for another job (`-l`).
+    fn load_too_high(&self) -> bool {
+        let limit = self.session.settings.load_average;
+        if limit < 0.0 {
+            return false;
+        }
+        // The count of runnable processes is of this moment; the averages lag behind.
+        let Ok(text) = std::fs::read_to_string("/proc/loadavg") else { return false };
+        let running = text.split(' ').nth(3).and_then(|field| field.split('/').next()?.parse::<f64>().ok());
+        running.is_some_and(|running| running > limit)
+    }
+
+    /// Starts a job, or puts it off while the load is too high.
+    pub fn start_or_wait(&mut self, mut child: Child) -> Outcome<bool> {
+        if self.slots_used > 0 && self.load_too_high() {
+            self.set_state(child.file, State::Running);
+            self.waiting.push(child);
+            return Ok(false);
+        }
+        let file = child.file;
+        self.start_line(&mut child)?;
+        match self.session.rules.files[file].state {
+            State::Running => {
+                if child.pid > 0 {
+                    self.slots_used += 1;
+                    child.has_slot = true;
+                }
+                self.children.push(child);
+            }
+            State::NotStarted => {
+                self.session.rules.files[file].status = Status::Success;
+                self.notice_finished(file)?;
+                self.free(child)?;
+            }
+            State::Finished => {
+                self.notice_finished(file)?;
+                self.free(child)?;
+            }
+            State::PrerequisitesRunning => self.free(child)?,
+        }
+        Ok(true)
+    }
+
+    /// Starts the jobs that were put off, as far as the load allows.
+    pub fn start_waiting(&mut self) -> Outcome {
+        if self.waiting.is_empty() {
+            return Ok(());
+        }
+        loop {
+            self.reap(false, false)?;
+            let Some(child) = self.waiting.pop() else { return Ok(()) };
+            if !self.start_or_wait(child)? {
+                return Ok(());
+            }
+        }
+    }
+
+    /// A job is over: its token goes back.
+    pub fn free(&mut self, mut child: Child) -> Outcome {
+        if let Some(mut capture) = child.capture.take() {
+            self.session.context.output.show(&mut capture);
+        }
+        if self.tokens > 1
+            && let Some(jobserver) = &mut self.jobserver
+        {
+            jobserver.release().map_err(|error| {
+                let text = crate::os::jobserver::message(&error);
+                Stop::fatal(None, Complaint::Text(text))
+            })?;
+        }
+        self.tokens = self.tokens.saturating_sub(1);
+        Ok(())
+    }
+
+    /// Runs the next line of `child` that needs a process; where none is left, the target is finished.
+    pub fn start_line(&mut self, child: &mut Child) -> Outcome {
+        loop {
+            if child.rest.is_none() {
+                return self.no_line_left(child);
+            }
+            if self.run_line(child)? {
+                return Ok(());
+            }
+            if !child.next_line() {
+                return self.no_line_left(child);
+            }
+        }
+    }
+
+    fn no_line_left(&mut self, child: &mut Child) -> Outcome {
+        self.set_state(child.file, State::Running);
+        self.session.rules.files[child.file].status = Status::Success;
+        self.notice_finished(child.file)
+    }
+
+    /// Runs one line; false where nothing was started for it.
+    fn run_line(&mut self, child: &mut Child) -> Outcome<bool> {
+        let Some(text) = child.rest.take() else { return Ok(false) };
+        let number = child.line();
+        let file = child.file;
+        let mut flags = self.session.rules.files[file].command_flags
+            | self.session.rules.recipes[child.recipe].flags.get(number).copied().unwrap_or(0);
+        child.no_error = flags & NO_ERROR != 0;
+        let mut start = 0;
+        while let Some(&byte) = text.get(start) {
+            match byte {
+                b'@' => flags |= SILENT,
+                b'+' => flags |= RECURSE,
+                b'-' => child.no_error = true,
+                byte if is_blank(byte) => {}
+                _ => break,
+            }
+            start += 1;
+        }
+        child.recursive = flags & RECURSE != 0;
+        if let Some(own) = self.session.rules.recipes[child.recipe].flags.get_mut(number) {
+            *own |= flags & RECURSE;
+        }
+        let prefix = self.session.rules.recipes[child.recipe].prefix;
+        let line = without_prefix(&text[start..], prefix);
+        let scope = self.session.rules.files[file].scope;
+        let shell = Shell::of(&mut self.session, scope, flags & NO_ERROR != 0)?;
+        let (arguments, end) = command_line::arguments(&line, &shell, true);
+        child.rest = end.map(|end| line[end + 1..].to_vec());
+        let shown = &line[..end.unwrap_or(line.len())];
+        let settings = &self.session.settings;
+        let (question, touch, just_print) = (settings.question, settings.touch, settings.just_print);
+        if arguments.is_some() && question && !child.recursive {
+            self.session.rules.files[file].status = Status::Question;
+            self.notice_finished(file)?;
+            return Ok(true);
+        }
+        let Some(arguments) = arguments.filter(|_| !touch || child.recursive) else { return Ok(false) };
+        let sync = settings.output_sync;
+        let wanted = sync != OutputSync::None && (sync == OutputSync::Recurse || !child.recursive);
+        if !wanted && let Some(capture) = &mut child.capture {
+            self.session.context.output.show(capture);
+        }
+        if let Some(capture) = &mut child.capture {
+            capture.wanted = wanted && self.session.context.output.grouping != crate::os::output::Grouping::None;
+        }
+        self.enter(child);
+        let held_back = (!wanted).then(|| self.session.context.output.current.take()).flatten();
+        let result = self.show_and_spawn(child, &arguments, shown, flags, just_print);
+        if held_back.is_some() {
+            self.session.context.output.current = held_back;
+        }
+        self.leave_output(child);
+        result
+    }
+
+    fn show_and_spawn(
+        &mut self,
+        child: &mut Child,
+        arguments: &[Vec<u8>],
+        shown: &[u8],
+        flags: u8,
+        just_print: bool,
+    ) -> Outcome<bool> {
+        if just_print || self.debugging(DebugLevels::PRINT) || (flags & SILENT == 0 && !self.is_silent()) {
+            self.session.context.output.out(&[shown, b"\n"].concat());
+        }
+        self.commands_started += 1;
+        let is_empty = matches!(arguments, [shell, option, command]
+            if is_bourne_shell(shell) && (option == b"-c" || option == b"-ec") && command == b":");
+        if is_empty || (just_print && !child.recursive) {
+            return Ok(false);
+        }
+        self.session.context.output.begin();
+        self.session.context.output.flush();
+        child.good_input = !std::mem::replace(&mut self.input_used, true);
+        child.deleted = false;
+        if child.environment.is_none() {
+            let scope = self.session.rules.files[child.file].scope;
+            let recursive = self.session.rules.recipes[child.recipe].any_recurse;
+            child.environment = Some(Rc::new(environment(&mut self.session, scope, recursive)?));
+        }
+        self.spawn(child, arguments)?;
+        self.set_state(child.file, State::Running);
+        Ok(true)
+    }
+
+    fn spawn(&mut self, child: &mut Child, arguments: &[Vec<u8>]) -> Outcome {
+        self.waiter.prepare();
+        if !child.good_input && self.no_input.is_none() {
+            self.no_input = broken_input();
+        }
+        let environment = child.environment.clone().unwrap_or_default();
+        let inherit = child.recursive
+            && self.jobserver.as_ref().is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
+        let capture = self.session.context.output.current.as_ref().filter(|capture| capture.wanted);
+        let (stdout, stderr) = capture.map_or((None, None), |capture| capture.streams());
+        let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };
+        let started = children::start(arguments, &environment, Streams { stdin, stdout, stderr });
+        if inherit && let Some(jobserver) = &self.jobserver {
+            jobserver.set_inheritable(false);
+        }
+        match started {
+            Ok(pid) => child.pid = pid,
+            Err(error) => {
+                child.pid = -1;
+                let what = arguments.first().cloned().unwrap_or_default();
+                self.session.complain(None, &Complaint::System { what, error });
+            }
+        }
+        child.program = arguments.first().cloned();
+        Ok(())
+    }
+}
+
+/// The read end of a pipe that nobody writes to: input that is at its end.
+fn broken_input() -> Option<std::fs::File> {
+    let (reader, writer) = rustix::pipe::pipe_with(rustix::pipe::PipeFlags::CLOEXEC).ok()?;
+    drop(writer);
+    Some(std::fs::File::from(reader))
+}
+
+/// `text` without the recipe prefix after each continued newline.
+fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
+    if memchr::memchr(b'\n', text).is_none() {
+        return text.to_vec();
+    }
+    let mut out = Vec::with_capacity(text.len());
+    let mut at = 0;
+    while at < text.len() {
+        out.push(text[at]);
+        if text[at] == b'\n' && text.get(at + 1) == Some(&prefix) {
+            at += 1;
+        }
+        at += 1;
+    }
+    out
+}

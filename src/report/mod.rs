@@ -1,0 +1,3 @@
+//! What people read: the printed data base. Knows nothing of how a run goes on.
+
+pub mod database;

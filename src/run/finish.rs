@@ -1,0 +1,85 @@
+//! The end of a run, whatever brought it about: children waited for, intermediate files deleted, tokens returned, the last words
+//! (manual, "Errors in Recipes", "Interrupting or Killing make"). Knows nothing of what went before.
+
+use super::Run;
+use crate::base::diagnostic::{Complaint, Outcome, Stop, wording};
+use crate::build::Build;
+use crate::cli::help;
+use crate::report::database;
+
+impl Run {
+    /// Ends the run and returns its exit status.
+    pub(super) fn finish(&mut self, result: Outcome) -> i32 {
+        let status = match result {
+            Ok(()) => self.status,
+            Err(Stop::Exit(status)) => status,
+            Err(Stop::Fatal(fatal)) => {
+                let (place, complaint) = *fatal;
+                let output = &mut self.build.session.context.output;
+                let text = wording::fatal(place.as_ref(), &complaint, &output.program, output.level);
+                output.err(&text);
+                2
+            }
+            Err(Stop::Signal(signal)) => self.die(signal),
+        };
+        if self.build.session.settings.print_version {
+            let before = if self.build.session.settings.print_data_base { "# " } else { "" };
+            self.build.session.context.output.raw(help::version(before).as_bytes());
+        }
+        self.remove_stdin_copy();
+        while !self.build.children.is_empty() {
+            match self.build.reap(true, status != 0) {
+                Err(Stop::Signal(signal)) => {
+                    self.die(signal);
+                }
+                Err(_) => {}
+                Ok(()) => {}
+            }
+        }
+        self.build.remove_intermediates(false);
+        if self.build.session.settings.print_data_base && !self.build.session.settings.print_version {
+            database::print(&mut self.build.session);
+        }
+        self.build.close_jobserver(status == 2);
+        self.end_reading_output();
+        let output = &mut self.build.session.context.output;
+        output.leave();
+        output.flush();
+        if let Some(error) = output.write_error() {
+            self.build.session.complain(None, &Complaint::WriteError(Some(error)));
+            return if status == 0 { 2 } else { status };
+        }
+        status
+    }
+
+    /// Ends the run by a fatal signal.
+    fn die(&mut self, signal: i32) -> i32 {
+        self.remove_stdin_copy();
+        self.build.close_jobserver_quietly();
+        self.build.die_for(signal);
+        self.build.session.context.output.flush();
+        if signal == libc::SIGQUIT {
+            // No core of this process is wanted.
+            std::process::exit(1);
+        }
+        crate::os::sys::die_by_signal(signal)
+    }
+}
+
+impl Build {
+    /// Gives tokens back and leaves the jobserver.
+    pub(super) fn close_jobserver(&mut self, _failed: bool) {
+        if let Some(mut jobserver) = self.jobserver.take() {
+            let _ = jobserver.release_all();
+        }
+    }
+
+    fn close_jobserver_quietly(&mut self) {
+        if let Some(jobserver) = &self.jobserver
+            && let Some(path) = jobserver.fifo()
+        {
+            let _ = std::fs::remove_file(path);
+        }
+        self.lock_path = None;
+    }
+}

@@ -1,0 +1,178 @@
+//! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
+
+mod finish;
+mod flags;
+mod makefiles;
+mod start;
+
+use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::build::{Build, Goal};
+use crate::cli::settings::{DebugLevels, Jobs};
+use crate::expand::expand_text;
+use crate::expand::file_names::{FileNames, file_names};
+use crate::rules::file::Status;
+use crate::rules::special;
+
+/// What the operating system gave this process.
+pub struct Given {
+    /// The arguments, the program's name first.
+    pub arguments: Vec<Vec<u8>>,
+    /// The environment, in order.
+    pub environment: Vec<(Vec<u8>, Vec<u8>)>,
+}
+
+/// What a run keeps besides its build.
+struct Run {
+    build: Build,
+    given: Given,
+    /// How often makefiles were remade and read again.
+    restarts: u32,
+    /// The goals of the command line.
+    goals: Vec<crate::rules::file::FileId>,
+    /// The temporary file that holds a makefile from standard input.
+    stdin_copy: Option<Vec<u8>>,
+    /// The folder before `-C`.
+    folder_before: Option<std::path::PathBuf>,
+    /// The worst status so far.
+    status: i32,
+}
+
+/// Runs the program and returns its exit status.
+pub fn run(given: Given) -> i32 {
+    let program = start::program_name(&given);
+    let session = crate::load::Session::new(&program);
+    let mut run = Run {
+        build: Build::new(session),
+        given,
+        restarts: 0,
+        goals: Vec::new(),
+        stdin_copy: None,
+        folder_before: None,
+        status: 0,
+    };
+    let result = run.everything();
+    run.finish(result)
+}
+
+impl Run {
+    fn everything(&mut self) -> Outcome {
+        self.import_environment();
+        self.read_options()?;
+        self.enter_folders()?;
+        self.define_own_variables()?;
+        self.read_stdin_makefile()?;
+        self.read_makefiles()?;
+        self.set_up_jobs()?;
+        self.settle_rules()?;
+        self.remake_makefiles()?;
+        self.make_goals()
+    }
+
+    /// After the makefiles: special targets, built-in rules, search paths, `-o` and `-W`.
+    fn settle_rules(&mut self) -> Outcome {
+        self.define_makeflags(false)?;
+        let session = &mut self.build.session;
+        special::snap(session)?;
+        special::install_rules(session, !session.settings.no_builtin_rules)?;
+        let vpath = expand_text(session, b"$(strip $(VPATH))")?;
+        session.rules.paths.set_general(&vpath);
+        let gpath = expand_text(session, b"$(strip $(GPATH))")?;
+        session.rules.paths.gpath = crate::rules::vpath::folders_of(&gpath);
+        for name in session.settings.old_files.clone() {
+            let file = session.enter_file(&name);
+            let record = &mut session.rules.files[file];
+            record.mtime = crate::os::files::Mtime::OLD;
+            record.mtime_before = record.mtime;
+            record.updated = true;
+            record.status = Status::Success;
+            record.state = crate::rules::file::State::Finished;
+        }
+        if self.restarts == 0 {
+            self.mark_new_files();
+        }
+        self.end_reading_output();
+        Ok(())
+    }
+
+    fn mark_new_files(&mut self) {
+        let session = &mut self.build.session;
+        for name in session.settings.new_files.clone() {
+            let file = session.enter_file(&name);
+            let record = &mut session.rules.files[file];
+            record.mtime = crate::os::files::Mtime::NEW;
+            record.mtime_before = record.mtime;
+        }
+    }
+
+    /// The goals: those given, or the default goal.
+    fn make_goals(&mut self) -> Outcome {
+        self.define_makeflags(false)?;
+        let session = &mut self.build.session;
+        session.always_make = session.settings.always_make;
+        if self.restarts > 0 {
+            self.mark_new_files();
+        }
+        self.remove_stdin_copy();
+        if self.goals.is_empty() {
+            self.find_default_goal()?;
+        }
+        if self.goals.is_empty() {
+            let session = &mut self.build.session;
+            let read = session.context.lookup_text(b"MAKEFILE_LIST");
+            let any = read.is_some_and(|id| !session.context.variables.get(id).value.is_empty());
+            return Err(Stop::fatal(None, if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile }));
+        }
+        let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
+        self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());
+        match self.build.update_goals(goals)? {
+            Status::None | Status::Success => {}
+            Status::Question => self.status = 1,
+            Status::Failed => self.status = 2,
+        }
+        if self.build.session.clock_skew {
+            self.build.session.complain(None, &Complaint::SkewDetected);
+        }
+        Ok(())
+    }
+
+    fn find_default_goal(&mut self) -> Outcome {
+        let session = &mut self.build.session;
+        let Some(variable) = session.default_goal else { return Ok(()) };
+        let variable = session.context.variables.get(variable);
+        let (value, recursive) = (variable.value.clone(), variable.recursive);
+        let text = if recursive { expand_text(session, &value)? } else { value.to_vec() };
+        if text.is_empty() {
+            return Ok(());
+        }
+        if let Some(file) = session.rules.lookup(&session.context.names, &text) {
+            self.goals.push(file);
+            return Ok(());
+        }
+        let (found, _) = file_names(session, &text, &FileNames::default())?;
+        match found.as_slice() {
+            [] => Ok(()),
+            [one] => {
+                let file = session.enter_file(&one.name);
+                self.goals.push(file);
+                Ok(())
+            }
+            _ => Err(Stop::fatal(None, Complaint::MultipleDefaultGoals)),
+        }
+    }
+
+    /// How many jobs may run at once, and the jobserver for sub-makes.
+    fn set_up_jobs(&mut self) -> Outcome {
+        let build = &mut self.build;
+        build.slots = match build.session.settings.jobs {
+            _ if build.jobserver.is_some() => 0,
+            Jobs::Unset => 1,
+            Jobs::Unlimited => 0,
+            Jobs::Count(count) => count.get(),
+        };
+        if build.slots > 1 {
+            self.start_jobserver()?;
+        }
+        self.set_up_grouping();
+        Ok(())
+    }
+}
