@@ -16,7 +16,7 @@
 //! in the same folder. `-- escaped NAME --` is a section of odd bytes: `\t`, `\r`, `\0`, `\\`, `\xHH`, and a backslash at the
 //! end of a line for "no newline here". Before the first section, a line `only: imk` keeps a case from GNU make,
 //! `user: ordinary` has it run without root's rights, and `compare: first line of stderr` leaves the rest of it (the usage
-//! text, which lists imk's own options) out of account.
+//! text, which lists imk's own options) out of account; with `output: merged` the two outputs are one stream.
 
 use std::collections::BTreeSet;
 
@@ -61,6 +61,9 @@ pub struct Expectation {
     /// Paths that are there after the run and were not before it.
     pub files: BTreeSet<String>,
 }
+
+/// The header line of a case whose two outputs are one stream, so that their order is compared.
+pub const MERGED: &str = "output: merged";
 
 /// The sections that are no files.
 const INPUTS: [&str; 4] = ["args", "env", "stdin", "setup"];

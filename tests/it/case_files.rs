@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime};
 use libtest_mimic::{Failed, Trial};
 
 use crate::builder;
-use crate::case::{Case, Expectation, Section, Step};
+use crate::case::{Case, Expectation, MERGED, Section, Step};
 use crate::program::{self, Program};
 use crate::run::{Invocation, Outcome, Workplace};
 
@@ -72,13 +72,17 @@ fn attend(path: &Path, program: &Program, bless: bool) -> Result<(), String> {
     let text = fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
     let mut case = Case::parse(&text).map_err(|why| format!("{}: {why}", path.display()))?;
     let place = Workplace::new(program).map_err(|error| format!("no folder to work in: {error}"))?;
-    let unprivileged = case.says("user: ordinary");
+    let how = Invocation {
+        unprivileged: case.says("user: ordinary"),
+        merged: case.says(MERGED),
+        ..Invocation::default()
+    };
     let first_line = case.says("compare: first line of stderr");
     let mut failure = String::new();
     let count = case.steps.len();
     for (at, step) in case.steps.iter_mut().enumerate() {
         let mut actual =
-            take(step, &place, unprivileged).map_err(|error| format!("step {}: {error}", at + 1))?;
+            take(step, &place, how.clone()).map_err(|error| format!("step {}: {error}", at + 1))?;
         if first_line {
             actual.stderr.truncate(
                 actual.stderr.iter().position(|&byte| byte == b'\n').map_or(usize::MAX, |at| at + 1),
@@ -102,8 +106,7 @@ fn attend(path: &Path, program: &Program, bless: bool) -> Result<(), String> {
 }
 
 /// Does one step: writes the files, runs the program, and says what it did.
-fn take(step: &Step, place: &Workplace, unprivileged: bool) -> std::io::Result<Expectation> {
-    let mut invocation = Invocation { unprivileged, ..Invocation::default() };
+fn take(step: &Step, place: &Workplace, mut invocation: Invocation) -> std::io::Result<Expectation> {
     for section in &step.inputs {
         if section.is_file() {
             write(place, section)?;

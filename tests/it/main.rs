@@ -11,6 +11,7 @@ mod bad_input;
 mod builder;
 mod case;
 mod case_files;
+mod differ;
 mod program;
 mod run;
 
@@ -34,5 +35,6 @@ fn main() {
     trials.extend(case::trials());
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
+    trials.extend(differ::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

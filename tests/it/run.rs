@@ -29,6 +29,8 @@ pub struct Invocation {
     pub stdin: Vec<u8>,
     /// Run as an ordinary user even when the tests run as root.
     pub unprivileged: bool,
+    /// Both outputs are one stream, brought back as standard output.
+    pub merged: bool,
 }
 
 /// What a run printed and how it ended.
@@ -74,12 +76,12 @@ impl Workplace {
         command.arg0("imk").args(&invocation.args).current_dir(&self.dir);
         command.env_clear().env("PATH", &self.path).env("HOME", &self.dir).env("LC_ALL", "C");
         command.envs(invocation.env.iter().map(|(name, value)| (name, value)));
-        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+        command.stdin(Stdio::piped()).process_group(0);
         if invocation.unprivileged && rustix::process::getuid().is_root() {
             self.give_to_nobody()?;
             command.uid(NOBODY).gid(NOBODY);
         }
-        let (status, stdout, stderr) = supervise(command, invocation.stdin.clone())?;
+        let (status, stdout, stderr) = supervise(command, invocation.stdin.clone(), invocation.merged)?;
         Ok(Outcome { stdout: self.normalize(stdout), stderr: self.normalize(stderr), status })
     }
 
@@ -129,8 +131,17 @@ impl Workplace {
 }
 
 /// Starts a command, feeds and reads it, and kills its process group when the time is over.
-fn supervise(mut command: Command, stdin: Vec<u8>) -> io::Result<(String, Vec<u8>, Vec<u8>)> {
-    let mut child = spawn(&mut command)?;
+fn supervise(mut command: Command, stdin: Vec<u8>, merged: bool) -> io::Result<(String, Vec<u8>, Vec<u8>)> {
+    let (out, out_end) = io::pipe()?;
+    let (err, err_end) = io::pipe()?;
+    if merged {
+        command.stderr(out_end.try_clone()?);
+    } else {
+        command.stderr(err_end);
+    }
+    let mut child = spawn(command.stdout(out_end))?;
+    // The command holds this process's ends of the pipes: while it lives, their readers see no end.
+    drop(command);
     let group = rustix::process::Pid::from_raw(child.id().cast_signed());
     let (done, finished) = mpsc::channel::<()>();
     let watchdog = thread::spawn(move || {
@@ -145,8 +156,8 @@ fn supervise(mut command: Command, stdin: Vec<u8>) -> io::Result<(String, Vec<u8
         // A program that ends without reading all of its input is no failure of the test.
         feed.map(|mut pipe| pipe.write_all(&stdin))
     });
-    let stdout = reader(child.stdout.take());
-    let stderr = reader(child.stderr.take());
+    let stdout = reader(out);
+    let stderr = reader(err);
     let stdout = stdout.join().unwrap_or_default();
     let stderr = stderr.join().unwrap_or_default();
     let status = child.wait()?;
@@ -169,12 +180,10 @@ fn spawn(command: &mut Command) -> io::Result<Child> {
     command.spawn()
 }
 
-fn reader<R: Read + Send + 'static>(pipe: Option<R>) -> thread::JoinHandle<Vec<u8>> {
+fn reader(mut pipe: io::PipeReader) -> thread::JoinHandle<Vec<u8>> {
     thread::spawn(move || {
         let mut text = Vec::new();
-        if let Some(mut pipe) = pipe {
-            let _ = pipe.read_to_end(&mut text);
-        }
+        let _ = pipe.read_to_end(&mut text);
         text
     })
 }
