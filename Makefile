@@ -4,9 +4,8 @@
 # An engine may be slow to answer and output is for reading: the order of the tasks is worth more than parallelism.
 .NOTPARALLEL:
 
-imk      := target/release/imk
 hadolint := .cache/bin/hadolint
-pip_example    := examples/multistage-pipeline/pip
+example  := examples/multistage-pipeline/pip
 
 .PHONY: help
 help: ## List the tasks
@@ -16,7 +15,7 @@ help: ## List the tasks
 
 .PHONY: demo
 demo: $(hadolint) engine ## Lint, build and smoke-test the example image on a real engine
-	scripts/engine run $(MAKE) -C $(pip_example) style-check build smoke-test
+	scripts/engine run $(MAKE) -C $(example) style-check build smoke-test
 	@echo; echo ">> What the targets left on the engine"
 	@scripts/engine status
 
@@ -37,7 +36,7 @@ $(hadolint):
 
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
-	@scripts/test unit conformance engine
+	@scripts/test unit conformance engine podman
 
 .PHONY: lint
 lint: ## Check the format and the lints
@@ -50,7 +49,7 @@ unit-test: ## Run the tests of the crate
 conformance: release ## Run GNU make's own test suite on imk
 	@scripts/test conformance
 engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
-	@scripts/test engine
+	@scripts/test engine podman
 
 # --- the program -----------------------------------------------------------------------------------------------
 
