@@ -42,6 +42,7 @@ test: lint $(hadolint) engine release ## Run every check and test there is; the 
 lint: ## Check the format and the lints
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- --deny warnings
+	for script in $$(grep -l "^#!.*bash" scripts/* .ci/run tests/engine/*); do bash -n $$script || exit; done
 
 .PHONY: unit-test conformance engine-test
 unit-test: ## Run the tests of the crate
