@@ -3,3 +3,7 @@
 //! The order of the modules below is law: a module uses only modules declared above it.
 
 pub mod base;
+
+pub mod image;
+
+pub mod report;

@@ -1,0 +1,3 @@
+//! What people read: the wording of every layer's findings. Decides nothing.
+
+pub mod dockerfile;
