@@ -25,7 +25,12 @@ fn every_case_agrees_for_each_matcher() {
         }
     }
     assert!(count >= 12_000, "only {count} cases");
-    assert!(wrong.is_empty(), "{} of {count} disagree:\n{}", wrong.len(), wrong[..wrong.len().min(20)].join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} of {count} disagree:\n{}",
+        wrong.len(),
+        wrong[..wrong.len().min(20)].join("\n")
+    );
 }
 
 fn case(line: &str) -> Case {

@@ -246,7 +246,10 @@ mod tests {
         let kind = IgnoreErrorKind::NothingReincluded;
         assert_eq!(fault("a\n!\n"), Some(IgnoreError { span: Span::new(2, 3), kind }));
         assert!(matches!(fault("[a"), Some(IgnoreError { kind: IgnoreErrorKind::Malformed { .. }, .. })));
-        assert!(matches!(fault(&"x".repeat(70_000)), Some(IgnoreError { kind: IgnoreErrorKind::LineTooLong, .. })));
+        assert!(matches!(
+            fault(&"x".repeat(70_000)),
+            Some(IgnoreError { kind: IgnoreErrorKind::LineTooLong, .. })
+        ));
     }
 
     #[test]

@@ -2,8 +2,14 @@
 //! Knows nothing of engines.
 
 mod ignore;
+mod load;
 mod pattern;
 mod regex;
 mod rooted;
+mod select;
+mod tree;
 
 pub use ignore::{Folder, Ignore, IgnoreError, IgnoreErrorKind, Verdict};
+pub use load::{Choice, LoadError, load};
+pub use select::{Entry, Found, Selection, select};
+pub use tree::{EntryKind, Status};

@@ -178,8 +178,11 @@ mod tests {
 
     #[test]
     fn what_may_match_below() {
-        let below = |pattern: &str, dir: &str| Pattern::new(pattern.as_bytes(), true).may_match_below(dir.as_bytes());
-        assert!(below("a/b/c", "a") && below("a/b/c", "a/b") && !below("a/b/c", "a/b/c") && !below("a/b", "ab"));
+        let below =
+            |pattern: &str, dir: &str| Pattern::new(pattern.as_bytes(), true).may_match_below(dir.as_bytes());
+        assert!(
+            below("a/b/c", "a") && below("a/b/c", "a/b") && !below("a/b/c", "a/b/c") && !below("a/b", "ab")
+        );
         assert!(!below("*.md", "docs") && below("**/*.md", "docs") && below("docs/*.md", "docs"));
         assert!(below("a**b", "a/x") && !below("*/x", "a/b"));
     }

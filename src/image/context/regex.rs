@@ -32,7 +32,10 @@ enum Atom {
     Char(u32),
     /// `.`: anything but a newline.
     Dot,
-    Class { negated: bool, ranges: Vec<(u32, u32)> },
+    Class {
+        negated: bool,
+        ranges: Vec<(u32, u32)>,
+    },
     /// The start of the text.
     Start,
     /// The end of the text.
@@ -59,7 +62,9 @@ impl Atom {
         match self {
             Atom::Char(own) => *own == c,
             Atom::Dot => c != NEWLINE,
-            Atom::Class { negated, ranges } => ranges.iter().any(|&(low, high)| low <= c && c <= high) != *negated,
+            Atom::Class { negated, ranges } => {
+                ranges.iter().any(|&(low, high)| low <= c && c <= high) != *negated
+            }
             Atom::Start | Atom::End | Atom::Boundary(_) | Atom::Folders => false,
         }
     }
@@ -274,7 +279,9 @@ impl Reader<'_> {
         if repeat != Repeat::Once {
             self.at += 1;
             // `x*?`, `x**`: lazy ones match the same, doubled ones are malformed; `^*` is odd enough to be left alone.
-            if matches!(self.peek(), Some(b'*' | b'?')) || matches!(atom, Atom::Start | Atom::End | Atom::Boundary(_)) {
+            if matches!(self.peek(), Some(b'*' | b'?'))
+                || matches!(atom, Atom::Start | Atom::End | Atom::Boundary(_))
+            {
                 return None;
             }
         }
@@ -406,7 +413,9 @@ mod tests {
 
     #[test]
     fn reach_sees_dead_ends() {
-        let reach = |expression: &str, text: &str| Program::new(expression.as_bytes()).map(|p| p.reach(text.as_bytes()));
+        let reach = |expression: &str, text: &str| {
+            Program::new(expression.as_bytes()).map(|p| p.reach(text.as_bytes()))
+        };
         assert_eq!(reach("[^/]*\\.md", "docs/"), Some(Reach::Dead));
         assert_eq!(reach("(.*/)?x", "docs/"), Some(Reach::Alive));
         assert_eq!(reach("docs/[^/]*", "docs/"), Some(Reach::Alive));

@@ -46,7 +46,9 @@ impl Token {
         match self {
             Token::Char(own) => *own == c,
             Token::Any | Token::Star => c != SLASH,
-            Token::Class { negated, ranges } => ranges.iter().any(|&(low, high)| low <= c && c <= high) != *negated,
+            Token::Class { negated, ranges } => {
+                ranges.iter().any(|&(low, high)| low <= c && c <= high) != *negated
+            }
         }
     }
 }
@@ -195,7 +197,8 @@ mod tests {
 
     #[test]
     fn globs_match_as_go_does() {
-        let matches = |glob: &str, path: &str| Glob::new(glob.as_bytes()).map(|glob| glob.matches(path.as_bytes()));
+        let matches =
+            |glob: &str, path: &str| Glob::new(glob.as_bytes()).map(|glob| glob.matches(path.as_bytes()));
         for (glob, path) in [
             ("*.txt", "a.txt"),
             ("a*b*c", "aXbYbZc"),

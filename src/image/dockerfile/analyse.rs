@@ -2,8 +2,8 @@
 //! widens, and is never left out.
 
 use super::analysis::{
-    Analysis, ArgUse, Base, ContextRead, External, ImageUse, Opaque, Origin, Request, StageUse, UnusedArg, Via, Why,
-    Widening,
+    Analysis, ArgUse, Base, ContextRead, External, ImageUse, Opaque, Origin, Request, StageUse, UnusedArg,
+    Via, Why, Widening,
 };
 use super::directives::{self, Frontend};
 use super::error::{Error, ErrorKind};
@@ -266,7 +266,8 @@ impl Walk<'_> {
                 let mut set = Vec::with_capacity(pairs.len());
                 for Pair { name, value } in pairs {
                     let name = self.expand(name, env)?;
-                    let value = value.as_ref().map_or(Ok(Value::from(&b""[..])), |value| self.expand(value, env))?;
+                    let value =
+                        value.as_ref().map_or(Ok(Value::from(&b""[..])), |value| self.expand(value, env))?;
                     set.push((name, value));
                 }
                 for (name, value) in set {
@@ -283,7 +284,9 @@ impl Walk<'_> {
                 }
                 Ok(())
             }
-            Kind::Workdir(text) | Kind::User(text) | Kind::StopSignal(text) => self.expand(text, env).map(drop),
+            Kind::Workdir(text) | Kind::User(text) | Kind::StopSignal(text) => {
+                self.expand(text, env).map(drop)
+            }
             Kind::Expose(texts) | Kind::Volume(texts) => self.expand_all(texts, env),
             Kind::Run(run) => run.mounts.iter().try_for_each(|mount| self.mount(mount, env)),
             Kind::Copy(copy) => self.copy(copy, false, env),
@@ -314,7 +317,8 @@ impl Walk<'_> {
         if let Some(value) = &value {
             env.set(key, value.clone());
         }
-        let used = ArgUse { stage: Some(self.stage), name: key.clone(), value, origin, span: name.span };
+        let used =
+            ArgUse { stage: Some(self.stage), name: key.clone(), value, origin, span: Some(name.span) };
         self.out.args.push(used);
         Ok(())
     }
@@ -486,7 +490,7 @@ impl Walk<'_> {
                     name: name.clone(),
                     value: global.value.clone(),
                     origin: global.origin,
-                    span: global.span.unwrap_or_default(),
+                    span: global.span,
                 });
             }
         }
@@ -501,7 +505,8 @@ impl Walk<'_> {
             let declared = declarations(self.file).find(|text| text.bytes == *name).map(|text| text.span);
             let nearest = match declared {
                 Some(_) => None,
-                None => nearest(name, declarations(self.file).map(|text| text.bytes.as_slice())).map(<[u8]>::to_vec),
+                None => nearest(name, declarations(self.file).map(|text| text.bytes.as_slice()))
+                    .map(<[u8]>::to_vec),
             };
             self.out.unused_args.push(UnusedArg { name: name.clone(), declared, nearest });
         }
@@ -511,9 +516,10 @@ impl Walk<'_> {
 /// All names that ARG declares, anywhere in the file.
 fn declarations(file: &Dockerfile) -> impl Iterator<Item = &Text> {
     let instructions = file.globals.iter().chain(file.stages.iter().flat_map(|stage| &stage.instructions));
-    instructions.flat_map(|instruction| match &instruction.kind {
-        Kind::Arg(pairs) => pairs.as_slice(),
-        _ => &[],
-    })
-    .map(|pair| &pair.name)
+    instructions
+        .flat_map(|instruction| match &instruction.kind {
+            Kind::Arg(pairs) => pairs.as_slice(),
+            _ => &[],
+        })
+        .map(|pair| &pair.name)
 }

@@ -157,8 +157,8 @@ pub struct ArgUse {
     pub value: Option<Value>,
     /// Where the value is from.
     pub origin: Origin,
-    /// The declaration's name; of a platform argument that is not declared, the FROM that reads it.
-    pub span: Span,
+    /// The name's place in the declaration; nothing for a platform argument in the global scope.
+    pub span: Option<Span>,
 }
 
 /// Where an argument's value is from.

@@ -85,7 +85,12 @@ pub(super) struct Scan {
 
 impl Scan {
     /// The directive on `line`, which starts at `place` of the file.
-    pub(super) fn line(&mut self, line: &[u8], comment: &[u8], place: usize) -> Result<Option<Directive>, Error> {
+    pub(super) fn line(
+        &mut self,
+        line: &[u8],
+        comment: &[u8],
+        place: usize,
+    ) -> Result<Option<Directive>, Error> {
         if self.done {
             return Ok(None);
         }
@@ -160,7 +165,9 @@ pub fn frontend(text: &[u8]) -> Frontend {
             let line = body[at..at + len].strip_suffix(b"\n").unwrap_or(&body[at..at + len]);
             let line = line.strip_suffix(b"\r").unwrap_or(line);
             match scan.line(line, comment, start + at) {
-                Ok(Some(found)) if found.kind == DirectiveKind::Syntax => return of_value(&found.value, found.span),
+                Ok(Some(found)) if found.kind == DirectiveKind::Syntax => {
+                    return of_value(&found.value, found.span);
+                }
                 Ok(_) => {}
                 Err(_) => break,
             }
@@ -181,7 +188,9 @@ pub fn of_value(value: &[u8], span: Span) -> Frontend {
         .iter()
         .find_map(|registry| word.strip_prefix(*registry))
         .unwrap_or(word);
-    let Some(rest) = name.strip_prefix(b"docker/dockerfile") else { return Frontend::Foreign { reference, span } };
+    let Some(rest) = name.strip_prefix(b"docker/dockerfile") else {
+        return Frontend::Foreign { reference, span };
+    };
     if !matches!(rest.first(), None | Some(b':' | b'@')) {
         return Frontend::Foreign { reference, span };
     }
@@ -221,9 +230,15 @@ mod tests {
     fn dockers_own_is_told_apart() {
         let span = Span::default();
         let reference = b"docker/dockerfile:1.7-labs".to_vec();
-        assert_eq!(of_value(&reference.clone(), span), Frontend::Docker { reference, version: Some((1, 7)), span });
+        assert_eq!(
+            of_value(&reference.clone(), span),
+            Frontend::Docker { reference, version: Some((1, 7)), span }
+        );
         assert!(matches!(of_value(b"docker/dockerfile", span), Frontend::Docker { version: None, .. }));
-        assert!(matches!(of_value(b"docker.io/docker/dockerfile:1", span), Frontend::Docker { version: None, .. }));
+        assert!(matches!(
+            of_value(b"docker.io/docker/dockerfile:1", span),
+            Frontend::Docker { version: None, .. }
+        ));
         assert!(matches!(of_value(b"docker/dockerfile-upstream", span), Frontend::Foreign { .. }));
         assert!(matches!(of_value(b"", span), Frontend::Foreign { .. }));
     }

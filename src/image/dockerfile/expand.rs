@@ -348,7 +348,10 @@ impl<'a> Lexer<'a> {
             }
             Some(b'@' | b'*' | b'#' | b'?' | b'-' | b'$' | b'!') => self.at += 1,
             _ => {
-                while self.peek().is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80) {
+                while self
+                    .peek()
+                    .is_some_and(|byte| byte.is_ascii_alphanumeric() || byte == b'_' || byte >= 0x80)
+                {
                     self.at += 1;
                 }
             }
@@ -574,7 +577,10 @@ mod tests {
     fn patterns_trim_and_replace() {
         is("${x#*/} ${x##*.} ${x%.*} ${x%%.*}", "two.tar.gz gz one/two.tar one/two");
         is("${x#one} ${x%gz} ${x#two} ${x#???}", "/two.tar.gz one/two.tar. one/two.tar.gz /two.tar.gz");
-        is("${x/t/T} ${x//t/T} ${x/./} ${x/\\//-}", "one/Two.tar.gz one/Two.Tar.gz one/twotar.gz one-two.tar.gz");
+        is(
+            "${x/t/T} ${x//t/T} ${x/./} ${x/\\//-}",
+            "one/Two.tar.gz one/Two.Tar.gz one/twotar.gz one-two.tar.gz",
+        );
         is("${x/t*/T}", "one/T");
         is_unknown("${x//t/$ }");
         fails("${x#\\a}");
@@ -586,7 +592,10 @@ mod tests {
         let mode = Mode { raw_quotes: true, raw_escapes: true, skip_unset: true, ..Mode::words(b'\\') };
         let words = |text: &str| split(text.as_bytes(), mode, &mut Nothing);
         let list = |parts: &[&str]| Ok(parts.iter().map(|part| part.as_bytes().to_vec()).collect());
-        assert_eq!(words("RUN cat << EOF 'a b' $x ${y}"), list(&["RUN", "cat", "<< EOF", "'a b'", "$x", "${y}"]));
+        assert_eq!(
+            words("RUN cat << EOF 'a b' $x ${y}"),
+            list(&["RUN", "cat", "<< EOF", "'a b'", "$x", "${y}"])
+        );
         assert_eq!(words("a\\ b \"c\\\"d\""), list(&["a\\ b", "\"c\\\"d\""]));
         assert!(words("it's <<EOF").is_err());
     }

@@ -220,7 +220,10 @@ mod tests {
     #[test]
     fn mounts_are_comma_separated_values() {
         let fields = |text: &[u8]| comma_fields(text);
-        assert_eq!(fields(b"a=b,\"c=d,e\"\"f\",g"), Some(vec![b"a=b".to_vec(), b"c=d,e\"f".to_vec(), b"g".to_vec()]));
+        assert_eq!(
+            fields(b"a=b,\"c=d,e\"\"f\",g"),
+            Some(vec![b"a=b".to_vec(), b"c=d,e\"f".to_vec(), b"g".to_vec()])
+        );
         assert_eq!(fields(b"a=\"b\""), None);
         assert_eq!(fields(b"\"a"), None);
         assert_eq!(fields(b""), Some(vec![Vec::new()]));
@@ -228,7 +231,8 @@ mod tests {
 
     #[test]
     fn mount_faults_are_told() {
-        let read = |text: &str| mount(&Text { bytes: text.into(), span: Span::default() }).map_err(|e| e.kind);
+        let read =
+            |text: &str| mount(&Text { bytes: text.into(), span: Span::default() }).map_err(|e| e.kind);
         assert!(read("type=bind,source=a,target=/a,ro").is_ok());
         assert!(matches!(read("typ=bind"), Err(ErrorKind::UnknownMountKey { nearest: Some(_), .. })));
         assert!(matches!(read("type=bnd"), Err(ErrorKind::UnknownMountType { nearest: Some(_), .. })));

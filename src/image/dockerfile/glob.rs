@@ -83,7 +83,11 @@ fn ends(tokens: &[Token], text: &[u32], shortest: Shortest) -> Option<Vec<Option
 }
 
 fn encode(chars: &[u32]) -> Vec<u8> {
-    chars.iter().map(|&c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER)).collect::<String>().into_bytes()
+    chars
+        .iter()
+        .map(|&c| char::from_u32(c).unwrap_or(char::REPLACEMENT_CHARACTER))
+        .collect::<String>()
+        .into_bytes()
 }
 
 /// `value` without the prefix that `pattern` matches; unknown where that cannot be worked out.

@@ -168,7 +168,12 @@ impl<'a> Graph<'a> {
         let contexts = self.request.named_contexts;
         let familiar = names::familiar(name);
         let given = |wanted: &[u8]| {
-            self.request.platform_args.iter().rev().find(|(name, _)| name == wanted).map(|(_, value)| value.as_slice())
+            self.request
+                .platform_args
+                .iter()
+                .rev()
+                .find(|(name, _)| name == wanted)
+                .map(|(_, value)| value.as_slice())
         };
         let platform = match platform {
             Some(value) => value.known(),
@@ -196,7 +201,9 @@ impl<'a> Graph<'a> {
             let stages = self.file.stages.len();
             return match usize::try_from(number) {
                 Ok(index) if index < stages => Ok(Source::Stage(index)),
-                Ok(index) if index - stages < self.images.len() => Ok(Source::Image(self.images[index - stages].clone())),
+                Ok(index) if index - stages < self.images.len() => {
+                    Ok(Source::Image(self.images[index - stages].clone()))
+                }
                 _ => Err(Error::new(span, ErrorKind::UnknownStageIndex { index: name.to_vec() })),
             };
         }

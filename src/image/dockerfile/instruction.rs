@@ -324,7 +324,9 @@ mod tests {
         assert!(names(b"RUN cat <<<word").is_empty());
         assert!(names(b"RUN echo it's <<EOF").is_empty());
         assert!(names(b"RUN echo '<<EOF'").is_empty());
-        assert!(names(b"RUN echo $((1 << 2))").is_empty() || names(b"RUN echo $((1 << 2))") == [b"2))".to_vec()]);
+        assert!(
+            names(b"RUN echo $((1 << 2))").is_empty() || names(b"RUN echo $((1 << 2))") == [b"2))".to_vec()]
+        );
         let word = heredoc_word(b"<<\"X\"");
         assert_eq!(word, Some(HeredocWord { name: b"X".to_vec(), expand: false, chomp: false }));
     }

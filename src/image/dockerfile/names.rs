@@ -50,8 +50,7 @@ pub fn is_http(source: &[u8]) -> bool {
 
 /// What fixes the content of a git source by itself: the commit in its fragment or query.
 pub fn git_commit(source: &[u8]) -> Option<Vec<u8>> {
-    let is_commit =
-        |text: &[u8]| matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
+    let is_commit = |text: &[u8]| matches!(text.len(), 40 | 64) && text.iter().all(u8::is_ascii_hexdigit);
     let (before, fragment) = match memchr::memchr(b'#', source) {
         Some(at) => (&source[..at], &source[at + 1..]),
         None => (source, &b""[..]),
@@ -136,7 +135,14 @@ mod tests {
 
     #[test]
     fn sources_are_told_apart() {
-        let git = ["https://h/o/r.git", "https://h/o/r.git#v1:dir", "git@h:o/r", "ssh://h/x", "git://h/x", "HTTPS://h/r.git?a=b"];
+        let git = [
+            "https://h/o/r.git",
+            "https://h/o/r.git#v1:dir",
+            "git@h:o/r",
+            "ssh://h/x",
+            "git://h/x",
+            "HTTPS://h/r.git?a=b",
+        ];
         let http = ["https://h/x.tar.gz", "http://h/r.git/x", "https://h/x?y=r.git", "http://h"];
         let local = ["github.com/o/r", "./git@h:x", "a@b", "ftp://h/x", "x/y:z", "a b@h:x"];
         for source in git {

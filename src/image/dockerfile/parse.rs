@@ -6,8 +6,8 @@ use super::directives::{self, Directives, Frontend};
 use super::error::{Error, ErrorKind, Warning, WarningKind};
 use super::flags::Flags;
 use super::instruction::{
-    CommandLine, Copy, From, Healthcheck, Heredoc, HeredocWord, INSTRUCTIONS, Instruction, Kind, Onbuild, Pair, Run,
-    Text, heredoc_word, heredoc_words,
+    CommandLine, Copy, From, Healthcheck, Heredoc, HeredocWord, INSTRUCTIONS, Instruction, Kind, Onbuild,
+    Pair, Run, Text, heredoc_word, heredoc_words,
 };
 use super::json::{self, ExecForm};
 use super::lines::{Line, Reader};
@@ -104,7 +104,8 @@ pub fn frontend(text: &[u8]) -> Frontend {
 /// # Errors
 /// [`ErrorKind::Trigger`] where it is no single instruction that may be a trigger.
 pub fn parse_trigger(expression: &[u8], span: Span) -> Result<Instruction, Error> {
-    let wrap = |kind| Error::new(span, ErrorKind::Trigger { text: expression.to_vec(), fault: Box::new(kind) });
+    let wrap =
+        |kind| Error::new(span, ErrorKind::Trigger { text: expression.to_vec(), fault: Box::new(kind) });
     let mut reader = Reader::new(expression);
     let line = reader.next_line().map_err(|error| wrap(error.kind))?;
     let Some(line) = line else { return Err(wrap(ErrorKind::NoInstructions)) };
@@ -112,8 +113,9 @@ pub fn parse_trigger(expression: &[u8], span: Span) -> Result<Instruction, Error
     let line = Line::placeless(&line.text, span);
     let mut read = instruction(&line, escape, &mut reader, expression).map_err(|error| wrap(error.kind))?;
     read.span = span;
-    if let Kind::Run(Run { heredocs, .. }) | Kind::Copy(Copy { inline: heredocs, .. }) | Kind::Add(Copy { inline: heredocs, .. }) =
-        &mut read.kind
+    if let Kind::Run(Run { heredocs, .. })
+    | Kind::Copy(Copy { inline: heredocs, .. })
+    | Kind::Add(Copy { inline: heredocs, .. }) = &mut read.kind
     {
         heredocs.iter_mut().for_each(|heredoc| heredoc.span = span);
     }
@@ -170,9 +172,7 @@ impl<'a> Source<'a> {
         let offset = from + (text.len() - trimmed.len());
         match json::exec_form(trimmed) {
             ExecForm::None => Ok(None),
-            ExecForm::Other => {
-                self.fault(self.text(offset..self.rest.len()).span, ErrorKind::NotStrings)
-            }
+            ExecForm::Other => self.fault(self.text(offset..self.rest.len()).span, ErrorKind::NotStrings),
             ExecForm::Strings => Ok(Some(
                 syntax::strings(trimmed)
                     .into_iter()
@@ -220,7 +220,9 @@ impl<'a> Source<'a> {
         }
         let mut out = Vec::with_capacity(words.len());
         for range in words {
-            let Some(equals) = memchr::memchr(b'=', &rest[range.clone()]) else { return Err(no_equals(range)) };
+            let Some(equals) = memchr::memchr(b'=', &rest[range.clone()]) else {
+                return Err(no_equals(range));
+            };
             let (name, value) = (range.start..range.start + equals, range.start + equals + 1..range.end);
             if name.is_empty() {
                 let span = self.text(range).span;
@@ -265,8 +267,7 @@ fn instruction(line: &Line, escape: u8, reader: &mut Reader<'_>, text: &[u8]) ->
         let nearest = nearest(word, known).map(<[u8]>::to_vec);
         return Err(Error::new(keyword, ErrorKind::UnknownInstruction { name: word.to_vec(), nearest }));
     };
-    let mut source =
-        Source { line, escape, name, keyword, rest: head.rest.clone(), heredocs: Vec::new() };
+    let mut source = Source { line, escape, name, keyword, rest: head.rest.clone(), heredocs: Vec::new() };
     let mut span = line.span;
     if takes_heredocs(&source) {
         for word in heredoc_words(&line.text) {
@@ -296,7 +297,8 @@ fn read_heredoc(
 
 /// Whether heredocs may follow: in RUN, COPY and ADD, and in ONBUILD of these, but not in exec form.
 fn takes_heredocs(source: &Source<'_>) -> bool {
-    let takes = |name: &[u8]| [&b"RUN"[..], b"COPY", b"ADD"].iter().any(|known| name.eq_ignore_ascii_case(known));
+    let takes =
+        |name: &[u8]| [&b"RUN"[..], b"COPY", b"ADD"].iter().any(|known| name.eq_ignore_ascii_case(known));
     let is_exec = |rest: &[u8]| json::exec_form(runes::trim_start(rest)) != ExecForm::None;
     match source.name {
         "ONBUILD" => {
@@ -422,12 +424,12 @@ fn copy(source: &mut Source<'_>, mut flags: Flags<'_>) -> Result<Copy, Error> {
         match heredoc_word(&word.bytes) {
             // Of heredocs with one name, BuildKit takes the last one's body for all. A word that asks for a heredoc
             // where none was read stands for an empty file.
-            Some(HeredocWord { name, expand, chomp }) => out.inline.push(
-                match read.iter().rev().find(|heredoc| heredoc.name == name) {
+            Some(HeredocWord { name, expand, chomp }) => {
+                out.inline.push(match read.iter().rev().find(|heredoc| heredoc.name == name) {
                     Some(heredoc) => Heredoc { chomp, ..heredoc.clone() },
                     None => Heredoc { name, expand, chomp, span: word.span, body: Vec::new() },
-                },
-            ),
+                })
+            }
             None => out.sources.push(word),
         }
     }

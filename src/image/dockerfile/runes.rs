@@ -17,7 +17,8 @@ pub fn decode(text: &[u8]) -> (u32, usize) {
         0xF0..=0xF4 => 4,
         _ => return (REPLACEMENT, 1),
     };
-    match text.get(..len).and_then(|head| std::str::from_utf8(head).ok()).and_then(|head| head.chars().next()) {
+    match text.get(..len).and_then(|head| std::str::from_utf8(head).ok()).and_then(|head| head.chars().next())
+    {
         Some(c) => (c as u32, len),
         None => (REPLACEMENT, 1),
     }

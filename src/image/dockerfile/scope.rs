@@ -82,11 +82,14 @@ impl Globals {
         build_args: &BuildArgs<'_>,
     ) -> Result<Self, Error> {
         let mut globals = Globals::default();
-        let stage = target.or_else(|| file.stages.last().and_then(|stage| stage.name())).unwrap_or(b"default");
+        let stage =
+            target.or_else(|| file.stages.last().and_then(|stage| stage.name())).unwrap_or(b"default");
         let given = |name: &[u8]| platform.iter().rev().find(|(known, _)| known == name);
         let mut preset: Vec<(&[u8], Value)> = PLATFORM_ARGS
             .iter()
-            .map(|&name| (name, given(name).map_or(Value::Unknown, |(_, value)| Value::from(value.as_slice()))))
+            .map(|&name| {
+                (name, given(name).map_or(Value::Unknown, |(_, value)| Value::from(value.as_slice())))
+            })
             .collect();
         preset.push((b"TARGETSTAGE", Value::from(stage)));
         for (name, value) in preset {
@@ -101,8 +104,12 @@ impl Globals {
         for instruction in &file.globals {
             let Kind::Arg(pairs) = &instruction.kind else { continue };
             for Pair { name, value } in pairs {
-                let mut global =
-                    Global { value: None, origin: Origin::Unset, span: Some(name.span), reads: BTreeSet::new() };
+                let mut global = Global {
+                    value: None,
+                    origin: Origin::Unset,
+                    span: Some(name.span),
+                    reads: BTreeSet::new(),
+                };
                 if let Some(value) = build_args.get(&name.bytes) {
                     global.value = Some(value.clone());
                     global.origin = Origin::BuildArg;

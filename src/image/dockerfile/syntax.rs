@@ -184,7 +184,10 @@ mod tests {
 
     #[test]
     fn flags_end_at_the_first_other_word() {
-        assert_eq!(flags("COPY --from=a  --chown=\"b c\" x --y"), (vec!["--from=a".into(), "--chown=b c".into()], "x --y".into()));
+        assert_eq!(
+            flags("COPY --from=a  --chown=\"b c\" x --y"),
+            (vec!["--from=a".into(), "--chown=b c".into()], "x --y".into())
+        );
         assert_eq!(flags("RUN --mount=a\\ b -- --c"), (vec!["--mount=a b".into()], "--c".into()));
         assert_eq!(flags("RUN"), (vec![], "".into()));
         assert_eq!(flags("RUN --a='x y"), (vec!["--a=x y".into()], "".into()));
