@@ -15,7 +15,7 @@ use super::nearest::nearest;
 use super::parse::{Dockerfile, parse};
 use super::scope::{BuildArgs, Env, Globals, is_predefined};
 use crate::base::Span;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// Reads `text` and finds what the target of `request` can depend on.
 ///
@@ -77,6 +77,7 @@ pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis
         out: Analysis { target, widened: graph.widened.clone(), ..Analysis::default() },
         envs: vec![None; file.stages.len()],
         global_args: BTreeSet::new(),
+        seen: HashSet::new(),
         mode: Mode::words(file.directives.escape),
         stage: 0,
         instruction: Span::default(),
@@ -99,6 +100,8 @@ struct Walk<'a> {
     envs: Vec<Option<Env>>,
     /// Global arguments that count.
     global_args: BTreeSet<Vec<u8>>,
+    /// The reads noted.
+    seen: HashSet<ContextRead>,
     mode: Mode,
     stage: usize,
     instruction: Span,
@@ -178,9 +181,10 @@ impl Walk<'_> {
                     platform: node.platform.clone(),
                     context: None,
                 });
-                let mut env = Env::of_image(None);
-                env.forget();
-                env
+                for at in 0..self.request.named_contexts.len() {
+                    self.context(at, None, span, Via::From);
+                }
+                Env::of_image(None)
             }
         }
     }
@@ -239,7 +243,7 @@ impl Walk<'_> {
     }
 
     fn note(&mut self, read: ContextRead) {
-        if !self.out.reads.contains(&read) {
+        if self.seen.insert(read.clone()) {
             self.out.reads.push(read);
         }
     }

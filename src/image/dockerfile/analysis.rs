@@ -218,7 +218,7 @@ pub struct External {
 }
 
 /// Files read from a context.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ContextRead {
     /// The named context; nothing for the main one.
     pub context: Option<Vec<u8>>,

@@ -255,7 +255,7 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
-    /// The stages that stage `index` needs, by index, with how and where.
+    /// The stages that stage `index` is certain to need, by index, with how and where.
     fn needs(&self, index: usize) -> Vec<(usize, Via, Span)> {
         let node = &self.nodes[index];
         let mut out = Vec::new();
@@ -263,10 +263,8 @@ impl<'a> Graph<'a> {
             return out;
         }
         let from = self.file.stages[index].from.base.span;
-        match node.base {
-            Base::Stage(base) => out.push((base, Via::From, from)),
-            Base::Unknown => out.extend((0..index).map(|earlier| (earlier, Via::From, from))),
-            _ => {}
+        if let Base::Stage(base) = node.base {
+            out.push((base, Via::From, from));
         }
         for (source, via, span) in &node.edges {
             if let Source::Stage(stage) = source {
@@ -346,8 +344,20 @@ impl<'a> Graph<'a> {
             *first = Some(None);
         }
         let mut todo = vec![target];
+        // Stages before this one are all reached, by a FROM whose name is not known.
+        let mut covered = 0;
         while let Some(stage) = todo.pop() {
             self.add_triggers(stage)?;
+            if self.nodes[stage].base == Base::Unknown {
+                let from = self.file.stages[stage].from.base.span;
+                for earlier in covered..stage.max(covered) {
+                    if via[earlier].is_none() {
+                        via[earlier] = Some(Some((stage, Via::From, from)));
+                        todo.push(earlier);
+                    }
+                }
+                covered = covered.max(stage);
+            }
             for (to, how, span) in self.needs(stage) {
                 if let Some(entry) = via.get_mut(to)
                     && entry.is_none()
