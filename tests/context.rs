@@ -1,7 +1,7 @@
 //! What a target can read of a context, on real folders.
 
 use imk::base::Span;
-use imk::image::context::{EntryKind, Ignore, Selection, load, select};
+use imk::image::context::{Convention, EntryKind, Ignore, Selection, load, select};
 use imk::image::dockerfile::{ContextRead, NoBases, Request, analyse};
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -153,15 +153,21 @@ fn reads_say_which_entries_are_theirs() {
 fn the_right_ignore_file_is_chosen() {
     let folder = Folder::new("choice", &["Dockerfile", "sub/My.Dockerfile", "empty.Dockerfile"]);
     let root = &folder.0;
-    let chosen = |dockerfile: &str| load(root, Some(&root.join(dockerfile))).expect("a choice").path;
+    let chosen = |dockerfile: &str| {
+        load(root, Some(&root.join(dockerfile)), Convention::Docker).expect("a choice").path
+    };
     assert_eq!(chosen("Dockerfile"), None);
     fs::write(root.join(".dockerignore"), "a\n").expect("a file");
     fs::write(root.join("sub/My.Dockerfile.dockerignore"), "b\n").expect("a file");
     fs::write(root.join("empty.Dockerfile.dockerignore"), "").expect("a file");
     assert_eq!(chosen("Dockerfile"), Some(root.join(".dockerignore")));
     assert_eq!(chosen("sub/My.Dockerfile"), Some(root.join("sub/My.Dockerfile.dockerignore")));
-    let empty = load(root, Some(&root.join("empty.Dockerfile"))).expect("a choice");
+    let empty = load(root, Some(&root.join("empty.Dockerfile")), Convention::Docker).expect("a choice");
     assert!(empty.ignore.is_empty() && empty.path.is_some());
+    fs::write(root.join(".containerignore"), "c\n").expect("a file");
+    assert_eq!(chosen("Dockerfile"), Some(root.join(".dockerignore")));
+    let other = load(root, Some(&root.join("Dockerfile")), Convention::Containers).expect("a choice");
+    assert_eq!(other.path, Some(root.join(".containerignore")));
     fs::remove_file(root.join(".dockerignore")).expect("removed");
     symlink("/etc/hostname", root.join(".dockerignore")).expect("a link");
     assert_eq!(chosen("Dockerfile"), None);

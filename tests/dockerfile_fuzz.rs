@@ -2,7 +2,8 @@
 
 use imk::image::context::Ignore;
 use imk::image::dockerfile::{
-    BaseConfig, BaseImages, ErrorKind, Instruction, Kind, NoBases, Request, Value, analyse, parse, parse_trigger,
+    BaseConfig, BaseImages, ErrorKind, Instruction, Kind, NoBases, Request, Value, analyse, parse,
+    parse_trigger,
 };
 use proptest::prelude::*;
 use std::fmt::Write as _;
@@ -40,7 +41,10 @@ fn check_spans(instructions: &[Instruction], text: &[u8]) {
         assert!(instruction.span.start <= instruction.span.end && instruction.span.end <= text.len());
         let keyword = instruction.keyword.of(text);
         let joined = keyword.contains(&b'\n');
-        assert!(joined || keyword.eq_ignore_ascii_case(instruction.kind.name().as_bytes()), "{instruction:?}");
+        assert!(
+            joined || keyword.eq_ignore_ascii_case(instruction.kind.name().as_bytes()),
+            "{instruction:?}"
+        );
         if let Kind::Onbuild(onbuild) = &instruction.kind {
             let _ = parse_trigger(&onbuild.expression, instruction.span);
         }
@@ -53,18 +57,77 @@ fn read(text: &[u8]) {
             check_spans(&file.globals, text);
             file.stages.iter().for_each(|stage| check_spans(&stage.instructions, text));
         }
-        Err(error) => assert!(error.span.start <= error.span.end && error.span.end <= text.len(), "{error:?}"),
+        Err(error) => {
+            assert!(error.span.start <= error.span.end && error.span.end <= text.len(), "{error:?}")
+        }
     }
     analyse_in_all_ways(text);
 }
 
 /// Pieces that Dockerfiles are made of, whole and broken.
 const PIECES: [&str; 62] = [
-    "FROM ", "a", " AS ", "b", "\n", "\n", "\n", " ", "COPY ", "--from=", "--mount=", "type=", "bind", "cache", ",",
-    "source=", "from=", "RUN ", "ADD ", "ARG ", "ENV ", "x", "=", "$x", "${x", "}", ":-", "%", "#", "/", "//", "*",
-    "?", "\"", "'", "\\", "\\\n", "`", "<<E", "E\n", "<<-", "[", "]", "[\"", "\"]", "ONBUILD ", "LABEL ", "# ",
-    "escape=`\n", "syntax=docker/dockerfile:1\n", "--parents ", "--exclude=", "/./", ".", "..", "HEALTHCHECK CMD ",
-    "SHELL ", "VOLUME ", "é", "\u{a0}", "\r\n", "\t",
+    "FROM ",
+    "a",
+    " AS ",
+    "b",
+    "\n",
+    "\n",
+    "\n",
+    " ",
+    "COPY ",
+    "--from=",
+    "--mount=",
+    "type=",
+    "bind",
+    "cache",
+    ",",
+    "source=",
+    "from=",
+    "RUN ",
+    "ADD ",
+    "ARG ",
+    "ENV ",
+    "x",
+    "=",
+    "$x",
+    "${x",
+    "}",
+    ":-",
+    "%",
+    "#",
+    "/",
+    "//",
+    "*",
+    "?",
+    "\"",
+    "'",
+    "\\",
+    "\\\n",
+    "`",
+    "<<E",
+    "E\n",
+    "<<-",
+    "[",
+    "]",
+    "[\"",
+    "\"]",
+    "ONBUILD ",
+    "LABEL ",
+    "# ",
+    "escape=`\n",
+    "syntax=docker/dockerfile:1\n",
+    "--parents ",
+    "--exclude=",
+    "/./",
+    ".",
+    "..",
+    "HEALTHCHECK CMD ",
+    "SHELL ",
+    "VOLUME ",
+    "é",
+    "\u{a0}",
+    "\r\n",
+    "\t",
 ];
 
 proptest! {
@@ -102,7 +165,16 @@ fn grows_linearly(name: &str, make: impl Fn(usize) -> Vec<u8>) {
         let best = (0..3).map(|_| {
             let start = Instant::now();
             let _ = parse(&text);
-            let _ = analyse(&text, &Request { target: None, build_args: &[], named_contexts: &[], platform_args: &[], bases: &NoBases });
+            let _ = analyse(
+                &text,
+                &Request {
+                    target: None,
+                    build_args: &[],
+                    named_contexts: &[],
+                    platform_args: &[],
+                    bases: &NoBases,
+                },
+            );
             start.elapsed()
         });
         best.min().unwrap_or_default()
@@ -116,16 +188,20 @@ fn grows_linearly(name: &str, make: impl Fn(usize) -> Vec<u8>) {
 fn time_grows_with_the_length() {
     let head = "FROM scratch\n";
     grows_linearly("instructions", |n| format!("{head}{}", "RUN echo $x && true\n".repeat(n)).into_bytes());
-    grows_linearly("one continued line", |n| format!("{head}RUN a{}\n", " \\\n  && b".repeat(n)).into_bytes());
+    grows_linearly("one continued line", |n| {
+        format!("{head}RUN a{}\n", " \\\n  && b".repeat(n)).into_bytes()
+    });
     grows_linearly("words", |n| format!("{head}ENV {}\n", "a=b\\\n ".repeat(n)).into_bytes());
     grows_linearly("sources", |n| format!("{head}COPY {}/\n", "a \\\n".repeat(n)).into_bytes());
     grows_linearly("exec form", |n| format!("{head}CMD [\"a\"{}]\n", ",\\\n\"b\"".repeat(n)).into_bytes());
     grows_linearly("open brackets", |n| format!("{head}CMD {}\n", "[\\\n".repeat(n)).into_bytes());
     grows_linearly("heredocs", |n| {
-        (0..n / 10).fold(head.to_owned(), |mut text, i| {
-            let _ = writeln!(text, "RUN <<E{i}\nbody\nE{i}");
-            text
-        }).into_bytes()
+        (0..n / 10)
+            .fold(head.to_owned(), |mut text, i| {
+                let _ = writeln!(text, "RUN <<E{i}\nbody\nE{i}");
+                text
+            })
+            .into_bytes()
     });
     grows_linearly("flags", |n| format!("{head}RUN {}x\n", "--mount=target=/x \\\n".repeat(n)).into_bytes());
     grows_linearly("quotes", |n| format!("{head}ENV a={}\n", "\"'\\\n".repeat(n)).into_bytes());

@@ -15,6 +15,16 @@ pub struct Choice {
     pub ignore: Ignore,
 }
 
+/// Whose names of ignore files count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Convention {
+    /// BuildKit's: `.dockerignore`.
+    Docker,
+    /// Podman's and buildah's: `.containerignore` in the context goes before `.dockerignore`, beside the Dockerfile
+    /// behind it (`pkg/parse/parse.go` of buildah).
+    Containers,
+}
+
 /// Why the ignore file can't be used.
 #[derive(Debug)]
 pub enum LoadError {
@@ -29,15 +39,25 @@ pub enum LoadError {
 ///
 /// # Errors
 /// A file that is there and can't be read, or is malformed.
-pub fn load(context: &Path, dockerfile: Option<&Path>) -> Result<Choice, LoadError> {
+pub fn load(context: &Path, dockerfile: Option<&Path>, convention: Convention) -> Result<Choice, LoadError> {
+    let containers = convention == Convention::Containers;
     if let Some(dockerfile) = dockerfile {
-        let mut name = dockerfile.as_os_str().to_owned();
-        name.push(".dockerignore");
-        if let Some(choice) = read(PathBuf::from(name))? {
-            return Ok(choice);
+        for (suffix, counts) in [(".dockerignore", true), (".containerignore", containers)] {
+            let mut name = dockerfile.as_os_str().to_owned();
+            name.push(suffix);
+            if counts && let Some(choice) = read(PathBuf::from(name))? {
+                return Ok(choice);
+            }
         }
     }
-    let path = context.join(".dockerignore");
+    if containers && let Some(choice) = in_context(context, ".containerignore")? {
+        return Ok(choice);
+    }
+    Ok(in_context(context, ".dockerignore")?.unwrap_or_default())
+}
+
+fn in_context(context: &Path, name: &str) -> Result<Option<Choice>, LoadError> {
+    let path = context.join(name);
     // BuildKit sees links as they are within the context: one that leads out of it is none.
     let is_link = std::fs::symlink_metadata(&path).is_ok_and(|metadata| metadata.file_type().is_symlink());
     if is_link {
@@ -46,10 +66,10 @@ pub fn load(context: &Path, dockerfile: Option<&Path>) -> Result<Choice, LoadErr
             _ => false,
         };
         if !inside {
-            return Ok(Choice::default());
+            return Ok(None);
         }
     }
-    Ok(read(path)?.unwrap_or_default())
+    read(path)
 }
 
 fn read(path: PathBuf) -> Result<Option<Choice>, LoadError> {

@@ -10,6 +10,6 @@ mod select;
 mod tree;
 
 pub use ignore::{Folder, Ignore, IgnoreError, IgnoreErrorKind, Verdict};
-pub use load::{Choice, LoadError, load};
+pub use load::{Choice, Convention, LoadError, load};
 pub use select::{Entry, Found, Selection, select};
 pub use tree::{EntryKind, Status};

@@ -2,18 +2,19 @@
 //! widens, and is never left out.
 
 use super::analysis::{
-    Analysis, ArgUse, Base, ContextRead, External, ImageUse, Opaque, Origin, Request, StageUse, UnusedArg,
-    Via, Why, Widening,
+    Analysis, ArgUse, Asked, Base, ContextRead, External, ImageUse, Opaque, Origin, Request, StageUse,
+    UnusedArg, Via, Why, Widening,
 };
 use super::directives::{self, Frontend};
 use super::error::{Error, ErrorKind};
-use super::expand::{self, Mode, Scope, Value};
+use super::expand::{self, Mode};
 use super::graph::{Graph, Source};
 use super::instruction::{Copy, Heredoc, Instruction, Kind, Mount, Pair, Text};
 use super::names::{self, ContextKind};
 use super::nearest::nearest;
 use super::parse::{Dockerfile, parse};
 use super::scope::{BuildArgs, Env, Globals, is_predefined};
+use super::value::{Scope, Value};
 use crate::base::Span;
 use std::collections::{BTreeSet, HashSet};
 
@@ -74,7 +75,12 @@ pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis
         request,
         globals: &globals,
         graph: &graph,
-        out: Analysis { target, widened: graph.widened.clone(), ..Analysis::default() },
+        out: Analysis {
+            target,
+            directives: file.directives.list.clone(),
+            widened: graph.widened.clone(),
+            ..Analysis::default()
+        },
         envs: vec![None; file.stages.len()],
         global_args: BTreeSet::new(),
         seen: HashSet::new(),
@@ -108,7 +114,7 @@ struct Walk<'a> {
 }
 
 impl Walk<'_> {
-    fn enter(&mut self, index: usize, via: Option<(usize, Via, Span)>) -> Result<(), Error> {
+    fn enter(&mut self, index: usize, via: Option<Asked>) -> Result<(), Error> {
         let (stage, node) = (&self.file.stages[index], &self.graph.nodes[index]);
         self.stage = index;
         self.instruction = stage.span;
@@ -501,9 +507,17 @@ impl Walk<'_> {
         globals.sort_by_key(|arg| arg.span);
         self.out.args.splice(0..0, globals);
         let mut seen = BTreeSet::new();
+        let mut predefined = Vec::new();
         for (name, _) in build_args.0 {
             let counts = self.out.args.iter().any(|arg| arg.name == *name);
-            if counts || is_predefined(name) || !seen.insert(name) {
+            if counts || !seen.insert(name) {
+                continue;
+            }
+            if is_predefined(name) {
+                let value = build_args.get(name).cloned();
+                let used =
+                    ArgUse { stage: None, name: name.clone(), value, origin: Origin::Predefined, span: None };
+                predefined.push(used);
                 continue;
             }
             let declared = declarations(self.file).find(|text| text.bytes == *name).map(|text| text.span);
@@ -514,6 +528,7 @@ impl Walk<'_> {
             };
             self.out.unused_args.push(UnusedArg { name: name.clone(), declared, nearest });
         }
+        self.out.args.extend(predefined);
     }
 }
 

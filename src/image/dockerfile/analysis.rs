@@ -1,6 +1,7 @@
 //! What a target stage can depend on, as data. Finds nothing out by itself.
 
-use super::expand::Value;
+use super::directives::Directive;
+use super::value::Value;
 use crate::base::Span;
 
 /// What is asked: a target, and what the build is given from outside.
@@ -48,6 +49,8 @@ impl BaseImages for NoBases {
 pub struct Analysis {
     /// Why the file means nothing to imk: then everything in its folder counts, ignore files not heeded.
     pub opaque: Option<Opaque>,
+    /// The parser directives: `check` may fail the build.
+    pub directives: Vec<Directive>,
     /// Index of the target among the file's stages.
     pub target: usize,
     /// The stages reached, in the order of the file.
@@ -111,7 +114,7 @@ pub struct StageUse {
     /// Where the stage starts from.
     pub base: Base,
     /// The reached stage that asked for this one first, how, and where; nothing for the target.
-    pub via: Option<(usize, Via, Span)>,
+    pub via: Option<Asked>,
     /// The stage's own instructions, FROM first.
     pub instructions: Vec<Span>,
     /// The ONBUILD triggers that run at its start.
@@ -119,6 +122,9 @@ pub struct StageUse {
     /// The named context that stands in for it: its body is then dead.
     pub replaced_by: Option<Vec<u8>>,
 }
+
+/// A reached stage that asks for another: its index, how, and where.
+pub type Asked = (usize, Via, Span);
 
 /// Where a stage starts from.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -172,6 +178,8 @@ pub enum Origin {
     Global,
     /// The platform, or the target's name.
     Platform,
+    /// `--build-arg` of a name that works without a declaration: proxies, and what BuildKit itself reads.
+    Predefined,
     /// Nowhere: not set.
     Unset,
 }

@@ -6,57 +6,7 @@
 use super::error::ExpansionFault;
 use super::glob::{self, Shortest};
 use super::runes::{decode, is_space};
-
-/// A text that is known, or one that only the build itself will know.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Value {
-    /// These bytes.
-    Known(Vec<u8>),
-    /// Anything.
-    Unknown,
-}
-
-impl Value {
-    /// The bytes, where they are known.
-    pub fn known(&self) -> Option<&[u8]> {
-        match self {
-            Value::Known(bytes) => Some(bytes),
-            Value::Unknown => None,
-        }
-    }
-}
-
-impl From<&[u8]> for Value {
-    fn from(bytes: &[u8]) -> Self {
-        Value::Known(bytes.to_vec())
-    }
-}
-
-/// What a scope says of a variable.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Lookup {
-    /// Set, to a known or an unknown value.
-    Set(Value),
-    /// Not set.
-    Unset,
-    /// Perhaps set: the base image decides.
-    Unknown,
-}
-
-/// Where variables are looked up. Takes `&mut self` so that a scope can note what was asked for.
-pub trait Scope {
-    /// The value of `name`.
-    fn get(&mut self, name: &[u8]) -> Lookup;
-}
-
-/// The scope in which nothing is set.
-pub struct Nothing;
-
-impl Scope for Nothing {
-    fn get(&mut self, _: &[u8]) -> Lookup {
-        Lookup::Unset
-    }
-}
+use super::value::{Lookup, Scope, Value};
 
 /// How a lexer treats what it reads.
 #[derive(Clone, Copy, Debug)]
@@ -508,6 +458,7 @@ fn plain(found: Lookup) -> Building {
 
 #[cfg(test)]
 mod tests {
+    use super::super::value::Nothing;
     use super::*;
 
     struct Fixed;

@@ -4,8 +4,8 @@
 //! As `convertShellPatternToRegex` of BuildKit's `frontend/dockerfile/shell/lex.go` has it: a wildcard matches no
 //! newline, and where several matches begin at one place, stars take as little or as much as they can from the left.
 
-use super::expand::Value;
 use super::runes::runes;
+use super::value::Value;
 
 /// Whether stars take as little as they can.
 #[derive(Clone, Copy, PartialEq, Eq)]

@@ -3,14 +3,15 @@
 //!
 //! As BuildKit's `frontend/dockerfile/dockerfile2llb/convert.go` resolves.
 
-use super::analysis::{Base, BaseConfig, Request, Via, Why, Widening};
+use super::analysis::{Asked, Base, BaseConfig, Request, Via, Why, Widening};
 use super::error::{Error, ErrorKind};
-use super::expand::{self, Mode, Value};
+use super::expand::{self, Mode};
 use super::instruction::{Instruction, Kind};
 use super::names::{self, ContextKind};
 use super::nearest::nearest;
 use super::parse::{Dockerfile, parse_trigger};
 use super::scope::Globals;
+use super::value::{Nothing, Value};
 use crate::base::Span;
 use std::collections::BTreeSet;
 
@@ -223,7 +224,7 @@ impl<'a> Graph<'a> {
             Kind::Copy(copy) => {
                 let Some(from) = &copy.from else { return Ok(()) };
                 let mode = Mode::words(self.file.directives.escape);
-                let expanded = expand::expand(&from.bytes, mode, &mut expand::Nothing);
+                let expanded = expand::expand(&from.bytes, mode, &mut Nothing);
                 if expanded != Ok(Value::Known(from.bytes.clone())) {
                     return Err(Error::new(from.span, ErrorKind::VariableInFrom));
                 }
@@ -338,8 +339,8 @@ impl<'a> Graph<'a> {
     ///
     /// # Errors
     /// A trigger that cannot be read.
-    pub fn reach(&mut self, target: usize) -> Result<Vec<(usize, Option<(usize, Via, Span)>)>, Error> {
-        let mut via: Vec<Option<Option<(usize, Via, Span)>>> = vec![None; self.nodes.len()];
+    pub fn reach(&mut self, target: usize) -> Result<Vec<(usize, Option<Asked>)>, Error> {
+        let mut via: Vec<Option<Option<Asked>>> = vec![None; self.nodes.len()];
         if let Some(first) = via.get_mut(target) {
             *first = Some(None);
         }
@@ -350,9 +351,9 @@ impl<'a> Graph<'a> {
             self.add_triggers(stage)?;
             if self.nodes[stage].base == Base::Unknown {
                 let from = self.file.stages[stage].from.base.span;
-                for earlier in covered..stage.max(covered) {
-                    if via[earlier].is_none() {
-                        via[earlier] = Some(Some((stage, Via::From, from)));
+                for (earlier, entry) in via.iter_mut().enumerate().take(stage).skip(covered) {
+                    if entry.is_none() {
+                        *entry = Some(Some((stage, Via::From, from)));
                         todo.push(earlier);
                     }
                 }

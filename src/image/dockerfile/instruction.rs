@@ -1,7 +1,8 @@
 //! What an instruction says, as data: words as written, before any variable is expanded. Knows nothing of how the text
 //! was read, nor of stages.
 
-use super::expand::{self, Mode, Nothing};
+use super::expand::{self, Mode};
+use super::value::Nothing;
 use crate::base::Span;
 
 /// A word as written, and its place.

@@ -18,18 +18,19 @@ mod parse;
 pub mod runes;
 mod scope;
 mod syntax;
+mod value;
 
 pub use analyse::{analyse, analyse_file};
 pub use analysis::{
-    Analysis, ArgUse, Base, BaseConfig, BaseImages, ContextRead, External, ImageUse, NoBases, Opaque, Origin,
-    Request, StageUse, UnusedArg, Via, Why, Widening,
+    Analysis, ArgUse, Asked, Base, BaseConfig, BaseImages, ContextRead, External, ImageUse, NoBases, Opaque,
+    Origin, Request, StageUse, UnusedArg, Via, Why, Widening,
 };
 pub use directives::{Directive, DirectiveKind, Directives, Frontend};
 pub use error::{Error, ErrorKind, ExpansionFault, Warning, WarningKind};
-pub use expand::Value;
 pub use instruction::{
     CommandLine, Copy, From, Healthcheck, Heredoc, INSTRUCTIONS, Instruction, Kind, Mount, Onbuild, Pair,
     Run, Text,
 };
 pub use nearest::nearest;
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
+pub use value::{Lookup, Scope, Value};

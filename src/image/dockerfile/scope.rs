@@ -3,9 +3,10 @@
 
 use super::analysis::Origin;
 use super::error::{Error, ErrorKind};
-use super::expand::{self, Lookup, Mode, Scope, Value};
+use super::expand::{self, Mode};
 use super::instruction::{Kind, Pair};
 use super::parse::Dockerfile;
+use super::value::{Lookup, Scope, Value};
 use crate::base::Span;
 use std::collections::{BTreeSet, HashMap};
 
