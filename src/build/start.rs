@@ -80,6 +80,11 @@ impl Build {
         match self.session.rules.files[file].state {
             State::Running => {
                 if child.pid > 0 {
+                    let pid = child.pid;
+                    self.say(DebugLevels::JOBS, 0, |build| {
+                        let name = build.session.name_of(file);
+                        [b"Putting child 0x", format!("{pid:x}").as_bytes(), b" (", name, b") PID ", pid.to_string().as_bytes(), b" on the chain."].concat()
+                    });
                     self.slots_used += 1;
                     child.has_slot = true;
                 }

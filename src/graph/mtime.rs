@@ -32,12 +32,14 @@ pub fn of_place(session: &mut Session, file: FileId) -> Outcome<Mtime> {
 /// The time of the file `name`, symbolic links counted under `-L`.
 pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
     match files::look(name) {
-        Look::Absent => Mtime::ABSENT,
+        Look::Absent if !session.settings.check_symlink_times => Mtime::ABSENT,
         Look::Failed(error) => {
             session.complain(None, &Complaint::System { what: [b"stat: ", name].concat(), error });
             Mtime::ABSENT
         }
-        Look::Found(mtime) if session.settings.check_symlink_times => {
+        look if session.settings.check_symlink_times => {
+            // A link that leads nowhere has the time of the link itself.
+            let mtime = if let Look::Found(mtime) = look { mtime } else { Mtime::ABSENT };
             let (mtime, failed) = files::newest_of_links(name, mtime);
             if let Some((call, path, error)) = failed {
                 session.complain(None, &Complaint::System { what: [call.as_bytes(), &path].concat(), error });
@@ -45,6 +47,7 @@ pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
             mtime
         }
         Look::Found(mtime) => mtime,
+        Look::Absent => Mtime::ABSENT,
     }
 }
 

@@ -51,7 +51,6 @@ pub fn define(session: &mut Session, reader: &mut Reader, text: &[u8], origin: O
     let mut value: Vec<u8> = Vec::new();
     let mut depth = 1;
     let mut any = false;
-    reader.line += std::mem::take(&mut reader.span);
     loop {
         let Some(line) = reader.lines.next() else {
             return Err(Stop::fatal(start, Complaint::MissingEndef));

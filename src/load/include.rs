@@ -26,6 +26,9 @@ pub struct How {
     pub set_default: bool,
 }
 
+/// Makefiles that include each other deeper than this are taken for endless.
+const DEEPEST: u32 = 5_000;
+
 /// Reads makefile `name`, and returns its position in the list of makefiles. One that can't be read is remembered with its error.
 pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<usize> {
     let mut path = name.to_vec();
@@ -36,7 +39,8 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
         path = expanded;
     }
     let given = name.to_vec();
-    let mut text = files::read(&path);
+    // A makefile stays open while it is read: endless inclusion ends when no more files can be opened.
+    let mut text = if session.include_depth < DEEPEST { files::open_and_read(&path) } else { Err(libc::EMFILE) };
     let mut error = text.as_ref().err().copied();
     if let Some(code @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM)) = error {
         let what = crate::os::sys::error_words(code).into_bytes();
@@ -45,7 +49,7 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
     if error == Some(libc::ENOENT) && how.included && path.first() != Some(&b'/') {
         for folder in session.include_folders.clone() {
             let candidate = [&folder[..], b"/", &path].concat();
-            match files::read(&candidate) {
+            match files::open_and_read(&candidate) {
                 Err(libc::ENOENT) => {}
                 found => {
                     if let Err(code) = found {
@@ -69,8 +73,8 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
     session.makefiles.push(entry);
     let position = session.makefiles.len() - 1;
     session.rules.files[file].is_explicit = true;
-    let text = match text {
-        Ok(text) => text,
+    let (_open, text) = match text {
+        Ok(found) => found,
         Err(_) => {
             session.makefiles[position].error = error;
             session.rules.files[file].mtime = Mtime::ABSENT;
@@ -88,8 +92,10 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
     for line in nul_lines {
         session.complain(Some(Place::new(given, line)), &Complaint::NulByte);
     }
-    evaluate_file(session, given, &text, how.set_default)?;
-    Ok(position)
+    session.include_depth += 1;
+    let result = evaluate_file(session, given, &text, how.set_default);
+    session.include_depth -= 1;
+    result.map(|()| position)
 }
 
 /// The default names of makefiles, in the order in which they are sought.

@@ -2,6 +2,10 @@
 
 use crate::os::sys;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A modification time in nanoseconds since the epoch, or one of make's special values. Later is greater.
@@ -141,8 +145,12 @@ pub fn touch(path: &[u8]) -> Result<(), (&'static str, i32)> {
         .map_err(|error| ("touch: utime: ", error.raw_os_error()))
 }
 
-/// The whole of a file; the error is the system's number.
-pub fn read(path: &[u8]) -> Result<Vec<u8>, i32> {
-    use std::os::unix::ffi::OsStrExt;
-    std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+/// A file, open, and the whole of its text; the error is the system's number.
+pub fn open_and_read(path: &[u8]) -> Result<(File, Vec<u8>), i32> {
+    let number = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
+    let mut file = File::open(OsStr::from_bytes(path)).map_err(number)?;
+    let length = file.metadata().map_or(0, |data| data.len());
+    let mut text = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 30) + 1);
+    file.read_to_end(&mut text).map_err(number)?;
+    Ok((file, text))
 }

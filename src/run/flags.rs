@@ -7,13 +7,32 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::cli::decode::{End, Operand, Source, decode, flag_words};
 use crate::cli::encode::{Form, Overrides, command_variables, makeflags};
 use crate::cli::message::{Invocation, diagnostics};
-use crate::cli::settings::{DebugLevels, Jobs, JobsChange, Origin as FlagOrigin, OutputSync};
+use crate::cli::settings::{DebugLevels, Jobs, JobsChange, Origin as FlagOrigin, OutputSync, Settings};
 use crate::expand::variables::{Special, VariableId};
 use crate::expand::{Origin, expand_text};
 use crate::load::Session;
 use crate::load::include;
 use crate::os::jobserver::{Jobserver, Style};
 use crate::os::output::{Capture, Grouping};
+use std::path::PathBuf;
+
+/// Options as they were before makefiles were read.
+pub struct Before {
+    jobs: Jobs,
+    no_rules: bool,
+    no_variables: bool,
+}
+
+impl Before {
+    /// The options of now.
+    pub fn of(settings: &Settings) -> Before {
+        Before {
+            jobs: settings.jobs,
+            no_rules: settings.no_builtin_rules,
+            no_variables: settings.no_builtin_variables,
+        }
+    }
+}
 
 fn no_home(_: Option<&[u8]>) -> Option<Vec<u8>> {
     None
@@ -113,6 +132,15 @@ pub fn define_command_variables(session: &mut Session) {
     session.context.define_global(b"MAKEOVERRIDES", b"${-*-command-variables-*-}", Origin::Default, true);
 }
 
+/// The folder for what is made for the time of a run (manual, "Temporary Files").
+pub fn temporary_folder() -> PathBuf {
+    ["MAKE_TMPDIR", "TMPDIR"]
+        .iter()
+        .filter_map(std::env::var_os)
+        .find(|folder| !folder.is_empty())
+        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+}
+
 fn grouping_of(session: &Session) -> Grouping {
     match session.settings.output_sync {
         OutputSync::None => Grouping::None,
@@ -129,10 +157,8 @@ impl Run {
     }
 
     /// After the makefiles: what they put into MAKEFLAGS and GNUMAKEFLAGS.
-    pub(super) fn settle_flags(&mut self) -> Outcome {
+    pub(super) fn settle_flags(&mut self, before: &Before) -> Outcome {
         let session = &mut self.build.session;
-        let (had_rules, had_variables) = (session.settings.no_builtin_rules, session.settings.no_builtin_variables);
-        let before = session.settings.jobs;
         session.settings.jobs = Jobs::Unset;
         for (name, reference) in [(&b"GNUMAKEFLAGS"[..], &b"$(GNUMAKEFLAGS)"[..]), (b"MAKEFLAGS", b"$(MAKEFLAGS)")] {
             if session.context.lookup_text(name).is_some() {
@@ -143,7 +169,7 @@ impl Run {
                 session.context.define_global(b"GNUMAKEFLAGS", b"", Origin::Override, false);
             }
         }
-        if let JobsChange::Forced(jobs) = session.settings.settle_jobs(before) {
+        if let JobsChange::Forced(jobs) = session.settings.settle_jobs(before.jobs) {
             if self.restarts == 0 {
                 let jobs = if let Jobs::Count(count) = jobs { count.get() } else { 0 };
                 session.complain(None, &Complaint::JobsForced { jobs, makefile: true });
@@ -155,14 +181,14 @@ impl Run {
         let session = &mut self.build.session;
         spread(session);
         session.settings.imply();
-        if session.settings.no_builtin_rules && !had_rules {
+        if session.settings.no_builtin_rules && !before.no_rules {
             let rules = &mut session.rules;
             if rules.files[rules.suffix_file].builtin {
                 rules.files[rules.suffix_file].dependencies.clear();
             }
             session.context.define_global(b"SUFFIXES", b"", Origin::Default, false);
         }
-        if session.settings.no_builtin_variables && !had_variables {
+        if session.settings.no_builtin_variables && !before.no_variables {
             for (name, _) in crate::rules::builtin::VARIABLES {
                 let name = session.context.names.intern(name.as_bytes());
                 session.context.variables.undefine(crate::expand::variables::GLOBAL_SET, name, Origin::Default);
@@ -210,7 +236,7 @@ impl Run {
                 use std::os::unix::ffi::OsStrExt;
                 std::fs::File::options().read(true).write(true).open(std::ffi::OsStr::from_bytes(path)).ok()
             }),
-            None => tempfile::Builder::new().prefix("GMomutex").tempfile().ok().map(|file| {
+            None => tempfile::Builder::new().prefix("GMomutex").tempfile_in(temporary_folder()).ok().map(|file| {
                 use std::os::unix::ffi::OsStrExt;
                 settings.sync_mutex = Some([b"fnm:", file.path().as_os_str().as_bytes()].concat());
                 let (file, path) = file.into_parts();
@@ -221,6 +247,7 @@ impl Run {
         match opened {
             Some(file) => self.build.session.context.output.lock = Some(file),
             None => {
+                self.build.session.complain(None, &Complaint::OutputLock);
                 self.build.session.settings.sync_mutex = None;
                 self.end_reading_output();
                 self.build.session.context.output.grouping = Grouping::None;
@@ -231,13 +258,23 @@ impl Run {
     /// Starts a jobserver for this make and its sub-makes.
     pub(super) fn start_jobserver(&mut self) -> Outcome {
         let settings = &self.build.session.settings;
-        let style = settings.jobserver_style.as_deref().and_then(Style::parse);
-        let folder = std::env::temp_dir();
-        let made = match style {
-            Some(style) => Jobserver::make(style, self.build.slots, &folder),
-            None => Jobserver::make(Style::Fifo, self.build.slots, &folder)
-                .or_else(|_| Jobserver::make(Style::Pipe, self.build.slots, &folder)),
+        let folder = temporary_folder();
+        let style = match settings.jobserver_style.as_deref() {
+            None => Style::Fifo,
+            Some(text) => match Style::parse(text) {
+                Some(style) => style,
+                None => {
+                    let text = [b"unknown jobserver auth style '", text, b"'"].concat();
+                    return Err(Stop::fatal(None, Complaint::Text(text)));
+                }
+            },
         };
+        let mut made = Jobserver::make(style, self.build.slots, &folder);
+        if let Err(error @ crate::os::jobserver::Error::Make(..)) = &made {
+            let text = crate::os::jobserver::message(error);
+            self.build.session.complain(None, &Complaint::Text(text));
+            made = Jobserver::make(Style::Pipe, self.build.slots, &folder);
+        }
         let jobserver = made.map_err(|error| {
             let text = crate::os::jobserver::message(&error);
             Stop::fatal(None, Complaint::Text(text))

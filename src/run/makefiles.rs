@@ -1,6 +1,7 @@
 //! Makefiles: read, remade where a rule says so, and read again (manual, "How Makefiles Are Remade"). Knows nothing of goals.
 
 use super::Run;
+use super::flags::Before;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::Goal;
 use crate::cli::restart::restart_arguments;
@@ -30,11 +31,12 @@ impl Run {
             let mut text = Vec::new();
             let stored = std::io::stdin()
                 .read_to_end(&mut text)
-                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile())
+                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile_in(super::flags::temporary_folder()))
                 .and_then(|mut file| file.write_all(&text).map(|()| file))
                 .and_then(|file| file.keep().map_err(|error| error.error));
             let Ok((_, path)) = stored else { return Err(Stop::fatal(None, Complaint::StdinNotStored)) };
             settings.makefiles[index] = path.into_os_string().into_vec();
+            self.stdin_copy = Some(settings.makefiles[index].clone());
             position = Some(index);
         }
         let Some(position) = position else { return Ok(()) };
@@ -63,9 +65,10 @@ impl Run {
     /// Reads all makefiles.
     pub(super) fn read_makefiles(&mut self) -> Outcome {
         self.build.say(DebugLevels::BASIC, 0, |_| b"Reading makefiles...".to_vec());
+        let before = Before::of(&self.build.session.settings);
         include::read_all(&mut self.build.session)?;
         self.build.session.context.reading = None;
-        self.settle_flags()
+        self.settle_flags(&before)
     }
 
     /// Whether remaking `makefile` would never end: it is phony, or always remade.
