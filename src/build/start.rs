@@ -185,7 +185,16 @@ impl Build {
         let shell = Shell::of(&mut self.session, scope, flags & NO_ERROR != 0)?;
         let (arguments, end) = command_line::arguments(&line, &shell, true);
         child.rest = end.map(|end| line[end + 1..].to_vec());
-        let shown = &line[..end.unwrap_or(line.len())];
+        let cleaned;
+        let mut shown = &line[..end.unwrap_or(line.len())];
+        if shell.one_shell
+            && is_bourne_shell(&shell.program)
+            && let Some(command) = arguments.as_ref().filter(|arguments| arguments.len() > 2).and_then(|all| all.last())
+        {
+            // The lines' own prefixes were taken out for the shell, and are not shown either.
+            cleaned = command.clone();
+            shown = &cleaned;
+        }
         let settings = &self.session.settings;
         let (question, touch, just_print) = (settings.question, settings.touch, settings.just_print);
         if arguments.is_some() && question && !child.recursive {

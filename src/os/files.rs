@@ -6,6 +6,7 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A modification time in nanoseconds since the epoch, or one of make's special values. Later is greater.
@@ -153,4 +154,13 @@ pub fn open_and_read(path: &[u8]) -> Result<(File, Vec<u8>), i32> {
     let mut text = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 30) + 1);
     file.read_to_end(&mut text).map_err(number)?;
     Ok((file, text))
+}
+
+/// The folder for what is made for the time of a run (manual, "Temporary Files").
+pub fn temporary_folder() -> PathBuf {
+    ["MAKE_TMPDIR", "TMPDIR"]
+        .iter()
+        .filter_map(std::env::var_os)
+        .find(|folder| !folder.is_empty())
+        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
 }

@@ -14,7 +14,7 @@ use crate::load::Session;
 use crate::load::include;
 use crate::os::jobserver::{Jobserver, Style};
 use crate::os::output::{Capture, Grouping};
-use std::path::PathBuf;
+use crate::os::files::temporary_folder;
 
 /// Options as they were before makefiles were read.
 pub struct Before {
@@ -132,15 +132,6 @@ pub fn define_command_variables(session: &mut Session) {
     session.context.define_global(b"MAKEOVERRIDES", b"${-*-command-variables-*-}", Origin::Default, true);
 }
 
-/// The folder for what is made for the time of a run (manual, "Temporary Files").
-pub fn temporary_folder() -> PathBuf {
-    ["MAKE_TMPDIR", "TMPDIR"]
-        .iter()
-        .filter_map(std::env::var_os)
-        .find(|folder| !folder.is_empty())
-        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
-}
-
 fn grouping_of(session: &Session) -> Grouping {
     match session.settings.output_sync {
         OutputSync::None => Grouping::None,
@@ -221,7 +212,7 @@ impl Run {
 
     /// Grouping needs parallel jobs, and a lock that sub-makes share.
     pub(super) fn set_up_grouping(&mut self) {
-        if self.build.session.context.output.grouping == Grouping::None {
+        if !matches!(self.build.session.context.output.grouping, Grouping::Line | Grouping::Target) {
             return;
         }
         if self.build.slots == 1 {

@@ -9,7 +9,7 @@ use crate::cli::settings::DebugLevels;
 use crate::graph::mtime;
 use crate::load::include;
 use crate::load::session::Makefile;
-use crate::os::files::Mtime;
+use crate::os::files::{Mtime, temporary_folder};
 use crate::rules::file::{State, Status};
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -31,7 +31,7 @@ impl Run {
             let mut text = Vec::new();
             let stored = std::io::stdin()
                 .read_to_end(&mut text)
-                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile_in(super::flags::temporary_folder()))
+                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile_in(temporary_folder()))
                 .and_then(|mut file| file.write_all(&text).map(|()| file))
                 .and_then(|file| file.keep().map_err(|error| error.error));
             let Ok((_, path)) = stored else { return Err(Stop::fatal(None, Complaint::StdinNotStored)) };
