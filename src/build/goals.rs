@@ -11,7 +11,7 @@ impl Build {
     pub fn update_goals(&mut self, goals: Vec<Goal>) -> Outcome<Status> {
         let remaking = self.session.remaking_makefiles;
         let saved = (self.session.settings.touch, self.session.settings.question, self.session.settings.just_print);
-        let order = if self.shuffle.is_on() && !self.session.rules.not_parallel { self.shuffle.order(goals.len()) } else { (0..goals.len() as u32).collect() };
+        let order = if self.shuffle.is_on() && !remaking && !self.session.rules.not_parallel { self.shuffle.order(goals.len()) } else { (0..goals.len() as u32).collect() };
         self.goals = goals;
         let mut left: Vec<usize> = order.into_iter().map(|index| index as usize).collect();
         let mut status = Status::None;

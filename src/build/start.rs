@@ -183,13 +183,14 @@ impl Build {
         let line = without_prefix(&text[start..], prefix);
         let scope = self.session.rules.files[file].scope;
         let shell = Shell::of(&mut self.session, scope, flags & NO_ERROR != 0)?;
-        let (arguments, end) = command_line::arguments(&line, &shell, true);
+        let command_line::Command { arguments, end, by_shell } = command_line::command(&line, &shell, true);
         child.rest = end.map(|end| line[end + 1..].to_vec());
         let cleaned;
         let mut shown = &line[..end.unwrap_or(line.len())];
         if shell.one_shell
+            && by_shell
             && is_bourne_shell(&shell.program)
-            && let Some(command) = arguments.as_ref().filter(|arguments| arguments.len() > 2).and_then(|all| all.last())
+            && let Some(command) = arguments.as_ref().and_then(|all| all.last())
         {
             // The lines' own prefixes were taken out for the shell, and are not shown either.
             cleaned = command.clone();

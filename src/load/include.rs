@@ -9,7 +9,7 @@ use crate::load::Session;
 use crate::load::evaluate::evaluate_file;
 use crate::load::session::Makefile;
 use crate::os::files;
-use crate::os::files::Mtime;
+use crate::os::files::{Mtime, ReadError};
 use crate::os::words::words;
 use crate::syntax::lines::normalise;
 
@@ -40,17 +40,17 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
     }
     let given = name.to_vec();
     // A makefile stays open while it is read: endless inclusion ends when no more files can be opened.
-    let mut text = if session.include_depth < DEEPEST { files::open_and_read(&path) } else { Err(libc::EMFILE) };
+    let mut text = if session.include_depth < DEEPEST { files::open_and_read(&path) } else { Err(ReadError::Open(libc::EMFILE)) };
     let mut error = text.as_ref().err().copied();
-    if let Some(code @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM)) = error {
+    if let Some(ReadError::Open(code @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM))) = error {
         let what = crate::os::sys::error_words(code).into_bytes();
         return Err(Stop::fatal(session.context.reading, Complaint::Text(what)));
     }
-    if error == Some(libc::ENOENT) && how.included && path.first() != Some(&b'/') {
+    if error == Some(ReadError::Open(libc::ENOENT)) && how.included && path.first() != Some(&b'/') {
         for folder in session.include_folders.clone() {
             let candidate = [&folder[..], b"/", &path].concat();
             match files::open_and_read(&candidate) {
-                Err(libc::ENOENT) => {}
+                Err(ReadError::Open(libc::ENOENT)) => {}
                 found => {
                     if let Err(code) = found {
                         error = Some(code);
@@ -75,8 +75,14 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
     session.rules.files[file].is_explicit = true;
     let (_open, text) = match text {
         Ok(found) => found,
-        Err(_) => {
-            session.makefiles[position].error = error;
+        Err(ReadError::Read(error)) => {
+            return Err(Stop::fatal(None, Complaint::System { what: name.to_vec(), error }));
+        }
+        Err(ReadError::Open(_)) => {
+            session.makefiles[position].error = match error {
+                Some(ReadError::Open(error) | ReadError::Read(error)) => Some(error),
+                None => None,
+            };
             session.rules.files[file].mtime = Mtime::ABSENT;
             return Ok(position);
         }

@@ -96,7 +96,7 @@ impl PendingRule {
             }
         }
         for &file in &group {
-            let others: Vec<FileId> = group.iter().rev().copied().filter(|&other| other != file).collect();
+            let others: Vec<FileId> = group.iter().rev().copied().collect();
             if !session.rules.files[file].also_make.is_empty() {
                 let at = recipe.and_then(|recipe| session.rules.recipes[recipe].place);
                 let target = session.name_of(file).to_vec();

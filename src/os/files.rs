@@ -146,13 +146,22 @@ pub fn touch(path: &[u8]) -> Result<(), (&'static str, i32)> {
         .map_err(|error| ("touch: utime: ", error.raw_os_error()))
 }
 
-/// A file, open, and the whole of its text; the error is the system's number.
-pub fn open_and_read(path: &[u8]) -> Result<(File, Vec<u8>), i32> {
-    let number = |error: std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
-    let mut file = File::open(OsStr::from_bytes(path)).map_err(number)?;
+/// Why a file's text can't be had; a system's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// It can't be opened.
+    Open(i32),
+    /// It was opened, and can't be read.
+    Read(i32),
+}
+
+/// A file, open, and the whole of its text.
+pub fn open_and_read(path: &[u8]) -> Result<(File, Vec<u8>), ReadError> {
+    let number = |error: &std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
+    let mut file = File::open(OsStr::from_bytes(path)).map_err(|error| ReadError::Open(number(&error)))?;
     let length = file.metadata().map_or(0, |data| data.len());
     let mut text = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 30) + 1);
-    file.read_to_end(&mut text).map_err(number)?;
+    file.read_to_end(&mut text).map_err(|error| ReadError::Read(number(&error)))?;
     Ok((file, text))
 }
 
