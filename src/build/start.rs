@@ -83,7 +83,16 @@ impl Build {
                     let pid = child.pid;
                     self.say(DebugLevels::JOBS, 0, |build| {
                         let name = build.session.name_of(file);
-                        [b"Putting child 0x", format!("{pid:x}").as_bytes(), b" (", name, b") PID ", pid.to_string().as_bytes(), b" on the chain."].concat()
+                        [
+                            b"Putting child 0x",
+                            format!("{pid:x}").as_bytes(),
+                            b" (",
+                            name,
+                            b") PID ",
+                            pid.to_string().as_bytes(),
+                            b" on the chain.",
+                        ]
+                        .concat()
                     });
                     self.slots_used += 1;
                     child.has_slot = true;
@@ -210,7 +219,8 @@ impl Build {
             self.session.context.output.show(capture);
         }
         if let Some(capture) = &mut child.capture {
-            capture.wanted = wanted && self.session.context.output.grouping != crate::os::output::Grouping::None;
+            capture.wanted =
+                wanted && self.session.context.output.grouping != crate::os::output::Grouping::None;
         }
         self.enter(child);
         let held_back = (!wanted).then(|| self.session.context.output.current.take()).flatten();
@@ -260,7 +270,10 @@ impl Build {
         }
         let environment = child.environment.clone().unwrap_or_default();
         let inherit = child.recursive
-            && self.jobserver.as_ref().is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
+            && self
+                .jobserver
+                .as_ref()
+                .is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
         let capture = self.session.context.output.current.as_ref().filter(|capture| capture.wanted);
         let (stdout, stderr) = capture.map_or((None, None), |capture| capture.streams());
         let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };

@@ -15,10 +15,43 @@ const SHELL_CHARACTERS: &[u8] = b"#;\"*?[]&|<>(){}$`^~!";
 
 /// Commands that only a shell has.
 const SHELL_COMMANDS: &[&[u8]] = &[
-    b".", b":", b"alias", b"bg", b"break", b"case", b"cd", b"command", b"continue", b"eval", b"exec", b"exit",
-    b"export", b"fc", b"fg", b"for", b"getopts", b"hash", b"if", b"jobs", b"login", b"logout", b"read", b"readonly",
-    b"return", b"set", b"shift", b"test", b"times", b"trap", b"type", b"ulimit", b"umask", b"unalias", b"unset",
-    b"wait", b"while",
+    b".",
+    b":",
+    b"alias",
+    b"bg",
+    b"break",
+    b"case",
+    b"cd",
+    b"command",
+    b"continue",
+    b"eval",
+    b"exec",
+    b"exit",
+    b"export",
+    b"fc",
+    b"fg",
+    b"for",
+    b"getopts",
+    b"hash",
+    b"if",
+    b"jobs",
+    b"login",
+    b"logout",
+    b"read",
+    b"readonly",
+    b"return",
+    b"set",
+    b"shift",
+    b"test",
+    b"times",
+    b"trap",
+    b"type",
+    b"ulimit",
+    b"umask",
+    b"unalias",
+    b"unset",
+    b"wait",
+    b"while",
 ];
 
 /// How commands are run: the shell, its flags, and what splits words.
@@ -62,7 +95,11 @@ impl Shell {
         let flags = match context.lookup(flags).map(|id| context.variables.get(id)) {
             None => Vec::new(),
             Some(variable) if posix && variable.origin == Origin::Default => {
-                if forgiving { b"-c".to_vec() } else { b"-ec".to_vec() }
+                if forgiving {
+                    b"-c".to_vec()
+                } else {
+                    b"-ec".to_vec()
+                }
             }
             Some(variable) => {
                 let value = variable.value.clone();
@@ -118,11 +155,7 @@ pub fn command(line: &[u8], shell: &Shell, stop_at_newline: bool) -> Command {
             Plain::NeedsShell => {}
         }
     }
-    let spaces = text.iter().take_while(|&&byte| is_space(byte)).count();
-    if spaces == text.len() {
-        return Command::default();
-    }
-    let (arguments, end) = through_shell(&text[spaces..], blanks + spaces, shell, stop_at_newline);
+    let (arguments, end) = through_shell(text, blanks, shell, stop_at_newline);
     Command { arguments, end, by_shell: true }
 }
 

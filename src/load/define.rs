@@ -36,7 +36,12 @@ fn begins_with(line: &[u8], word: &[u8]) -> bool {
 }
 
 /// `define name` up to its `endef`, which is read from `reader`.
-pub fn define(session: &mut Session, reader: &mut Reader, text: &[u8], origin: Origin) -> Outcome<VariableId> {
+pub fn define(
+    session: &mut Session,
+    reader: &mut Reader,
+    text: &[u8],
+    origin: Origin,
+) -> Outcome<VariableId> {
     let start = reader.place();
     let (name, operator) = match assignment(text) {
         None => (text, Operator::Recursive),
@@ -79,5 +84,6 @@ pub fn define(session: &mut Session, reader: &mut Reader, text: &[u8], origin: O
         value.extend_from_slice(&joined);
     }
     let name = session.context.names.intern(&name);
+    session.context.reading = reader.place();
     assign(session, &Assign { name, operator, value: &value, origin, place: start, target: None })
 }

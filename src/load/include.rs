@@ -40,7 +40,11 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
     }
     let given = name.to_vec();
     // A makefile stays open while it is read: endless inclusion ends when no more files can be opened.
-    let mut text = if session.include_depth < DEEPEST { files::open_and_read(&path) } else { Err(ReadError::Open(libc::EMFILE)) };
+    let mut text = if session.include_depth < DEEPEST {
+        files::open_and_read(&path)
+    } else {
+        Err(ReadError::Open(libc::EMFILE))
+    };
     let mut error = text.as_ref().err().copied();
     if let Some(ReadError::Open(code @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM))) = error {
         let what = crate::os::sys::error_words(code).into_bytes();
@@ -63,13 +67,7 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
         }
     }
     let file = session.enter_file(&path);
-    let entry = Makefile {
-        file,
-        place: None,
-        error: None,
-        included: how.included,
-        optional: how.optional,
-    };
+    let entry = Makefile { file, place: None, error: None, included: how.included, optional: how.optional };
     session.makefiles.push(entry);
     let position = session.makefiles.len() - 1;
     session.rules.files[file].is_explicit = true;
@@ -173,7 +171,8 @@ pub fn set_include_folders(session: &mut Session) -> Outcome {
         }
     }
     if defaults {
-        folders.extend(INCLUDE_FOLDERS.iter().filter(|path| files::is_folder(path)).map(|path| path.to_vec()));
+        folders
+            .extend(INCLUDE_FOLDERS.iter().filter(|path| files::is_folder(path)).map(|path| path.to_vec()));
     }
     session.context.define_global(b".INCLUDE_DIRS", &folders.join(&b' '), Origin::Default, false);
     session.include_folders = folders;

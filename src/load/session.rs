@@ -136,7 +136,8 @@ impl Host for Session {
         match self.context.variables.get(variable).special {
             Some(Special::Makeflags) => (self.set_makeflags)(self, origin),
             Some(Special::RecipePrefix) => {
-                self.recipe_prefix = self.context.variables.get(variable).value.first().copied().unwrap_or(b'\t');
+                self.recipe_prefix =
+                    self.context.variables.get(variable).value.first().copied().unwrap_or(b'\t');
                 Ok(())
             }
             Some(Special::Variables) | None => Ok(()),

@@ -14,7 +14,9 @@ use crate::syntax::quoting::Pattern;
 /// Records the definition in `text` for each of `targets`.
 pub fn record(session: &mut Session, targets: &[Name], text: &[u8], place: Option<Place>) -> Outcome {
     let malformed = || Stop::fatal(place, Complaint::MalformedTargetVariable);
-    let Some((modifiers, Definition::Assign(assignment))) = definition(text, true) else { return Err(malformed()) };
+    let Some((modifiers, Definition::Assign(assignment))) = definition(text, true) else {
+        return Err(malformed());
+    };
     let origin = if modifiers.overrides { Origin::Override } else { Origin::File };
     for &target in targets {
         let raw = session.context.names.text(target);

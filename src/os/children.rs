@@ -108,7 +108,9 @@ impl Waiter {
             let Some(wake) = &mut self.wake else {
                 // Without handlers there is nothing to multiplex: wait for the child itself.
                 match rustix::process::wait(WaitOptions::empty()) {
-                    Ok(Some((pid, status))) => return Waited::Child(ended(pid.as_raw_nonzero().get(), status)),
+                    Ok(Some((pid, status))) => {
+                        return Waited::Child(ended(pid.as_raw_nonzero().get(), status));
+                    }
                     Err(rustix::io::Errno::INTR) => continue,
                     _ => return Waited::Nothing,
                 }
@@ -207,7 +209,8 @@ pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -
     let path = environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
     let program = find_program(name, path.unwrap_or(DEFAULT_PATH))?;
     let c_string = |text: &[u8]| CString::new(text).map_err(|_| libc::EINVAL);
-    let mut c_arguments = arguments.iter().map(|argument| c_string(argument)).collect::<Result<Vec<_>, _>>()?;
+    let mut c_arguments =
+        arguments.iter().map(|argument| c_string(argument)).collect::<Result<Vec<_>, _>>()?;
     let c_program = c_string(&program)?;
     let raw = |stream: Option<BorrowedFd>| stream.map(|fd| fd.as_raw_fd());
     let spawn = |program: &CString, arguments: &[CString]| {

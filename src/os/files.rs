@@ -139,8 +139,9 @@ pub fn is_executable(path: &[u8]) -> bool {
 
 /// Makes `path` exist with the time of now, its content kept. The error names the call that failed.
 pub fn touch(path: &[u8]) -> Result<(), (&'static str, i32)> {
-    let file = rustix::fs::open(path, OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC, Mode::from_raw_mode(0o666))
-        .map_err(|error| ("touch: open: ", error.raw_os_error()))?;
+    let file =
+        rustix::fs::open(path, OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC, Mode::from_raw_mode(0o666))
+            .map_err(|error| ("touch: open: ", error.raw_os_error()))?;
     let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
     rustix::fs::futimens(&file, &rustix::fs::Timestamps { last_access: now, last_modification: now })
         .map_err(|error| ("touch: utime: ", error.raw_os_error()))

@@ -131,7 +131,10 @@ impl Output {
 
     /// Makes ready for output: the capture's files, or the announcement of the folder.
     pub fn begin(&mut self) {
-        if self.current.as_ref().is_some_and(|capture| capture.wanted && capture.out.is_none() && capture.err.is_none())
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|capture| capture.wanted && capture.out.is_none() && capture.err.is_none())
         {
             match (Capture::open(), &mut self.current) {
                 (Ok(opened), Some(capture)) => *capture = opened,
@@ -182,7 +185,9 @@ impl Output {
 
     /// Shows what `capture` holds, as one group, and empties it.
     pub fn show(&mut self, capture: &mut Capture) {
-        let length = |file: &Option<File>| file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |data| data.len());
+        let length = |file: &Option<File>| {
+            file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |data| data.len())
+        };
         if length(&capture.out) == 0 && length(&capture.err) == 0 {
             return;
         }

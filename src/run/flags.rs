@@ -12,9 +12,9 @@ use crate::expand::variables::{Special, VariableId};
 use crate::expand::{Origin, expand_text};
 use crate::load::Session;
 use crate::load::include;
+use crate::os::files::temporary_folder;
 use crate::os::jobserver::{Jobserver, Style};
 use crate::os::output::{Capture, Grouping};
-use crate::os::files::temporary_folder;
 
 /// Options as they were before makefiles were read.
 pub struct Before {
@@ -151,11 +151,11 @@ impl Run {
     pub(super) fn settle_flags(&mut self, before: &Before) -> Outcome {
         let session = &mut self.build.session;
         session.settings.jobs = Jobs::Unset;
-        for (name, reference) in [(&b"GNUMAKEFLAGS"[..], &b"$(GNUMAKEFLAGS)"[..]), (b"MAKEFLAGS", b"$(MAKEFLAGS)")] {
-            if session.context.lookup_text(name).is_some() {
-                let value = expand_text(session, reference)?;
-                decode_into(session, &value, FlagOrigin::Environment)?;
-            }
+        for (name, reference) in
+            [(&b"GNUMAKEFLAGS"[..], &b"$(GNUMAKEFLAGS)"[..]), (b"MAKEFLAGS", b"$(MAKEFLAGS)")]
+        {
+            let value = expand_text(session, reference)?;
+            decode_into(session, &value, FlagOrigin::Environment)?;
             if name == b"GNUMAKEFLAGS" {
                 session.context.define_global(b"GNUMAKEFLAGS", b"", Origin::Override, false);
             }
@@ -182,7 +182,11 @@ impl Run {
         if session.settings.no_builtin_variables && !before.no_variables {
             for (name, _) in crate::rules::builtin::VARIABLES {
                 let name = session.context.names.intern(name.as_bytes());
-                session.context.variables.undefine(crate::expand::variables::GLOBAL_SET, name, Origin::Default);
+                session.context.variables.undefine(
+                    crate::expand::variables::GLOBAL_SET,
+                    name,
+                    Origin::Default,
+                );
             }
         }
         self.set_up_reading_output();
@@ -227,13 +231,15 @@ impl Run {
                 use std::os::unix::ffi::OsStrExt;
                 std::fs::File::options().read(true).write(true).open(std::ffi::OsStr::from_bytes(path)).ok()
             }),
-            None => tempfile::Builder::new().prefix("GMomutex").tempfile_in(temporary_folder()).ok().map(|file| {
-                use std::os::unix::ffi::OsStrExt;
-                settings.sync_mutex = Some([b"fnm:", file.path().as_os_str().as_bytes()].concat());
-                let (file, path) = file.into_parts();
-                self.build.lock_path = Some(path);
-                file
-            }),
+            None => {
+                tempfile::Builder::new().prefix("GMomutex").tempfile_in(temporary_folder()).ok().map(|file| {
+                    use std::os::unix::ffi::OsStrExt;
+                    settings.sync_mutex = Some([b"fnm:", file.path().as_os_str().as_bytes()].concat());
+                    let (file, path) = file.into_parts();
+                    self.build.lock_path = Some(path);
+                    file
+                })
+            }
         };
         match opened {
             Some(file) => self.build.session.context.output.lock = Some(file),

@@ -77,9 +77,10 @@ impl Run {
         let record = &files[makefile.file];
         record.phony
             || (record.double_colon.is_some()
-                && files.records(makefile.file).iter().any(|&record| {
-                    files[record].dependencies.is_empty() && files[record].recipe.is_some()
-                }))
+                && files
+                    .records(makefile.file)
+                    .iter()
+                    .any(|&record| files[record].dependencies.is_empty() && files[record].recipe.is_some()))
     }
 
     /// Brings makefiles up to date; where one was remade, this process starts again.
@@ -93,7 +94,12 @@ impl Run {
         let mut skipped = Vec::new();
         for makefile in all {
             if self.might_loop(&makefile) {
-                self.build.say_of(DebugLevels::VERBOSE, 0, makefile.file, "Makefile '%' might loop; not remaking it.");
+                self.build.say_of(
+                    DebugLevels::VERBOSE,
+                    0,
+                    makefile.file,
+                    "Makefile '%' might loop; not remaking it.",
+                );
                 if makefile.error.is_some() && !makefile.optional {
                     skipped.push(makefile);
                 }
@@ -169,7 +175,12 @@ impl Run {
     }
 
     /// After a failure: whether any makefile was remade all the same, and whether the run has to end.
-    fn judge_failures(&mut self, makefiles: &[Makefile], before: &[Mtime], failed: &mut bool) -> Outcome<bool> {
+    fn judge_failures(
+        &mut self,
+        makefiles: &[Makefile],
+        before: &[Mtime],
+        failed: &mut bool,
+    ) -> Outcome<bool> {
         let mut any_remade = false;
         for (makefile, &before) in makefiles.iter().zip(before) {
             let session = &mut self.build.session;
@@ -209,7 +220,8 @@ impl Run {
         let settings = &self.build.session.settings;
         let arguments = restart_arguments(words, settings, settings.temp_stdin);
         if !settings.directories.is_empty() {
-            let back = self.folder_before.as_ref().is_some_and(|folder| std::env::set_current_dir(folder).is_ok());
+            let back =
+                self.folder_before.as_ref().is_some_and(|folder| std::env::set_current_dir(folder).is_ok());
             if !back {
                 return Err(Stop::fatal(None, Complaint::CannotReturn));
             }

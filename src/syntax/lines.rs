@@ -79,7 +79,10 @@ impl<'t> Iterator for Lines<'t> {
                         continue;
                     }
                     self.at = newline + 1;
-                    return Some(Line { text: &self.text[start..newline], count: if self.counted { count } else { 0 } });
+                    return Some(Line {
+                        text: &self.text[start..newline],
+                        count: if self.counted { count } else { 0 },
+                    });
                 }
             }
         }
