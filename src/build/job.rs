@@ -4,6 +4,7 @@
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
 use crate::cli::settings::DebugLevels;
+use crate::load::plugin;
 use crate::os::files::Mtime;
 use crate::os::output::Capture;
 use crate::os::words::{is_blank, is_space};
@@ -73,6 +74,14 @@ impl Build {
         let stem = self.session.rules.files[file].stem;
         let always = self.session.always_make;
         automatic::set(&mut self.session, file, stem, always);
+        // An object cannot be overwritten while it is open. It is loaded again later, or the run ends.
+        if self.session.rules.files[file].loaded {
+            let name = self.session.name_of(file);
+            if plugin::unload(&mut self.session, name) {
+                self.session.rules.files[file].loaded = false;
+                self.session.rules.files[file].unloaded = true;
+            }
+        }
         self.new_job(file, recipe)
     }
 
@@ -233,7 +242,8 @@ fn join_in_references(line: &[u8]) -> Vec<u8> {
                 }
             }
             if byte == b'\\' && line.get(at + 1) == Some(&b'\n') {
-                let quoted = line[dollar + 1..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1;
+                let quoted =
+                    line[dollar + 1..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1;
                 if quoted {
                     out.push(byte);
                     at += 1;
@@ -259,4 +269,3 @@ fn join_in_references(line: &[u8]) -> Vec<u8> {
     out.extend_from_slice(&line[at..]);
     out
 }
-
