@@ -51,6 +51,8 @@ pub struct Session {
     pub remaking_makefiles: bool,
     /// Whether the warnings about `.WAIT` were given: for prerequisites, for a recipe.
     pub wait_warned: (bool, bool),
+    /// How many makefiles are being read, each included by the one before.
+    pub include_depth: u32,
     /// Variables of the command line, in the order of their first definition.
     pub command_variables: Vec<VariableId>,
     /// A file from the future was met.
@@ -84,6 +86,7 @@ impl Session {
             always_make: false,
             remaking_makefiles: false,
             wait_warned: (false, false),
+            include_depth: 0,
             command_variables: Vec::new(),
             clock_skew: false,
             skew_limit: crate::os::files::Mtime::UNKNOWN,

@@ -14,7 +14,9 @@ use crate::syntax::quoting::Pattern;
 /// Records the definition in `text` for each of `targets`.
 pub fn record(session: &mut Session, targets: &[Name], text: &[u8], place: Option<Place>) -> Outcome {
     let malformed = || Stop::fatal(place, Complaint::MalformedTargetVariable);
-    let Some((modifiers, Definition::Assign(assignment))) = definition(text, true) else { return Err(malformed()) };
+    let Some((modifiers, Definition::Assign(assignment))) = definition(text, true) else {
+        return Err(malformed());
+    };
     let origin = if modifiers.overrides { Origin::Override } else { Origin::File };
     for &target in targets {
         let raw = session.context.names.text(target);
@@ -62,7 +64,7 @@ fn record_pattern(
 ) -> Outcome {
     let Some(pattern) = TargetPattern::new(raw, &mut session.context.names) else { return Ok(()) };
     let name = variable_name(session, assignment, place)?;
-    let mut operator = assignment.operator;
+    let operator = assignment.operator;
     let mut value = if operator == Operator::Simple {
         expand_text(session, assignment.value)?
     } else {
@@ -70,11 +72,10 @@ fn record_pattern(
     };
     let mut origin = origin;
     if origin != Origin::Override
-        && let Some((outranked, from, recursive)) = outranking(session, name)
+        && let Some((outranked, from, _)) = outranking(session, name)
     {
         value = outranked;
         origin = from;
-        operator = if recursive { Operator::Recursive } else { Operator::Simple };
     }
     session.rules.pattern_variables.add(PatternVariable {
         pattern,

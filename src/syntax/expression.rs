@@ -214,14 +214,22 @@ impl Parser<'_> {
     }
 
     /// Parses the reference whose parenthesis is at `open`, and returns where it ends.
-    fn reference(&mut self, text: &[u8], open: usize, end: usize, depth: usize, parts: &mut Vec<Part>) -> usize {
+    fn reference(
+        &mut self,
+        text: &[u8],
+        open: usize,
+        end: usize,
+        depth: usize,
+        parts: &mut Vec<Part>,
+    ) -> usize {
         if depth > DEEPEST {
             parts.push(Part::Unterminated);
             return end;
         }
         let (opening, closing) = (text[open], if text[open] == b'(' { b')' } else { b'}' });
         let start = open + 1;
-        let word = text[start..end].iter().position(|&byte| !is_function_byte(byte)).map_or(end, |at| start + at);
+        let word =
+            text[start..end].iter().position(|&byte| !is_function_byte(byte)).map_or(end, |at| start + at);
         if word > start
             && (word == end || is_space(text[word]))
             && let Some((function, most, expanded)) = self.function(&text[start..word])
@@ -320,7 +328,10 @@ impl Parser<'_> {
                     high -= 1;
                 }
             }
-            arguments.push(Argument { range: Range::new(begin, stop), value: self.range(text, low, high, depth + 1) });
+            arguments.push(Argument {
+                range: Range::new(begin, stop),
+                value: self.range(text, low, high, depth + 1),
+            });
             begin = stop + 1;
         }
         parts.push(Part::Call(Box::new(Call { function, arguments: arguments.into_boxed_slice() })));

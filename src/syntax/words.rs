@@ -54,7 +54,11 @@ pub fn next_word(text: &[u8], from: usize) -> Word {
             };
         }
         b'&' if byte(1) == b':' => {
-            return if byte(2) == b':' { word(Kind::GroupedDoubleColon, 3) } else { word(Kind::GroupedColon, 2) };
+            return if byte(2) == b':' {
+                word(Kind::GroupedDoubleColon, 3)
+            } else {
+                word(Kind::GroupedColon, 2)
+            };
         }
         b'+' | b'?' | b'!' if byte(1) == b'=' => return word(Kind::Assignment, 2),
         _ => {}
