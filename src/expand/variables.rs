@@ -237,6 +237,13 @@ impl Variables {
         self.changes += 1;
     }
 
+    /// Forgets how values were parsed, since the same text now means something else.
+    pub fn forget_parses(&mut self) {
+        for variable in &mut self.all {
+            variable.parsed = None;
+        }
+    }
+
     /// The variable called `name` in `set`.
     #[inline]
     pub fn find_in(&self, set: SetId, name: Name) -> Option<VariableId> {
