@@ -3,3 +3,4 @@
 //! The order of the modules below is law: a module uses only modules declared above it.
 
 pub mod base;
+pub mod image;
