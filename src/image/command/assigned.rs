@@ -1,6 +1,6 @@
 //! Which variables a part of a script may assign. Knows nothing of values.
 
-use super::shell::{Command, CommandKind, List, Word};
+use super::shell::{Command, CommandKind, List};
 
 /// The name under which the working folder is kept among the variables: no variable can have it.
 pub(super) const DIRECTORY: &[u8] = b"/";

@@ -61,6 +61,8 @@ pub enum Reach {
     OnSuccess,
     /// Only where what is before it on an `||` list failed.
     OnFailure,
+    /// When the script ends or is interrupted, by its `trap`.
+    OnExit,
     /// Perhaps, or several times: in a branch, a loop whose rounds are not known.
     Perhaps,
 }

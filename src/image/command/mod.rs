@@ -8,6 +8,7 @@
 mod assigned;
 pub mod flags;
 pub mod kinds;
+pub mod lifecycle;
 mod program;
 pub mod recognise;
 pub mod shell;
@@ -16,4 +17,8 @@ mod typed;
 pub mod variables;
 
 pub use kinds::{Client, ImageCommand, Recognised};
+pub use lifecycle::{Lifecycle, lifecycle};
 pub use recognise::{Reading, recognise};
+
+#[cfg(test)]
+mod tests;

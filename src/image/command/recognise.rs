@@ -74,6 +74,7 @@ impl Reach {
         match (self, inner) {
             (Reach::Always, other) | (other, Reach::Always) => other,
             (Reach::OnSuccess, Reach::OnSuccess) => Reach::OnSuccess,
+            (Reach::OnExit, _) => Reach::OnExit,
             _ => Reach::Perhaps,
         }
     }
@@ -312,7 +313,7 @@ impl<'s> Walker<'s, '_> {
         match program::called(&words) {
             Called::Nothing => {}
             Called::Other(name) => self.reading.others.push(OtherProgram { name, span: command.span }),
-            Called::Script(text) => self.inner_script(text, command, place),
+            Called::Script(text) => self.inner_script(text, command.span, place),
             Called::Client(found) => self.client(found, environment, command, place),
         }
     }
@@ -332,8 +333,15 @@ impl<'s> Walker<'s, '_> {
         {
             let capture = Some(Capture::Variable(assignment.name.clone(), unknown.id));
             let mark = self.variables.mark();
+            let before = self.reading.commands.len();
             self.list(list, &Place { capture, piped_in: false, ..place.clone() });
             self.variables.undo(mark);
+            let made = self.reading.commands.get(before..).unwrap_or_default();
+            if matches!(made, [one] if prints_id(&one.command))
+                && let Some(Piece::Unknown(unknown)) = value.pieces.first_mut()
+            {
+                unknown.source = Source::MadeId;
+            }
         } else {
             self.parts(&word.parts, place);
         }
@@ -386,14 +394,21 @@ impl<'s> Walker<'s, '_> {
                     }
                 }
             }
+            b"trap" => {
+                let span = simple.words.first().map_or(Span::default(), |word| word.span);
+                let script = words.get(1).filter(|script| script.known() != Some(b"-") && words.len() > 2);
+                if let Some(script) = script {
+                    self.inner_script(script, span, &Place { reach: Reach::OnExit, ..Place::default() });
+                }
+            }
             b"eval" | b"." | b"source" | b"alias" => {
                 self.variables.disturb();
                 let span = simple.words.first().map_or(Span::default(), |word| word.span);
                 self.reading.others.push(OtherProgram { name: Some(name.to_vec()), span: span });
             }
             b"set" | b":" | b"true" | b"false" | b"test" | b"[" | b"echo" | b"printf" | b"exit"
-            | b"return" | b"break" | b"continue" | b"shift" | b"trap" | b"wait" | b"umask" | b"ulimit"
-            | b"pwd" | b"type" | b"hash" | b"shopt" => {}
+            | b"return" | b"break" | b"continue" | b"shift" | b"wait" | b"umask" | b"ulimit" | b"pwd"
+            | b"type" | b"hash" | b"shopt" => {}
             _ => return false,
         }
         true
@@ -421,8 +436,7 @@ impl<'s> Walker<'s, '_> {
     }
 
     /// `sh -c SCRIPT`: read as part of the whole where its text stands here as it is.
-    fn inner_script(&mut self, text: &Text, command: &'s Command, place: &Place) {
-        let span = command.span;
+    fn inner_script(&mut self, text: &Text, span: Span, place: &Place) {
         let Some(known) = text.known().filter(|_| self.calls < CALLS_MAX) else {
             return self.reading.others.push(OtherProgram { name: None, span });
         };
@@ -531,6 +545,16 @@ fn join(here: &Text, to: &Text) -> Text {
         to.pieces.iter().for_each(|piece| joined.push(piece));
     }
     joined
+}
+
+/// Whether all that a command prints is the id of what it made.
+fn prints_id(command: &ImageCommand) -> bool {
+    match command {
+        ImageCommand::Create(_) | ImageCommand::From(_) => true,
+        ImageCommand::Run(container) => container.detach == Some(true),
+        ImageCommand::Build(build) => build.quiet == Some(true),
+        _ => false,
+    }
 }
 
 /// Whether a pipeline is `true` or `:`.

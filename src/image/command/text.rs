@@ -43,6 +43,8 @@ pub enum Source {
     Environment(Vec<u8>),
     /// A variable whose value depends on how the script ran.
     Variable(Vec<u8>),
+    /// The id that an engine printed for what it made: one word, and no option.
+    MadeId,
     /// The content of a file: `$(cat FILE)`, `$(< FILE)`.
     File(Vec<u8>),
     /// The output of commands.

@@ -34,6 +34,12 @@ pub(super) fn understand(client: Client, program: Program, words: &[Text]) -> Ty
     typed
 }
 
+/// Groups of commands none of which has options in the tables.
+const GROUPS: [&str; 13] = [
+    "system", "manifest", "context", "plugin", "secret", "service", "stack", "swarm", "node", "trust", "pod",
+    "kube", "machine",
+];
+
 fn table(client: Client) -> Table {
     match client {
         Client::Docker => Table::Docker,
@@ -92,7 +98,14 @@ fn grouped(client: Client, group: &str, words: &[Text], typed: &mut Typed) -> Im
 
 fn named(client: Client, name: &str, words: &[Text], typed: &mut Typed) -> ImageCommand {
     let table = table(client);
-    let Some(section) = table.section(name) else { return ImageCommand::Other(name.to_owned()) };
+    let Some(section) = table.section(name) else {
+        let next = words.first().and_then(Text::known).and_then(|word| std::str::from_utf8(word).ok());
+        let full = match next.filter(|next| GROUPS.contains(&name) && !next.starts_with('-')) {
+            Some(next) => format!("{name} {next}"),
+            None => name.to_owned(),
+        };
+        return ImageCommand::Other(full);
+    };
     let canonical = section.canonical;
     match flags::parse(words, &section.with(table.section("**")), false) {
         Err(fault) => opaque(OpaqueReason::Flags(fault)),
@@ -120,7 +133,9 @@ fn command(
         "buildx bake" => ImageCommand::Bake(bake(arguments)),
         "create" => ImageCommand::Create(Box::new(container(arguments)?)),
         "run" if client == Client::Buildah => {
-            ImageCommand::Exec { container: operands.next(), arguments: operands.collect() }
+            let container = operands.next();
+            let arguments = operands.enumerate().filter(|(at, word)| *at > 0 || word.known() != Some(b"--"));
+            ImageCommand::Exec { container, arguments: arguments.map(|(_, word)| word).collect() }
         }
         "run" => ImageCommand::Run(Box::new(container(arguments)?)),
         "from" => ImageCommand::From(Box::new(container(arguments)?)),
@@ -133,7 +148,14 @@ fn command(
             ImageCommand::Copy { source, destination: endpoint(operands.next().ok_or(missing)?) }
         }
         "rm" => ImageCommand::RemoveContainers(removal(arguments)),
-        "rmi" | "untag" => ImageCommand::RemoveImages(removal(arguments)),
+        "rmi" => ImageCommand::RemoveImages(removal(arguments)),
+        "untag" => {
+            // The names after the image; all of its names where there are none.
+            let mut removal = removal(arguments);
+            removal.more |= removal.operands.len() == 1;
+            removal.operands.drain(..usize::from(removal.operands.len() > 1));
+            ImageCommand::RemoveImages(removal)
+        }
         "tag" => {
             let source = operands.next().ok_or(missing.clone())?;
             let names: Vec<Text> = operands.collect();
@@ -145,7 +167,8 @@ fn command(
         "commit" => {
             ImageCommand::Commit { container: operands.next().ok_or(missing)?, image: operands.next() }
         }
-        "push" => ImageCommand::Push(arguments.operands),
+        // buildah's and podman's second operand is the destination.
+        "push" => ImageCommand::Push(operands.take(1).collect()),
         "pull" => ImageCommand::Pull(arguments.operands),
         "save" => ImageCommand::Save { output: arguments.last("output"), images: arguments.operands },
         "load" => ImageCommand::Load { input: arguments.last("input") },

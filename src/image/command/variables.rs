@@ -223,7 +223,7 @@ impl<'e> Variables<'e> {
                             }
                             Piece::Known(bytes) => fields.split(&bytes),
                             Piece::Unknown(mut unknown) => {
-                                unknown.splits = splits;
+                                unknown.splits = splits && unknown.source != Source::MadeId;
                                 unknown.span = part.span;
                                 fields.unknown(&Piece::Unknown(unknown));
                             }

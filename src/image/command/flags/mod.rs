@@ -60,7 +60,10 @@ impl Table {
     pub fn is_group(self, word: &str) -> bool {
         let starts = |name: &str| name.split_once(' ').is_some_and(|(first, _)| first == word);
         let heads = self.text().lines().filter(|line| !line.starts_with([' ', '#']));
-        heads.filter_map(|line| line.strip_suffix(':')).any(|head| head.split(", ").any(starts))
+        let names = heads
+            .filter_map(|line| line.strip_suffix(':'))
+            .map(|head| head.strip_suffix(" !").unwrap_or(head));
+        names.flat_map(|head| head.split(", ")).any(starts)
     }
 }
 

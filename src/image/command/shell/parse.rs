@@ -429,8 +429,16 @@ impl<'t> Parser<'t> {
     pub(super) fn arithmetic_end(&self, from: usize) -> Option<usize> {
         let mut open = 0usize;
         let mut at = from;
+        // Two words side by side are no arithmetic, but a command: `((docker ps))` is a subshell in a subshell.
+        let mut after_word = false;
         while at < self.end {
-            match self.text.get(at)? {
+            let byte = *self.text.get(at)?;
+            let is_word = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
+            if is_word && after_word && self.text.get(at - 1).is_some_and(u8::is_ascii_whitespace) {
+                return None;
+            }
+            after_word = is_word || (after_word && byte.is_ascii_whitespace());
+            match byte {
                 b'(' => open += 1,
                 b')' if open > 0 => open -= 1,
                 b')' => return (at + 1 < self.end && self.text.get(at + 1) == Some(&b')')).then_some(at + 2),
