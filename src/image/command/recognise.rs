@@ -404,7 +404,7 @@ impl<'s> Walker<'s, '_> {
             b"eval" | b"." | b"source" | b"alias" => {
                 self.variables.disturb();
                 let span = simple.words.first().map_or(Span::default(), |word| word.span);
-                self.reading.others.push(OtherProgram { name: Some(name.to_vec()), span: span });
+                self.reading.others.push(OtherProgram { name: Some(name.to_vec()), span });
             }
             b"set" | b":" | b"true" | b"false" | b"test" | b"[" | b"echo" | b"printf" | b"exit"
             | b"return" | b"break" | b"continue" | b"shift" | b"wait" | b"umask" | b"ulimit" | b"pwd"
