@@ -2,4 +2,5 @@
 
 pub mod command;
 pub mod engine;
+pub mod journal;
 pub mod reference;

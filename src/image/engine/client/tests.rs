@@ -72,7 +72,7 @@ fn lives_up_to_the_trait(engine: &dyn Engine, kind: ClientKind, program: &Path, 
     assert_eq!(engine.container(&container.id).unwrap().as_ref(), Some(&container));
     let by_name = Filter { name: Some(name.clone()), ..Filter::default() };
     let listed: Vec<String> = engine.containers(&by_name).unwrap().into_iter().map(|one| one.id).collect();
-    assert_eq!(listed, [container.id.clone()]);
+    assert_eq!(listed, std::slice::from_ref(&container.id));
     if kind != ClientKind::Buildah {
         assert!(!container.running && container.created.is_some());
         let by_label = engine.containers(&Filter::label("imk.contract", "1")).unwrap();
