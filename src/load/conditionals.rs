@@ -126,10 +126,11 @@ impl Conditionals {
             _ => {
                 let Some(found) = comparison(text) else { return Ok(false) };
                 let left = expand_text(session, found.left)?;
-                if !found.extraneous.is_empty() {
+                let Some(right) = found.right else { return Ok(false) };
+                if !right.extraneous.is_empty() {
                     session.complain(place, &Complaint::ExtraneousText(directive.word()));
                 }
-                let right = expand_text(session, found.right)?;
+                let right = expand_text(session, right.text)?;
                 (left == right) == (directive == Conditional::Ifeq)
             }
         };

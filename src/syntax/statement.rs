@@ -96,13 +96,20 @@ pub fn statement(line: &[u8]) -> Statement<'_> {
 pub struct Comparison<'t> {
     /// The first side, not expanded.
     pub left: &'t [u8],
-    /// The second side, not expanded.
-    pub right: &'t [u8],
-    /// What follows them; it should be nothing.
+    /// The second side; none where its syntax is wrong, which is to be told after the first side was expanded.
+    pub right: Option<Operand<'t>>,
+}
+
+/// The second operand of `ifeq` and `ifneq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operand<'t> {
+    /// The text, not expanded.
+    pub text: &'t [u8],
+    /// What follows it; it should be nothing.
     pub extraneous: &'t [u8],
 }
 
-/// Reads the operands of `ifeq` and `ifneq`; none where the syntax is wrong.
+/// Reads the operands of `ifeq` and `ifneq`; none where the syntax of the first is wrong.
 pub fn comparison(text: &[u8]) -> Option<Comparison<'_>> {
     match plain::statement::comparison(text) {
         Reading::Found(comparison) => Some(comparison),
@@ -126,17 +133,17 @@ mod tests {
             ("(a,b) x", "a", "b", "x"),
             ("($(f a,b) , (c) )", "$(f a,b)", "(c) ", ""),
             ("'a' \"b\"", "a", "b", ""),
+            (",a,b)", "a", "b", ""),
             ("'a')b", "a", "", "b"),
             ("(a)(,b)", "a)(", "b", ""),
             ("(a)),b)", "a))", "b", ""),
             ("(a)((,),b)", "a)((,)", "b", ""),
         ] {
-            let found = comparison(text.as_bytes()).unwrap();
-            assert_eq!(
-                (found.left, found.right, found.extraneous),
-                (left.as_bytes(), right.as_bytes(), extraneous.as_bytes()),
-                "{text}"
-            );
+            let right = Some(Operand { text: right.as_bytes(), extraneous: extraneous.as_bytes() });
+            assert_eq!(comparison(text.as_bytes()), Some(Comparison { left: left.as_bytes(), right }), "{text}");
+        }
+        for text in ["(a ,(b)", ",a,b", "'a' b", "'a'"] {
+            assert_eq!(comparison(text.as_bytes()), Some(Comparison { left: b"a", right: None }), "{text}");
         }
         assert_eq!(comparison(b"(a b)"), None);
     }

@@ -2,7 +2,7 @@
 
 use super::{Pair, Pairs, Rule, Source, bytes, read};
 use crate::syntax::assignment::{Assignment, Definition, Modifiers, Operator};
-use crate::syntax::statement::{Comparison, Conditional, Statement};
+use crate::syntax::statement::{Comparison, Conditional, Operand, Statement};
 
 /// The pairs inside the first pair of what `rule` reads.
 fn inside<'s>(rule: Rule, source: &'s Source) -> Option<Pairs<'s, Rule>> {
@@ -97,5 +97,7 @@ pub fn comparison(text: &[u8]) -> Option<Comparison<'_>> {
     let source = Source::new(text);
     let mut parts = inside(Rule::comparison, &source)?;
     let mut next = || parts.next().map(|part| bytes(&part, text));
-    Some(Comparison { left: next()?, right: next()?, extraneous: next()? })
+    let left = next()?;
+    let right = next().and_then(|text| Some(Operand { text, extraneous: next()? }));
+    Some(Comparison { left, right })
 }

@@ -4,7 +4,7 @@
 use super::Reading;
 use crate::os::words::{is_blank, is_space, skip_space, word_length};
 use crate::syntax::assignment::{Assignment, Definition, Modifiers, Operator};
-use crate::syntax::statement::{Comparison, Conditional, Statement};
+use crate::syntax::statement::{Comparison, Conditional, Operand, Statement};
 
 /// Reads `text` as an assignment.
 #[inline]
@@ -122,7 +122,7 @@ pub fn comparison(text: &[u8]) -> Reading<Comparison<'_>> {
     let rest = skip_space(&rest[comma + 1..]);
     let Some(close) = unnested(rest, b')') else { return Reading::Intricate };
     let (right, rest) = rest.split_at(close);
-    Reading::Found(Comparison { left, right, extraneous: skip_space(&rest[1..]) })
+    Reading::Found(Comparison { left, right: Some(Operand { text: right, extraneous: skip_space(&rest[1..]) }) })
 }
 
 /// Where `stop` stands outside of parentheses, none of which closes without having been opened.
