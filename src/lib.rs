@@ -18,6 +18,8 @@ pub mod load;
 
 pub mod graph;
 
+pub mod image;
+
 pub mod build;
 
 pub mod report;

@@ -20,7 +20,8 @@ impl Build {
         status: Status,
     ) -> Outcome<Status> {
         if status != Status::Success {
-            self.session.rules.files[file].status = if status == Status::None { Status::Failed } else { status };
+            self.session.rules.files[file].status =
+                if status == Status::None { Status::Failed } else { status };
             self.notice_finished(file)?;
             self.say_of(DebugLevels::VERBOSE, depth, file, "Giving up on target file '%'.");
             let settings = &self.session.settings;
@@ -39,10 +40,20 @@ impl Build {
         let record = &self.session.rules.files[file];
         if record.double_colon.is_some() && record.dependencies.is_empty() {
             must_make = true;
-            self.say_of(DebugLevels::BASIC, depth, file, "Target '%' is double-colon and has no prerequisites.");
+            self.say_of(
+                DebugLevels::BASIC,
+                depth,
+                file,
+                "Target '%' is double-colon and has no prerequisites.",
+            );
         } else if !absent && record.is_target && !changed && record.recipe.is_none() && !always {
             must_make = false;
-            self.say_of(DebugLevels::VERBOSE, depth, file, "No recipe for '%' and no prerequisites actually changed.");
+            self.say_of(
+                DebugLevels::VERBOSE,
+                depth,
+                file,
+                "No recipe for '%' and no prerequisites actually changed.",
+            );
         } else if !must_make && record.recipe.is_some() && always {
             must_make = true;
             self.say_of(DebugLevels::VERBOSE, depth, file, "Making '%' due to always-make flag.");
@@ -67,8 +78,12 @@ impl Build {
         }
         let status = record.status;
         match status {
-            Status::Failed => self.say_of(DebugLevels::BASIC, depth, file, "Failed to remake target file '%'."),
-            Status::Success => self.say_of(DebugLevels::BASIC, depth, file, "Successfully remade target file '%'."),
+            Status::Failed => {
+                self.say_of(DebugLevels::BASIC, depth, file, "Failed to remake target file '%'.")
+            }
+            Status::Success => {
+                self.say_of(DebugLevels::BASIC, depth, file, "Successfully remade target file '%'.")
+            }
             Status::Question => {
                 self.say_of(DebugLevels::BASIC, depth, file, "Target file '%' needs to be remade under -q.");
             }
@@ -117,7 +132,8 @@ impl Build {
             } else {
                 (DebugLevels::VERBOSE, "' is older than target '")
             };
-            let end: &[u8] = if !entry.order_only() && time == Mtime::ABSENT { b"' does not exist." } else { b"'." };
+            let end: &[u8] =
+                if !entry.order_only() && time == Mtime::ABSENT { b"' does not exist." } else { b"'." };
             self.say(levels, depth + 1, |build| {
                 let (dep, file) = (build.session.name_of(dep), build.session.name_of(file));
                 [b"Prerequisite '", dep, what.as_bytes(), file, end].concat()

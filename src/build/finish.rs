@@ -64,7 +64,9 @@ impl Build {
                     mtime::look_up(&mut self.session, peer, false)?;
                 }
             }
-            if self.session.rules.files[file].tried_implicit && !self.session.rules.files[file].also_make.is_empty() {
+            if self.session.rules.files[file].tried_implicit
+                && !self.session.rules.files[file].also_make.is_empty()
+            {
                 self.check_peers(file);
             }
         } else if self.session.rules.files[file].status == Status::None {
@@ -133,14 +135,20 @@ impl Build {
                 Ok(false) => {
                     failed(self, Complaint::MemberMissing { archive: archive_name, member: member_name })
                 }
-                Err(ArchiveError::System(libc::ENOENT)) => failed(self, Complaint::ArchiveMissing(archive_name)),
-                Err(ArchiveError::System(error)) => failed(self, Complaint::System { what: archive_name, error }),
+                Err(ArchiveError::System(libc::ENOENT)) => {
+                    failed(self, Complaint::ArchiveMissing(archive_name))
+                }
+                Err(ArchiveError::System(error)) => {
+                    failed(self, Complaint::System { what: archive_name, error })
+                }
                 Err(ArchiveError::NotAnArchive) => failed(self, Complaint::NotAnArchive(archive_name)),
             };
         }
         match files::touch(name) {
             Ok(()) => Status::Success,
-            Err((call, error)) => failed(self, Complaint::System { what: [call.as_bytes(), name].concat(), error }),
+            Err((call, error)) => {
+                failed(self, Complaint::System { what: [call.as_bytes(), name].concat(), error })
+            }
         }
     }
 

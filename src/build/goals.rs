@@ -10,8 +10,13 @@ impl Build {
     /// was, so that they can be read anew; the goals are returned in [`Build::goals`].
     pub fn update_goals(&mut self, goals: Vec<Goal>) -> Outcome<Status> {
         let remaking = self.session.remaking_makefiles;
-        let saved = (self.session.settings.touch, self.session.settings.question, self.session.settings.just_print);
-        let order = if self.shuffle.is_on() { self.shuffle.order(goals.len()) } else { (0..goals.len() as u32).collect() };
+        let saved =
+            (self.session.settings.touch, self.session.settings.question, self.session.settings.just_print);
+        let order = if self.shuffle.is_on() && !remaking && !self.session.rules.not_parallel {
+            self.shuffle.order(goals.len())
+        } else {
+            (0..goals.len() as u32).collect()
+        };
         self.goals = goals;
         let mut left: Vec<usize> = order.into_iter().map(|index| index as usize).collect();
         let mut status = Status::None;
@@ -61,7 +66,12 @@ impl Build {
     }
 
     /// Considers one goal; whether all is to stop, and whether the goal is finished.
-    fn update_goal(&mut self, goal: usize, status: &mut Status, saved: (bool, bool, bool)) -> Outcome<(bool, bool)> {
+    fn update_goal(
+        &mut self,
+        goal: usize,
+        status: &mut Status,
+        saved: (bool, bool, bool),
+    ) -> Outcome<(bool, bool)> {
         let remaking = self.session.remaking_makefiles;
         self.current_goal = goal;
         let (mut stop, mut unfinished) = (false, false);

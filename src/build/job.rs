@@ -233,7 +233,8 @@ fn join_in_references(line: &[u8]) -> Vec<u8> {
                 }
             }
             if byte == b'\\' && line.get(at + 1) == Some(&b'\n') {
-                let quoted = line[dollar + 1..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1;
+                let quoted =
+                    line[dollar + 1..at].iter().rev().take_while(|&&byte| byte == b'\\').count() % 2 == 1;
                 if quoted {
                     out.push(byte);
                     at += 1;
@@ -259,4 +260,3 @@ fn join_in_references(line: &[u8]) -> Vec<u8> {
     out.extend_from_slice(&line[at..]);
     out
 }
-

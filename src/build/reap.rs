@@ -4,6 +4,7 @@
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
 use crate::build::job::Child;
+use crate::cli::settings::DebugLevels;
 use crate::os::children::{Ended, Waited};
 use crate::os::output::Grouping;
 use crate::os::sys;
@@ -46,6 +47,10 @@ impl Build {
             if ended.pid < 0 {
                 self.commands_ended += 1;
             }
+            self.say(DebugLevels::JOBS, 0, |_| {
+                let outcome = if ended.code == 0 && ended.signal == 0 { "winning" } else { "losing" };
+                format!("Reaping {outcome} child 0x{:x} PID {}", ended.pid, ended.pid).into_bytes()
+            });
             let child = self.children.swap_remove(index);
             if self.child_ended(child, ended, dying)? {
                 block = false;
@@ -66,7 +71,8 @@ impl Build {
             && ended.code == 1
             && self.session.settings.question
             && child.recursive;
-        let ignored = child.no_error || self.session.settings.ignore_errors || self.session.rules.ignore_errors;
+        let ignored =
+            child.no_error || self.session.settings.ignore_errors || self.session.rules.ignore_errors;
         let mut child_failed = failed;
         if failed && !ignored {
             if !child.dont_care && !question {

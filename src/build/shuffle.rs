@@ -59,7 +59,7 @@ impl Build {
 
     /// The order in which the prerequisites of `file` are considered; none where it is the order as written.
     pub fn order_of(&mut self, file: FileId) -> Option<Rc<[u32]>> {
-        if !self.shuffle.is_on() || self.session.rules.not_parallel {
+        if !self.shuffle.is_on() || self.session.rules.not_parallel || self.session.remaking_makefiles {
             return None;
         }
         let record = &self.session.rules.files[file];

@@ -80,6 +80,20 @@ impl Build {
         match self.session.rules.files[file].state {
             State::Running => {
                 if child.pid > 0 {
+                    let pid = child.pid;
+                    self.say(DebugLevels::JOBS, 0, |build| {
+                        let name = build.session.name_of(file);
+                        [
+                            b"Putting child 0x",
+                            format!("{pid:x}").as_bytes(),
+                            b" (",
+                            name,
+                            b") PID ",
+                            pid.to_string().as_bytes(),
+                            b" on the chain.",
+                        ]
+                        .concat()
+                    });
                     self.slots_used += 1;
                     child.has_slot = true;
                 }
@@ -178,9 +192,19 @@ impl Build {
         let line = without_prefix(&text[start..], prefix);
         let scope = self.session.rules.files[file].scope;
         let shell = Shell::of(&mut self.session, scope, flags & NO_ERROR != 0)?;
-        let (arguments, end) = command_line::arguments(&line, &shell, true);
+        let command_line::Command { arguments, end, by_shell } = command_line::command(&line, &shell, true);
         child.rest = end.map(|end| line[end + 1..].to_vec());
-        let shown = &line[..end.unwrap_or(line.len())];
+        let cleaned;
+        let mut shown = &line[..end.unwrap_or(line.len())];
+        if shell.one_shell
+            && by_shell
+            && is_bourne_shell(&shell.program)
+            && let Some(command) = arguments.as_ref().and_then(|all| all.last())
+        {
+            // The lines' own prefixes were taken out for the shell, and are not shown either.
+            cleaned = command.clone();
+            shown = &cleaned;
+        }
         let settings = &self.session.settings;
         let (question, touch, just_print) = (settings.question, settings.touch, settings.just_print);
         if arguments.is_some() && question && !child.recursive {
@@ -195,7 +219,8 @@ impl Build {
             self.session.context.output.show(capture);
         }
         if let Some(capture) = &mut child.capture {
-            capture.wanted = wanted && self.session.context.output.grouping != crate::os::output::Grouping::None;
+            capture.wanted =
+                wanted && self.session.context.output.grouping != crate::os::output::Grouping::None;
         }
         self.enter(child);
         let held_back = (!wanted).then(|| self.session.context.output.current.take()).flatten();
@@ -245,7 +270,10 @@ impl Build {
         }
         let environment = child.environment.clone().unwrap_or_default();
         let inherit = child.recursive
-            && self.jobserver.as_ref().is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
+            && self
+                .jobserver
+                .as_ref()
+                .is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
         let capture = self.session.context.output.current.as_ref().filter(|capture| capture.wanted);
         let (stdout, stderr) = capture.map_or((None, None), |capture| capture.streams());
         let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };

@@ -8,6 +8,7 @@ use crate::graph::mtime;
 use crate::os::files::Mtime;
 use crate::rules::file::{FileId, State, Status};
 use crate::rules::{implicit, prerequisites};
+use std::rc::Rc;
 
 impl Build {
     /// Brings `file` up to date, each of its records where it has several; `Success` also means "not sure yet".
@@ -53,7 +54,8 @@ impl Build {
             return Ok(());
         }
         self.show_goal_error();
-        let parent = self.session.rules.files[file].parent.map(|parent| self.session.name_of(parent).to_vec());
+        let parent =
+            self.session.rules.files[file].parent.map(|parent| self.session.name_of(parent).to_vec());
         let complaint = Complaint::NoRule { target: self.session.name_of(file).to_vec(), parent };
         if !self.session.settings.keep_going.is_on() {
             return Err(Stop::fatal(None, complaint));
@@ -147,7 +149,12 @@ impl Build {
         if record.updated {
             if record.status > Status::None {
                 let (status, untold) = (record.status, record.no_diagnostic && !record.dont_care);
-                self.say_of(DebugLevels::VERBOSE, depth, file, "Recently tried and failed to update file '%'.");
+                self.say_of(
+                    DebugLevels::VERBOSE,
+                    depth,
+                    file,
+                    "Recently tried and failed to update file '%'.",
+                );
                 if untold {
                     self.complain_of(file)?;
                 }
@@ -245,8 +252,9 @@ impl Build {
                 },
             };
             self.expand_prerequisites(target)?;
-            let order = self.order_of(target);
+            let mut order = self.order_of(target);
             let mut position = 0;
+            let mut any_kept = false;
             loop {
                 let index = match &order {
                     Some(order) => match order.get(position) {
@@ -263,9 +271,13 @@ impl Build {
                 let Some(dep) = self.dependency(target, index) else { break };
                 if self.is_updating(dep) {
                     self.drop_circular(file, dep);
-                    if order.is_none() {
-                        self.session.rules.files[target].dependencies.remove(index);
+                    if any_kept || target == file {
+                        self.session.rules.files[target].dependencies.remove(position);
+                        order = order.map(|order| without_position(&order, position));
                     } else {
+                        // GNU make cuts the list of the target that is made, also where the circle is in a peer's.
+                        let rest = self.session.rules.files[target].dependencies[position + 1..].to_vec();
+                        self.session.rules.files[file].dependencies = rest;
                         position += 1;
                     }
                     continue;
@@ -286,6 +298,7 @@ impl Build {
                         entry.set_changed(changed);
                     }
                 }
+                any_kept = true;
                 position += 1;
             }
         }
@@ -293,7 +306,8 @@ impl Build {
     }
 
     fn drop_circular(&mut self, file: FileId, dep: FileId) {
-        let (target, prerequisite) = (self.session.name_of(file).to_vec(), self.session.name_of(dep).to_vec());
+        let (target, prerequisite) =
+            (self.session.name_of(file).to_vec(), self.session.name_of(dep).to_vec());
         self.session.complain(None, &Complaint::Circular { target, prerequisite });
     }
 
@@ -466,4 +480,11 @@ impl Build {
         }
         Ok(())
     }
+}
+
+/// An order of prerequisites after the one at `position` is gone.
+fn without_position(order: &[u32], position: usize) -> Rc<[u32]> {
+    let gone = position as u32;
+    let left = order.iter().enumerate().filter(|&(at, &index)| at != position && index != gone);
+    left.map(|(_, &index)| if index > gone { index - 1 } else { index }).collect()
 }

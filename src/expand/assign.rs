@@ -87,7 +87,8 @@ pub fn assign<H: Host>(host: &mut H, assign: &Assign) -> Outcome<VariableId> {
                     let mut value = Vec::with_capacity(before.len() + 1 + added.len());
                     if !before.is_empty() {
                         // Variable definitions in MAKEFLAGS are left to its special handling, which adds them again.
-                        let overrides = if is_makeflags { memchr::memmem::find(&before, b" -- ") } else { None };
+                        let overrides =
+                            if is_makeflags { memchr::memmem::find(&before, b" -- ") } else { None };
                         value.extend_from_slice(&before[..overrides.unwrap_or(before.len())]);
                         value.push(b' ');
                     }
@@ -99,7 +100,12 @@ pub fn assign<H: Host>(host: &mut H, assign: &Assign) -> Outcome<VariableId> {
     };
     let definition = Definition { value: &value, origin: assign.origin, recursive, place: assign.place };
     let context = host.context();
-    let id = context.variables.define(&context.names, assign.target.unwrap_or(GLOBAL_SET), assign.name, &definition);
+    let id = context.variables.define(
+        &context.names,
+        assign.target.unwrap_or(GLOBAL_SET),
+        assign.name,
+        &definition,
+    );
     let variable = context.variables.get_mut(id);
     variable.append = append;
     variable.conditional = conditional;

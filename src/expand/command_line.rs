@@ -15,10 +15,43 @@ const SHELL_CHARACTERS: &[u8] = b"#;\"*?[]&|<>(){}$`^~!";
 
 /// Commands that only a shell has.
 const SHELL_COMMANDS: &[&[u8]] = &[
-    b".", b":", b"alias", b"bg", b"break", b"case", b"cd", b"command", b"continue", b"eval", b"exec", b"exit",
-    b"export", b"fc", b"fg", b"for", b"getopts", b"hash", b"if", b"jobs", b"login", b"logout", b"read", b"readonly",
-    b"return", b"set", b"shift", b"test", b"times", b"trap", b"type", b"ulimit", b"umask", b"unalias", b"unset",
-    b"wait", b"while",
+    b".",
+    b":",
+    b"alias",
+    b"bg",
+    b"break",
+    b"case",
+    b"cd",
+    b"command",
+    b"continue",
+    b"eval",
+    b"exec",
+    b"exit",
+    b"export",
+    b"fc",
+    b"fg",
+    b"for",
+    b"getopts",
+    b"hash",
+    b"if",
+    b"jobs",
+    b"login",
+    b"logout",
+    b"read",
+    b"readonly",
+    b"return",
+    b"set",
+    b"shift",
+    b"test",
+    b"times",
+    b"trap",
+    b"type",
+    b"ulimit",
+    b"umask",
+    b"unalias",
+    b"unset",
+    b"wait",
+    b"while",
 ];
 
 /// How commands are run: the shell, its flags, and what splits words.
@@ -62,7 +95,11 @@ impl Shell {
         let flags = match context.lookup(flags).map(|id| context.variables.get(id)) {
             None => Vec::new(),
             Some(variable) if posix && variable.origin == Origin::Default => {
-                if forgiving { b"-c".to_vec() } else { b"-ec".to_vec() }
+                if forgiving {
+                    b"-c".to_vec()
+                } else {
+                    b"-ec".to_vec()
+                }
             }
             Some(variable) => {
                 let value = variable.value.clone();
@@ -88,12 +125,22 @@ enum Plain {
     NeedsShell,
 }
 
-/// The arguments for the first line of `line`, or none where it is empty, and the offset of the newline that ended it. Where
-/// `stop_at_newline` is not set a newline is text like any other.
-pub fn arguments(line: &[u8], shell: &Shell, stop_at_newline: bool) -> (Option<Vec<Vec<u8>>>, Option<usize>) {
+/// A line as a process is started for it.
+#[derive(Default)]
+pub struct Command {
+    /// The arguments; none where the line is empty.
+    pub arguments: Option<Vec<Vec<u8>>>,
+    /// The offset of the newline that ended the line.
+    pub end: Option<usize>,
+    /// Whether the line goes to a shell.
+    pub by_shell: bool,
+}
+
+/// The command in the first line of `line`. Where `stop_at_newline` is not set a newline is text like any other.
+pub fn command(line: &[u8], shell: &Shell, stop_at_newline: bool) -> Command {
     let blanks = line.iter().take_while(|&&byte| is_blank(byte)).count();
     if blanks == line.len() {
-        return (None, None);
+        return Command::default();
     }
     let text = &line[blanks..];
     let plain_shell = shell.program == DEFAULT_SHELL
@@ -101,18 +148,15 @@ pub fn arguments(line: &[u8], shell: &Shell, stop_at_newline: bool) -> (Option<V
         && (shell.flags == b"-c" || shell.flags == b"-ec");
     if plain_shell {
         let (plain, rest) = split(text, shell.one_shell, stop_at_newline);
-        let rest = rest.map(|at| at + blanks);
+        let end = rest.map(|at| at + blanks);
         match plain {
-            Plain::Words(words) => return (Some(words), rest),
-            Plain::Empty => return (None, rest),
+            Plain::Words(words) => return Command { arguments: Some(words), end, by_shell: false },
+            Plain::Empty => return Command { arguments: None, end, by_shell: false },
             Plain::NeedsShell => {}
         }
     }
-    let spaces = text.iter().take_while(|&&byte| is_space(byte)).count();
-    if spaces == text.len() {
-        return (None, None);
-    }
-    through_shell(&text[spaces..], blanks + spaces, shell, stop_at_newline)
+    let (arguments, end) = through_shell(text, blanks, shell, stop_at_newline);
+    Command { arguments, end, by_shell: true }
 }
 
 fn through_shell(
@@ -308,7 +352,7 @@ mod tests {
     fn run(line: &str) -> Vec<String> {
         let shell =
             Shell { program: b"/bin/sh".to_vec(), flags: b"-c".to_vec(), ifs: Vec::new(), one_shell: false };
-        let words = arguments(line.as_bytes(), &shell, true).0.unwrap_or_default();
+        let words = command(line.as_bytes(), &shell, true).arguments.unwrap_or_default();
         words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
     }
 

@@ -186,7 +186,13 @@ impl Context {
     }
 
     /// Defines a global variable.
-    pub fn define_global(&mut self, name: &[u8], value: &[u8], origin: Origin, recursive: bool) -> VariableId {
+    pub fn define_global(
+        &mut self,
+        name: &[u8],
+        value: &[u8],
+        origin: Origin,
+        recursive: bool,
+    ) -> VariableId {
         let name = self.names.intern(name);
         let definition = Definition { value, origin, recursive, place: None };
         self.variables.define(&self.names, GLOBAL_SET, name, &definition)

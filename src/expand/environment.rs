@@ -42,8 +42,7 @@ pub fn environment<H: Host>(host: &mut H, scope: Option<ScopeId>, recursive: boo
 
 fn build<H: Host>(host: &mut H, scope: Option<ScopeId>, recursive: bool) -> Outcome<Vec<CString>> {
     let context = host.context();
-    let invalid =
-        if !recursive && context.jobserver.is_some() { context.jobserver_invalid } else { None };
+    let invalid = if !recursive && context.jobserver.is_some() { context.jobserver_invalid } else { None };
     let start = scope.unwrap_or(context.variables.current);
     let mut chosen: Vec<(VariableId, Export)> = Vec::new();
     let mut seen: HashMap<Name, usize, FxBuildHasher> = HashMap::default();
@@ -67,7 +66,8 @@ fn build<H: Host>(host: &mut H, scope: Option<ScopeId>, recursive: bool) -> Outc
             }
         }
     }
-    let common = (context.common.shell, context.common.makelevel, context.common.makeflags, context.common.mflags);
+    let common =
+        (context.common.shell, context.common.makelevel, context.common.makeflags, context.common.mflags);
     let (mut has_shell, mut has_level) = (context.shell_given.is_none(), false);
     let mut entries = Vec::with_capacity(chosen.len() + 2);
     for (id, export) in chosen {
@@ -101,7 +101,8 @@ fn build<H: Host>(host: &mut H, scope: Option<ScopeId>, recursive: bool) -> Outc
             && (name == common.2 || (name == common.3 && origin == Origin::Environment))
             && memchr::memmem::find(&value, b" --jobserver-auth=").is_some()
         {
-            let at = memchr::memmem::find(&value, b" -- ").filter(|_| name == common.2).unwrap_or(value.len());
+            let at =
+                memchr::memmem::find(&value, b" -- ").filter(|_| name == common.2).unwrap_or(value.len());
             value.splice(at..at, invalid.bytes());
         }
         push(&mut entries, host.context().names.text(name), &value);

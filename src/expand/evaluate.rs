@@ -28,7 +28,9 @@ pub fn expand<H: Host>(host: &mut H, text: &[u8], expression: &Expression, out: 
             Part::Unterminated => return Err(host.context().fatal(Complaint::UnterminatedReference)),
             Part::UnterminatedCall(function, close) => {
                 let name = functions::name_of(host, *function);
-                return Err(host.context().fatal(Complaint::UnterminatedCall { function: name, missing: *close }));
+                return Err(host
+                    .context()
+                    .fatal(Complaint::UnterminatedCall { function: name, missing: *close }));
             }
         }
     }

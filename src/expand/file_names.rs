@@ -42,7 +42,11 @@ pub struct FileName {
 }
 
 /// Reads `text` as a list of names. The second value is what follows the character that ended it, that character first.
-pub fn file_names<H: Host>(host: &mut H, text: &[u8], options: &FileNames) -> Outcome<(Vec<FileName>, Vec<u8>)> {
+pub fn file_names<H: Host>(
+    host: &mut H,
+    text: &[u8],
+    options: &FileNames,
+) -> Outcome<(Vec<FileName>, Vec<u8>)> {
     let mut text = text.to_vec();
     let mut found: Vec<FileName> = Vec::new();
     let mut wait = false;
@@ -153,7 +157,12 @@ fn closes_later(rest: &[u8], stops: &[u8]) -> bool {
     }
 }
 
-fn expand_word<H: Host>(host: &mut H, word: Vec<u8>, options: &FileNames, found: &mut Vec<FileName>) -> Outcome {
+fn expand_word<H: Host>(
+    host: &mut H,
+    word: Vec<u8>,
+    options: &FileNames,
+    found: &mut Vec<FileName>,
+) -> Outcome {
     let mut push = |name: &[u8]| found.push(FileName { name: [options.prefix, name].concat(), wait: false });
     if options.no_wildcards {
         push(&word);
@@ -216,12 +225,12 @@ pub fn expand_tilde<H: Host>(host: &mut H, name: &[u8]) -> Outcome<Option<Vec<u8
 pub fn plain_names<'t>(text: &'t [u8], mut take: impl FnMut(&'t [u8])) -> &'t [u8] {
     let mut at = 0;
     loop {
-        while at < text.len() && is_blank(text[at]) {
+        while at < text.len() && is_space(text[at]) {
             at += 1;
         }
         let start = at;
         let mut special = false;
-        while at < text.len() && !is_space(text[at]) {
+        while at < text.len() && !is_blank(text[at]) {
             special |= SPECIAL[text[at] as usize];
             at += 1;
         }

@@ -91,7 +91,8 @@ fn subst_words(text: &[u8], from: &[u8], to: &[u8], out: &mut Vec<u8>) {
         let start = at + found;
         let end = start + from.len();
         out.extend_from_slice(&text[at..start]);
-        let whole = (start == 0 || is_space(text[start - 1])) && text.get(end).is_none_or(|&byte| is_space(byte));
+        let whole =
+            (start == 0 || is_space(text[start - 1])) && text.get(end).is_none_or(|&byte| is_space(byte));
         out.extend_from_slice(if whole { to } else { from });
         at = end;
         if at >= text.len() {

@@ -356,7 +356,12 @@ impl Variables {
     /// The variables of `set`, global ones in the order of their names' first use.
     pub fn members(&self, set: SetId) -> Vec<VariableId> {
         if set == GLOBAL_SET {
-            return self.global.iter().filter(|&&number| number != 0).map(|&number| VariableId(number - 1)).collect();
+            return self
+                .global
+                .iter()
+                .filter(|&&number| number != 0)
+                .map(|&number| VariableId(number - 1))
+                .collect();
         }
         self.sets[set.0 as usize].members.iter().map(|&(_, id)| id).collect()
     }

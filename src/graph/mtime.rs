@@ -32,12 +32,14 @@ pub fn of_place(session: &mut Session, file: FileId) -> Outcome<Mtime> {
 /// The time of the file `name`, symbolic links counted under `-L`.
 pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
     match files::look(name) {
-        Look::Absent => Mtime::ABSENT,
+        Look::Absent if !session.settings.check_symlink_times => Mtime::ABSENT,
         Look::Failed(error) => {
             session.complain(None, &Complaint::System { what: [b"stat: ", name].concat(), error });
             Mtime::ABSENT
         }
-        Look::Found(mtime) if session.settings.check_symlink_times => {
+        look if session.settings.check_symlink_times => {
+            // A link that leads nowhere has the time of the link itself.
+            let mtime = if let Look::Found(mtime) = look { mtime } else { Mtime::ABSENT };
             let (mtime, failed) = files::newest_of_links(name, mtime);
             if let Some((call, path, error)) = failed {
                 session.complain(None, &Complaint::System { what: [call.as_bytes(), &path].concat(), error });
@@ -45,12 +47,18 @@ pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
             mtime
         }
         Look::Found(mtime) => mtime,
+        Look::Absent => Mtime::ABSENT,
     }
 }
 
 /// Searches `name` along `VPATH`.
 pub fn along_path(session: &mut Session, name: &[u8]) -> Option<Found> {
-    session.rules.paths.search(name, &session.context.names, &session.rules.files, &mut session.context.folders)
+    session.rules.paths.search(
+        name,
+        &session.context.names,
+        &session.rules.files,
+        &mut session.context.folders,
+    )
 }
 
 /// Looks the time of `file` up in the file system, and records it.
@@ -117,7 +125,11 @@ pub fn look_up(session: &mut Session, file: FileId, search: bool) -> Outcome<Mti
 
 /// Warns once of a file from the future.
 fn check_skew(session: &mut Session, file: FileId, mtime: Mtime) {
-    if session.clock_skew || !mtime.is_ordinary() || session.rules.files[file].updated || session.skew_limit >= mtime {
+    if session.clock_skew
+        || !mtime.is_ordinary()
+        || session.rules.files[file].updated
+        || session.skew_limit >= mtime
+    {
         return;
     }
     let now = Mtime::now();
@@ -145,7 +157,12 @@ fn two_digits(value: f64) -> String {
 }
 
 /// The time of an archive member; none where the archive does not exist.
-fn member_time(session: &mut Session, file: FileId, text: &'static [u8], search: bool) -> Outcome<Option<(FileId, Mtime)>> {
+fn member_time(
+    session: &mut Session,
+    file: FileId,
+    text: &'static [u8],
+    search: bool,
+) -> Outcome<Option<(FileId, Mtime)>> {
     let Some((path, member)) = archive::split_member(text) else { return Ok(None) };
     let member_file = of_name(session, member);
     let mut file = file;
@@ -184,7 +201,8 @@ const LIBRARY_FOLDERS: [&[u8]; 3] = [b"/lib", b"/usr/lib", b"/usr/local/lib"];
 fn library(session: &mut Session, name: &[u8]) -> Outcome<Option<Found>> {
     let patterns = expand_text(session, b"$(.LIBPATTERNS)")?;
     let mut best: Option<Found> = None;
-    let better = |found: &Found, best: &Option<Found>| best.as_ref().is_none_or(|best| found.rank < best.rank);
+    let better =
+        |found: &Found, best: &Option<Found>| best.as_ref().is_none_or(|best| found.rank < best.rank);
     for text in words(&patterns) {
         let pattern = Pattern::new(text);
         if pattern.percent.is_none() {

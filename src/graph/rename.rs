@@ -78,7 +78,9 @@ fn merge_recipes(session: &mut Session, from: FileId, to: FileId, name: Name) {
         return;
     }
     let place = session.rules.recipes[own].place;
-    let at = session.rules.recipes[others].place.map(|place| (place.file.to_vec(), place.line));
+    // GNU make names the other recipe's file with this recipe's line.
+    let line = place.map_or(0, |place| place.line);
+    let at = session.rules.recipes[others].place.map(|place| (place.file.to_vec(), line));
     let file = session.name_of(from).to_vec();
     let other = session.context.names.text(name).to_vec();
     session.complain(place, &Complaint::RecipeForRenamed { file: file.clone(), at });

@@ -56,7 +56,9 @@ impl Conditionals {
                 self.levels.pop().map(|_| ()).ok_or_else(|| fatal(Complaint::Extraneous("endif")))
             }
             Conditional::Else => {
-                let Some(level) = self.levels.last_mut() else { return Err(fatal(Complaint::Extraneous("else"))) };
+                let Some(level) = self.levels.last_mut() else {
+                    return Err(fatal(Complaint::Extraneous("else")));
+                };
                 if level.seen_else {
                     return Err(fatal(Complaint::SecondElse));
                 }
@@ -92,7 +94,11 @@ impl Conditionals {
                 }
             }
             _ => {
-                if self.open(session, directive, text, place)? { Ok(()) } else { Err(fatal(Complaint::BadConditional)) }
+                if self.open(session, directive, text, place)? {
+                    Ok(())
+                } else {
+                    Err(fatal(Complaint::BadConditional))
+                }
             }
         }
     }

@@ -36,7 +36,12 @@ fn begins_with(line: &[u8], word: &[u8]) -> bool {
 }
 
 /// `define name` up to its `endef`, which is read from `reader`.
-pub fn define(session: &mut Session, reader: &mut Reader, text: &[u8], origin: Origin) -> Outcome<VariableId> {
+pub fn define(
+    session: &mut Session,
+    reader: &mut Reader,
+    text: &[u8],
+    origin: Origin,
+) -> Outcome<VariableId> {
     let start = reader.place();
     let (name, operator) = match assignment(text) {
         None => (text, Operator::Recursive),
@@ -51,7 +56,6 @@ pub fn define(session: &mut Session, reader: &mut Reader, text: &[u8], origin: O
     let mut value: Vec<u8> = Vec::new();
     let mut depth = 1;
     let mut any = false;
-    reader.line += std::mem::take(&mut reader.span);
     loop {
         let Some(line) = reader.lines.next() else {
             return Err(Stop::fatal(start, Complaint::MissingEndef));
@@ -80,5 +84,6 @@ pub fn define(session: &mut Session, reader: &mut Reader, text: &[u8], origin: O
         value.extend_from_slice(&joined);
     }
     let name = session.context.names.intern(&name);
+    session.context.reading = reader.place();
     assign(session, &Assign { name, operator, value: &value, origin, place: start, target: None })
 }

@@ -256,7 +256,8 @@ fn include_files(session: &mut Session, reader: &mut Reader, files: &[u8], optio
     let options = FileNames { no_archives: true, ..FileNames::default() };
     let (found, _) = file_names(session, &text, &options)?;
     for item in found {
-        let how = include::How { included: true, optional, expand_tilde: false, set_default: reader.set_default };
+        let how =
+            include::How { included: true, optional, expand_tilde: false, set_default: reader.set_default };
         let makefile = include::read_makefile(session, &item.name, how)?;
         session.makefiles[makefile].place = reader.place();
         session.context.reading = reader.place();

@@ -9,7 +9,7 @@ use crate::load::Session;
 use crate::load::evaluate::evaluate_file;
 use crate::load::session::Makefile;
 use crate::os::files;
-use crate::os::files::Mtime;
+use crate::os::files::{Mtime, ReadError};
 use crate::os::words::words;
 use crate::syntax::lines::normalise;
 
@@ -26,6 +26,9 @@ pub struct How {
     pub set_default: bool,
 }
 
+/// Makefiles that include each other deeper than this are taken for endless.
+const DEEPEST: u32 = 5_000;
+
 /// Reads makefile `name`, and returns its position in the list of makefiles. One that can't be read is remembered with its error.
 pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<usize> {
     let mut path = name.to_vec();
@@ -36,17 +39,22 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
         path = expanded;
     }
     let given = name.to_vec();
-    let mut text = files::read(&path);
+    // A makefile stays open while it is read: endless inclusion ends when no more files can be opened.
+    let mut text = if session.include_depth < DEEPEST {
+        files::open_and_read(&path)
+    } else {
+        Err(ReadError::Open(libc::EMFILE))
+    };
     let mut error = text.as_ref().err().copied();
-    if let Some(code @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM)) = error {
+    if let Some(ReadError::Open(code @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM))) = error {
         let what = crate::os::sys::error_words(code).into_bytes();
         return Err(Stop::fatal(session.context.reading, Complaint::Text(what)));
     }
-    if error == Some(libc::ENOENT) && how.included && path.first() != Some(&b'/') {
+    if error == Some(ReadError::Open(libc::ENOENT)) && how.included && path.first() != Some(&b'/') {
         for folder in session.include_folders.clone() {
             let candidate = [&folder[..], b"/", &path].concat();
-            match files::read(&candidate) {
-                Err(libc::ENOENT) => {}
+            match files::open_and_read(&candidate) {
+                Err(ReadError::Open(libc::ENOENT)) => {}
                 found => {
                     if let Err(code) = found {
                         error = Some(code);
@@ -59,20 +67,20 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
         }
     }
     let file = session.enter_file(&path);
-    let entry = Makefile {
-        file,
-        place: None,
-        error: None,
-        included: how.included,
-        optional: how.optional,
-    };
+    let entry = Makefile { file, place: None, error: None, included: how.included, optional: how.optional };
     session.makefiles.push(entry);
     let position = session.makefiles.len() - 1;
     session.rules.files[file].is_explicit = true;
-    let text = match text {
-        Ok(text) => text,
-        Err(_) => {
-            session.makefiles[position].error = error;
+    let (_open, text) = match text {
+        Ok(found) => found,
+        Err(ReadError::Read(error)) => {
+            return Err(Stop::fatal(None, Complaint::System { what: name.to_vec(), error }));
+        }
+        Err(ReadError::Open(_)) => {
+            session.makefiles[position].error = match error {
+                Some(ReadError::Open(error) | ReadError::Read(error)) => Some(error),
+                None => None,
+            };
             session.rules.files[file].mtime = Mtime::ABSENT;
             return Ok(position);
         }
@@ -88,8 +96,10 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
     for line in nul_lines {
         session.complain(Some(Place::new(given, line)), &Complaint::NulByte);
     }
-    evaluate_file(session, given, &text, how.set_default)?;
-    Ok(position)
+    session.include_depth += 1;
+    let result = evaluate_file(session, given, &text, how.set_default);
+    session.include_depth -= 1;
+    result.map(|()| position)
 }
 
 /// The default names of makefiles, in the order in which they are sought.
@@ -161,7 +171,8 @@ pub fn set_include_folders(session: &mut Session) -> Outcome {
         }
     }
     if defaults {
-        folders.extend(INCLUDE_FOLDERS.iter().filter(|path| files::is_folder(path)).map(|path| path.to_vec()));
+        folders
+            .extend(INCLUDE_FOLDERS.iter().filter(|path| files::is_folder(path)).map(|path| path.to_vec()));
     }
     session.context.define_global(b".INCLUDE_DIRS", &folders.join(&b' '), Origin::Default, false);
     session.include_folders = folders;

@@ -96,7 +96,7 @@ impl PendingRule {
             }
         }
         for &file in &group {
-            let others: Vec<FileId> = group.iter().rev().copied().filter(|&other| other != file).collect();
+            let others: Vec<FileId> = group.iter().rev().copied().collect();
             if !session.rules.files[file].also_make.is_empty() {
                 let at = recipe.and_then(|recipe| session.rules.recipes[recipe].place);
                 let target = session.name_of(file).to_vec();
@@ -131,7 +131,12 @@ impl PendingRule {
         Ok(dependencies)
     }
 
-    fn record_pattern_rule(self, session: &mut Session, dependencies: Vec<Dep>, recipe: Option<RecipeId>) -> Outcome {
+    fn record_pattern_rule(
+        self,
+        session: &mut Session,
+        dependencies: Vec<Dep>,
+        recipe: Option<RecipeId>,
+    ) -> Outcome {
         if self.pattern.is_some() {
             return Err(Stop::fatal(self.place, Complaint::MixedImplicitAndStatic));
         }
@@ -226,7 +231,8 @@ impl PendingRule {
             }
             Some(old) if record.is_target => {
                 let target = session.name_of(file).to_vec();
-                let (new_place, old_place) = (session.rules.recipes[recipe].place, session.rules.recipes[old].place);
+                let (new_place, old_place) =
+                    (session.rules.recipes[recipe].place, session.rules.recipes[old].place);
                 session.complain(new_place, &Complaint::OverridingRecipe(target.clone()));
                 session.complain(old_place, &Complaint::IgnoringRecipe(target));
             }
@@ -271,7 +277,12 @@ pub fn check_specials(session: &mut Session, reader: &Reader) {
                         ("SCCSGETFLAGS", "-s"),
                         ("ARFLAGS", "-rv"),
                     ] {
-                        session.context.define_global(name.as_bytes(), value.as_bytes(), Origin::Default, false);
+                        session.context.define_global(
+                            name.as_bytes(),
+                            value.as_bytes(),
+                            Origin::Default,
+                            false,
+                        );
                     }
                     continue;
                 }
@@ -306,9 +317,16 @@ pub fn check_specials(session: &mut Session, reader: &Reader) {
 /// Whether `text` is a suffix of `.SUFFIXES` without a dot, or two of them.
 fn is_suffix(session: &Session, text: &[u8]) -> bool {
     let files = &session.rules.files;
-    let suffixes = || files[session.rules.suffix_file].dependencies.iter().map(|dep| dep.text(&session.context.names, files));
+    let suffixes = || {
+        files[session.rules.suffix_file]
+            .dependencies
+            .iter()
+            .map(|dep| dep.text(&session.context.names, files))
+    };
     suffixes().any(|suffix| {
         (suffix.first() != Some(&b'.') && text == suffix)
-            || text.strip_suffix(suffix).is_some_and(|rest| !rest.is_empty() && suffixes().any(|other| other == rest))
+            || text
+                .strip_suffix(suffix)
+                .is_some_and(|rest| !rest.is_empty() && suffixes().any(|other| other == rest))
     })
 }

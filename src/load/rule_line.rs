@@ -2,8 +2,8 @@
 //! told only on the way (manual, "Rule Syntax", "How Makefiles Are Parsed"). Knows nothing of the database.
 
 use crate::base::diagnostic::{Complaint, MissingSeparator, Outcome, Stop};
-use crate::expand::file_names::{FileNames, file_names, plain_names};
 use crate::expand::expand_to;
+use crate::expand::file_names::{FileNames, file_names, plain_names};
 use crate::load::Session;
 use crate::load::evaluate::Reader;
 use crate::load::record::{PendingRule, check_specials};
@@ -102,7 +102,9 @@ fn general(session: &mut Session, reader: &mut Reader, line: &[u8]) -> Outcome {
     expand_to(session, &line[word.start..at], &mut buffer)?;
     let mut command: Option<Vec<u8>> = None;
     let colon = loop {
-        if written.is_none() && command.is_none() && let Some(semicolon) = find_unquoted(&mut buffer, from, b";", false)
+        if written.is_none()
+            && command.is_none()
+            && let Some(semicolon) = find_unquoted(&mut buffer, from, b";", false)
         {
             expand_to(session, &line[at..], &mut buffer)?;
             at = line.len();

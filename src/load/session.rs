@@ -49,6 +49,8 @@ pub struct Session {
     pub remaking_makefiles: bool,
     /// Whether the warnings about `.WAIT` were given: for prerequisites, for a recipe.
     pub wait_warned: (bool, bool),
+    /// How many makefiles are being read, each included by the one before.
+    pub include_depth: u32,
     /// Variables of the command line, in the order of their first definition.
     pub command_variables: Vec<VariableId>,
     /// A file from the future was met.
@@ -92,6 +94,7 @@ impl Session {
             always_make: false,
             remaking_makefiles: false,
             wait_warned: (false, false),
+            include_depth: 0,
             command_variables: Vec::new(),
             clock_skew: false,
             skew_limit: crate::os::files::Mtime::UNKNOWN,
@@ -133,7 +136,8 @@ impl Host for Session {
         match self.context.variables.get(variable).special {
             Some(Special::Makeflags) => (self.set_makeflags)(self, origin),
             Some(Special::RecipePrefix) => {
-                self.recipe_prefix = self.context.variables.get(variable).value.first().copied().unwrap_or(b'\t');
+                self.recipe_prefix =
+                    self.context.variables.get(variable).value.first().copied().unwrap_or(b'\t');
                 Ok(())
             }
             Some(Special::Variables) | None => Ok(()),

@@ -62,7 +62,7 @@ fn record_pattern(
 ) -> Outcome {
     let Some(pattern) = TargetPattern::new(raw, &mut session.context.names) else { return Ok(()) };
     let name = variable_name(session, assignment, place)?;
-    let mut operator = assignment.operator;
+    let operator = assignment.operator;
     let mut value = if operator == Operator::Simple {
         expand_text(session, assignment.value)?
     } else {
@@ -70,11 +70,10 @@ fn record_pattern(
     };
     let mut origin = origin;
     if origin != Origin::Override
-        && let Some((outranked, from, recursive)) = outranking(session, name)
+        && let Some((outranked, from, _)) = outranking(session, name)
     {
         value = outranked;
         origin = from;
-        operator = if recursive { Operator::Recursive } else { Operator::Simple };
     }
     session.rules.pattern_variables.add(PatternVariable {
         pattern,

@@ -125,7 +125,9 @@ pub fn matching_members(path: &[u8], pattern: &[u8]) -> Vec<Vec<u8>> {
 
 /// Gives `member` the date of now. False where the archive has no such member.
 pub fn touch_member(path: &[u8], member: &[u8]) -> Result<bool, ArchiveError> {
-    let Some(found) = members(path)?.into_iter().find(|found| is_same(found, member)) else { return Ok(false) };
+    let Some(found) = members(path)?.into_iter().find(|found| is_same(found, member)) else {
+        return Ok(false);
+    };
     let now = crate::os::files::Mtime::now().seconds();
     let mut file = File::options().read(true).write(true).open(OsStr::from_bytes(path)).map_err(system)?;
     file.seek(SeekFrom::Start(found.header + 16)).map_err(system)?;

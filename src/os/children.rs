@@ -108,7 +108,9 @@ impl Waiter {
             let Some(wake) = &mut self.wake else {
                 // Without handlers there is nothing to multiplex: wait for the child itself.
                 match rustix::process::wait(WaitOptions::empty()) {
-                    Ok(Some((pid, status))) => return Waited::Child(ended(pid.as_raw_nonzero().get(), status)),
+                    Ok(Some((pid, status))) => {
+                        return Waited::Child(ended(pid.as_raw_nonzero().get(), status));
+                    }
                     Err(rustix::io::Errno::INTR) => continue,
                     _ => return Waited::Nothing,
                 }
@@ -178,14 +180,15 @@ pub fn find_program(name: &[u8], path: &[u8]) -> Result<Vec<u8>, i32> {
         if files::is_executable(&candidate) {
             return Ok(if folder.is_empty() { [b"./", name].concat() } else { candidate });
         }
-        if let Ok(stat) = rustix::fs::stat(&candidate[..])
-            && rustix::fs::FileType::from_raw_mode(stat.st_mode) == rustix::fs::FileType::RegularFile
-        {
+        if rustix::fs::stat(&candidate[..]).is_ok() {
             error = libc::EACCES;
         }
     }
     Err(error)
 }
+
+/// Where programs are sought when the environment has no PATH, as `confstr` says.
+const DEFAULT_PATH: &[u8] = b"/bin:/usr/bin";
 
 /// The standard streams that a child does not share with this process.
 #[derive(Clone, Copy, Default)]
@@ -203,21 +206,15 @@ pub struct Streams<'f> {
 pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -> Result<i32, i32> {
     use std::os::fd::AsRawFd;
     let name = arguments.first().ok_or(libc::ENOENT)?;
-    let inherited;
-    let path = match environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH=")) {
-        Some(path) => path,
-        None => {
-            inherited = std::env::var_os("PATH").unwrap_or_default();
-            std::os::unix::ffi::OsStrExt::as_bytes(inherited.as_os_str())
-        }
-    };
-    let program = find_program(name, path)?;
+    let path = environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
+    let program = find_program(name, path.unwrap_or(DEFAULT_PATH))?;
     let c_string = |text: &[u8]| CString::new(text).map_err(|_| libc::EINVAL);
-    let mut c_arguments = arguments.iter().map(|argument| c_string(argument)).collect::<Result<Vec<_>, _>>()?;
+    let mut c_arguments =
+        arguments.iter().map(|argument| c_string(argument)).collect::<Result<Vec<_>, _>>()?;
     let c_program = c_string(&program)?;
     let raw = |stream: Option<BorrowedFd>| stream.map(|fd| fd.as_raw_fd());
     let spawn = |program: &CString, arguments: &[CString]| {
-        sys::spawn(&Spawn {
+        let request = Spawn {
             program,
             arguments,
             environment,
@@ -225,8 +222,9 @@ pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -
             stdout: raw(streams.stdout),
             stderr: raw(streams.stderr),
             new_group: false,
-        })
-        .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+        };
+        crate::os::stack::with_given_limit(|| sys::spawn(&request))
+            .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
     };
     match spawn(&c_program, &c_arguments) {
         Err(libc::ENOEXEC) => {

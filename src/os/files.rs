@@ -2,6 +2,11 @@
 
 use crate::os::sys;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// A modification time in nanoseconds since the epoch, or one of make's special values. Later is greater.
@@ -134,15 +139,38 @@ pub fn is_executable(path: &[u8]) -> bool {
 
 /// Makes `path` exist with the time of now, its content kept. The error names the call that failed.
 pub fn touch(path: &[u8]) -> Result<(), (&'static str, i32)> {
-    let file = rustix::fs::open(path, OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC, Mode::from_raw_mode(0o666))
-        .map_err(|error| ("touch: open: ", error.raw_os_error()))?;
+    let file =
+        rustix::fs::open(path, OFlags::RDWR | OFlags::CREATE | OFlags::CLOEXEC, Mode::from_raw_mode(0o666))
+            .map_err(|error| ("touch: open: ", error.raw_os_error()))?;
     let now = rustix::fs::Timespec { tv_sec: 0, tv_nsec: rustix::fs::UTIME_NOW };
     rustix::fs::futimens(&file, &rustix::fs::Timestamps { last_access: now, last_modification: now })
         .map_err(|error| ("touch: utime: ", error.raw_os_error()))
 }
 
-/// The whole of a file; the error is the system's number.
-pub fn read(path: &[u8]) -> Result<Vec<u8>, i32> {
-    use std::os::unix::ffi::OsStrExt;
-    std::fs::read(std::ffi::OsStr::from_bytes(path)).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+/// Why a file's text can't be had; a system's number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ReadError {
+    /// It can't be opened.
+    Open(i32),
+    /// It was opened, and can't be read.
+    Read(i32),
+}
+
+/// A file, open, and the whole of its text.
+pub fn open_and_read(path: &[u8]) -> Result<(File, Vec<u8>), ReadError> {
+    let number = |error: &std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
+    let mut file = File::open(OsStr::from_bytes(path)).map_err(|error| ReadError::Open(number(&error)))?;
+    let length = file.metadata().map_or(0, |data| data.len());
+    let mut text = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 30) + 1);
+    file.read_to_end(&mut text).map_err(|error| ReadError::Read(number(&error)))?;
+    Ok((file, text))
+}
+
+/// The folder for what is made for the time of a run (manual, "Temporary Files").
+pub fn temporary_folder() -> PathBuf {
+    ["MAKE_TMPDIR", "TMPDIR"]
+        .iter()
+        .filter_map(std::env::var_os)
+        .find(|folder| !folder.is_empty())
+        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
 }

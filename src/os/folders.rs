@@ -82,8 +82,10 @@ impl Folders {
 
     /// The names in folder `path`, sorted by byte; nothing where it can't be read.
     pub fn names(&mut self, path: &[u8]) -> Vec<Vec<u8>> {
-        let mut names: Vec<Vec<u8>> =
-            self.entries(path).map(|entries| entries.iter().map(|name| name.to_vec()).collect()).unwrap_or_default();
+        let mut names: Vec<Vec<u8>> = self
+            .entries(path)
+            .map(|entries| entries.iter().map(|name| name.to_vec()).collect())
+            .unwrap_or_default();
         names.sort_unstable();
         names
     }

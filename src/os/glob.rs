@@ -11,7 +11,8 @@ pub fn has_wildcard(text: &[u8]) -> bool {
 /// Whether `name` matches `pattern` (`*`, `?`, `[a-z]`, `[!a]`, backslash quotes). A leading dot must be matched by a dot
 /// where `period` is set; there is no special slash.
 pub fn matches(pattern: &[u8], name: &[u8], period: bool) -> bool {
-    if period && name.first() == Some(&b'.') && pattern.first() != Some(&b'.') && !pattern.starts_with(b"\\.") {
+    if period && name.first() == Some(&b'.') && pattern.first() != Some(&b'.') && !pattern.starts_with(b"\\.")
+    {
         return false;
     }
     let (mut p, mut n) = (0, 0);

@@ -1,6 +1,7 @@
 //! What the program itself writes: a standard output kept in a buffer until order demands it, standard error, and the
 //! captures that hold a job's output together (manual, "Output During Parallel Execution"). Knows nothing of targets.
 
+use crate::base::diagnostic::{Complaint, wording};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -130,17 +131,28 @@ impl Output {
 
     /// Makes ready for output: the capture's files, or the announcement of the folder.
     pub fn begin(&mut self) {
-        if self.current.as_ref().is_some_and(|capture| capture.wanted && capture.out.is_none() && capture.err.is_none())
+        if self
+            .current
+            .as_ref()
+            .is_some_and(|capture| capture.wanted && capture.out.is_none() && capture.err.is_none())
         {
-            let opened = Capture::open();
-            if let (Some(capture), Ok(opened)) = (&mut self.current, opened) {
-                *capture = opened;
+            match (Capture::open(), &mut self.current) {
+                (Ok(opened), Some(capture)) => *capture = opened,
+                _ => self.give_up_grouping(),
             }
         }
         if matches!(self.grouping, Grouping::None | Grouping::Recurse) && self.announce && !self.announced {
             self.announced = true;
             self.announcement("Entering");
         }
+    }
+
+    /// Output can't be held back: it is said, and goes on ungrouped.
+    fn give_up_grouping(&mut self) {
+        self.current = None;
+        self.grouping = Grouping::None;
+        let text = wording::line(None, &Complaint::OutputLock, &self.program, self.level);
+        self.err(&text);
     }
 
     /// Announces that the folder is left, where it was announced as entered.
@@ -173,7 +185,9 @@ impl Output {
 
     /// Shows what `capture` holds, as one group, and empties it.
     pub fn show(&mut self, capture: &mut Capture) {
-        let length = |file: &Option<File>| file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |data| data.len());
+        let length = |file: &Option<File>| {
+            file.as_ref().and_then(|file| file.metadata().ok()).map_or(0, |data| data.len())
+        };
         if length(&capture.out) == 0 && length(&capture.err) == 0 {
             return;
         }
@@ -227,7 +241,7 @@ impl Capture {
 
 fn temporary() -> io::Result<File> {
     // Appending, so that a child and this program never write over each other.
-    let file = tempfile::tempfile()?;
+    let file = tempfile::tempfile_in(crate::os::files::temporary_folder())?;
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags | rustix::fs::OFlags::APPEND)?;
     Ok(file)

@@ -1,3 +1,4 @@
-//! What people read: the printed data base. Knows nothing of how a run goes on.
+//! What people read: the wording of findings, the printed data base. Knows nothing of how a run goes on.
 
 pub mod database;
+pub mod dockerfile;

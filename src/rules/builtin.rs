@@ -7,6 +7,7 @@ pub const SUFFIXES: &str = ".out .a .ln .o .c .cc .C .cpp .p .f .F .m .r .y .l .
 
 /// Variables with recursive values.
 pub const VARIABLES: &[(&str, &str)] = &[
+    ("GNUMAKEFLAGS", ""),
     ("PREPROCESS.S", "$(CPP) $(CPPFLAGS)"),
     ("COMPILE.m", "$(OBJC) $(OBJCFLAGS) $(CPPFLAGS) $(TARGET_ARCH) -c"),
     ("ARFLAGS", "-rv"),

@@ -138,8 +138,9 @@ impl PatternRules {
         candidates.dedup();
         for at in candidates {
             let old = &self.rules[at as usize];
-            let equal = rule.targets.iter().any(|target| old.targets.iter().all(|other| other.name == target.name))
-                && same_dependencies(old);
+            let equal =
+                rule.targets.iter().any(|target| old.targets.iter().all(|other| other.name == target.name))
+                    && same_dependencies(old);
             if equal && self.order.contains(&at) {
                 if !replace {
                     return;

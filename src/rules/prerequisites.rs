@@ -22,7 +22,8 @@ pub fn split<H: RuleHost>(host: &mut H, text: &[u8]) -> Outcome<Vec<Dep>> {
     if rest.is_empty() {
         return Ok(found);
     }
-    let (normal, rest) = file_names(host, rest, &FileNames { stops: b"|", waits: true, ..FileNames::default() })?;
+    let (normal, rest) =
+        file_names(host, rest, &FileNames { stops: b"|", waits: true, ..FileNames::default() })?;
     let order_only = match rest.strip_prefix(b"|") {
         Some(rest) => file_names(host, rest, &FileNames { waits: true, ..FileNames::default() })?.0,
         None => Vec::new(),
@@ -172,4 +173,3 @@ pub fn extra<H: RuleHost>(host: &mut H, value: &[u8]) -> Outcome<Vec<Dep>> {
     }
     Ok(found)
 }
-

@@ -58,7 +58,14 @@ pub const MOST_LINES: usize = u16::MAX as usize;
 impl Recipes {
     /// Adds a recipe.
     pub fn add(&mut self, text: &[u8], place: Option<Place>, prefix: u8) -> RecipeId {
-        self.all.push(Recipe { text: text.into(), place, prefix, lines: None, flags: Vec::new(), any_recurse: false });
+        self.all.push(Recipe {
+            text: text.into(),
+            place,
+            prefix,
+            lines: None,
+            flags: Vec::new(),
+            any_recurse: false,
+        });
         RecipeId(self.all.len() as u32 - 1)
     }
 

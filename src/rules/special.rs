@@ -191,7 +191,14 @@ pub fn default_suffixes<H: RuleHost>(host: &mut H, wanted: bool) -> Outcome {
     Ok(())
 }
 
-fn add_rule<H: RuleHost>(host: &mut H, target: &[u8], dependencies: Vec<Dep>, recipe: Option<RecipeId>, terminal: bool, replace: bool) {
+fn add_rule<H: RuleHost>(
+    host: &mut H,
+    target: &[u8],
+    dependencies: Vec<Dep>,
+    recipe: Option<RecipeId>,
+    terminal: bool,
+    replace: bool,
+) {
     let names = &mut host.context().names;
     let Some(target) = TargetPattern::new(target, names) else { return };
     let rule = PatternRule { targets: vec![target], dependencies, recipe, terminal, in_use: false };
@@ -246,8 +253,12 @@ pub fn install_rules<H: RuleHost>(host: &mut H, builtins: bool) -> Outcome {
 
 fn convert_suffix_rules<H: RuleHost>(host: &mut H) {
     let rules = host.rules();
-    let suffixes: Vec<FileId> =
-        rules.files[rules.suffix_file].dependencies.iter().filter(|dep| !dep.is_name()).map(Dep::file).collect();
+    let suffixes: Vec<FileId> = rules.files[rules.suffix_file]
+        .dependencies
+        .iter()
+        .filter(|dep| !dep.is_name())
+        .map(Dep::file)
+        .collect();
     let suffixes: Vec<(FileId, &'static [u8])> = suffixes
         .into_iter()
         .map(|file| {

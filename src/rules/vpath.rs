@@ -69,7 +69,8 @@ impl SearchPaths {
     pub fn set_general(&mut self, text: &[u8]) {
         let folders = folders_of(text);
         if !folders.is_empty() {
-            self.general = Some(SearchPath { pattern: Pattern { text: b"%"[..].into(), percent: Some(0) }, folders });
+            self.general =
+                Some(SearchPath { pattern: Pattern { text: b"%"[..].into(), percent: Some(0) }, folders });
         }
     }
 
@@ -102,8 +103,15 @@ impl SearchPaths {
     }
 }
 
-fn search_one(path: &SearchPath, name: &[u8], names: &Names, files: &Files, folders: &mut Folders) -> Option<Found> {
-    let is_target = |text: &[u8]| names.find(text).and_then(|name| files.find(name));
+fn search_one(
+    path: &SearchPath,
+    name: &[u8],
+    names: &Names,
+    files: &Files,
+    folders: &mut Folders,
+) -> Option<Found> {
+    let is_target =
+        |text: &[u8]| names.find(crate::rules::file::plain_name(text)).and_then(|name| files.find(name));
     let not_target = is_target(name).is_none_or(|file| !files[file].is_target);
     for (rank, folder) in path.folders.iter().enumerate() {
         let mut candidate = folder.clone();

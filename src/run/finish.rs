@@ -47,7 +47,7 @@ impl Run {
         output.flush();
         if let Some(error) = output.write_error() {
             self.build.session.complain(None, &Complaint::WriteError(Some(error)));
-            return if status == 0 { 2 } else { status };
+            return 1;
         }
         status
     }

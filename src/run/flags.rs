@@ -7,13 +7,32 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::cli::decode::{End, Operand, Source, decode, flag_words};
 use crate::cli::encode::{Form, Overrides, command_variables, makeflags};
 use crate::cli::message::{Invocation, diagnostics};
-use crate::cli::settings::{DebugLevels, Jobs, JobsChange, Origin as FlagOrigin, OutputSync};
+use crate::cli::settings::{DebugLevels, Jobs, JobsChange, Origin as FlagOrigin, OutputSync, Settings};
 use crate::expand::variables::{Special, VariableId};
 use crate::expand::{Origin, expand_text};
 use crate::load::Session;
 use crate::load::include;
+use crate::os::files::temporary_folder;
 use crate::os::jobserver::{Jobserver, Style};
 use crate::os::output::{Capture, Grouping};
+
+/// Options as they were before makefiles were read.
+pub struct Before {
+    jobs: Jobs,
+    no_rules: bool,
+    no_variables: bool,
+}
+
+impl Before {
+    /// The options of now.
+    pub fn of(settings: &Settings) -> Before {
+        Before {
+            jobs: settings.jobs,
+            no_rules: settings.no_builtin_rules,
+            no_variables: settings.no_builtin_variables,
+        }
+    }
+}
 
 fn no_home(_: Option<&[u8]>) -> Option<Vec<u8>> {
     None
@@ -129,21 +148,19 @@ impl Run {
     }
 
     /// After the makefiles: what they put into MAKEFLAGS and GNUMAKEFLAGS.
-    pub(super) fn settle_flags(&mut self) -> Outcome {
+    pub(super) fn settle_flags(&mut self, before: &Before) -> Outcome {
         let session = &mut self.build.session;
-        let (had_rules, had_variables) = (session.settings.no_builtin_rules, session.settings.no_builtin_variables);
-        let before = session.settings.jobs;
         session.settings.jobs = Jobs::Unset;
-        for (name, reference) in [(&b"GNUMAKEFLAGS"[..], &b"$(GNUMAKEFLAGS)"[..]), (b"MAKEFLAGS", b"$(MAKEFLAGS)")] {
-            if session.context.lookup_text(name).is_some() {
-                let value = expand_text(session, reference)?;
-                decode_into(session, &value, FlagOrigin::Environment)?;
-            }
+        for (name, reference) in
+            [(&b"GNUMAKEFLAGS"[..], &b"$(GNUMAKEFLAGS)"[..]), (b"MAKEFLAGS", b"$(MAKEFLAGS)")]
+        {
+            let value = expand_text(session, reference)?;
+            decode_into(session, &value, FlagOrigin::Environment)?;
             if name == b"GNUMAKEFLAGS" {
                 session.context.define_global(b"GNUMAKEFLAGS", b"", Origin::Override, false);
             }
         }
-        if let JobsChange::Forced(jobs) = session.settings.settle_jobs(before) {
+        if let JobsChange::Forced(jobs) = session.settings.settle_jobs(before.jobs) {
             if self.restarts == 0 {
                 let jobs = if let Jobs::Count(count) = jobs { count.get() } else { 0 };
                 session.complain(None, &Complaint::JobsForced { jobs, makefile: true });
@@ -155,17 +172,21 @@ impl Run {
         let session = &mut self.build.session;
         spread(session);
         session.settings.imply();
-        if session.settings.no_builtin_rules && !had_rules {
+        if session.settings.no_builtin_rules && !before.no_rules {
             let rules = &mut session.rules;
             if rules.files[rules.suffix_file].builtin {
                 rules.files[rules.suffix_file].dependencies.clear();
             }
             session.context.define_global(b"SUFFIXES", b"", Origin::Default, false);
         }
-        if session.settings.no_builtin_variables && !had_variables {
+        if session.settings.no_builtin_variables && !before.no_variables {
             for (name, _) in crate::rules::builtin::VARIABLES {
                 let name = session.context.names.intern(name.as_bytes());
-                session.context.variables.undefine(crate::expand::variables::GLOBAL_SET, name, Origin::Default);
+                session.context.variables.undefine(
+                    crate::expand::variables::GLOBAL_SET,
+                    name,
+                    Origin::Default,
+                );
             }
         }
         self.set_up_reading_output();
@@ -195,7 +216,7 @@ impl Run {
 
     /// Grouping needs parallel jobs, and a lock that sub-makes share.
     pub(super) fn set_up_grouping(&mut self) {
-        if self.build.session.context.output.grouping == Grouping::None {
+        if !matches!(self.build.session.context.output.grouping, Grouping::Line | Grouping::Target) {
             return;
         }
         if self.build.slots == 1 {
@@ -210,17 +231,20 @@ impl Run {
                 use std::os::unix::ffi::OsStrExt;
                 std::fs::File::options().read(true).write(true).open(std::ffi::OsStr::from_bytes(path)).ok()
             }),
-            None => tempfile::Builder::new().prefix("GMomutex").tempfile().ok().map(|file| {
-                use std::os::unix::ffi::OsStrExt;
-                settings.sync_mutex = Some([b"fnm:", file.path().as_os_str().as_bytes()].concat());
-                let (file, path) = file.into_parts();
-                self.build.lock_path = Some(path);
-                file
-            }),
+            None => {
+                tempfile::Builder::new().prefix("GMomutex").tempfile_in(temporary_folder()).ok().map(|file| {
+                    use std::os::unix::ffi::OsStrExt;
+                    settings.sync_mutex = Some([b"fnm:", file.path().as_os_str().as_bytes()].concat());
+                    let (file, path) = file.into_parts();
+                    self.build.lock_path = Some(path);
+                    file
+                })
+            }
         };
         match opened {
             Some(file) => self.build.session.context.output.lock = Some(file),
             None => {
+                self.build.session.complain(None, &Complaint::OutputLock);
                 self.build.session.settings.sync_mutex = None;
                 self.end_reading_output();
                 self.build.session.context.output.grouping = Grouping::None;
@@ -231,13 +255,23 @@ impl Run {
     /// Starts a jobserver for this make and its sub-makes.
     pub(super) fn start_jobserver(&mut self) -> Outcome {
         let settings = &self.build.session.settings;
-        let style = settings.jobserver_style.as_deref().and_then(Style::parse);
-        let folder = std::env::temp_dir();
-        let made = match style {
-            Some(style) => Jobserver::make(style, self.build.slots, &folder),
-            None => Jobserver::make(Style::Fifo, self.build.slots, &folder)
-                .or_else(|_| Jobserver::make(Style::Pipe, self.build.slots, &folder)),
+        let folder = temporary_folder();
+        let style = match settings.jobserver_style.as_deref() {
+            None => Style::Fifo,
+            Some(text) => match Style::parse(text) {
+                Some(style) => style,
+                None => {
+                    let text = [b"unknown jobserver auth style '", text, b"'"].concat();
+                    return Err(Stop::fatal(None, Complaint::Text(text)));
+                }
+            },
         };
+        let mut made = Jobserver::make(style, self.build.slots, &folder);
+        if let Err(error @ crate::os::jobserver::Error::Make(..)) = &made {
+            let text = crate::os::jobserver::message(error);
+            self.build.session.complain(None, &Complaint::Text(text));
+            made = Jobserver::make(Style::Pipe, self.build.slots, &folder);
+        }
         let jobserver = made.map_err(|error| {
             let text = crate::os::jobserver::message(&error);
             Stop::fatal(None, Complaint::Text(text))

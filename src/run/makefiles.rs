@@ -1,6 +1,7 @@
 //! Makefiles: read, remade where a rule says so, and read again (manual, "How Makefiles Are Remade"). Knows nothing of goals.
 
 use super::Run;
+use super::flags::Before;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::Goal;
 use crate::cli::restart::restart_arguments;
@@ -8,7 +9,7 @@ use crate::cli::settings::DebugLevels;
 use crate::graph::mtime;
 use crate::load::include;
 use crate::load::session::Makefile;
-use crate::os::files::Mtime;
+use crate::os::files::{Mtime, temporary_folder};
 use crate::rules::file::{State, Status};
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -30,11 +31,12 @@ impl Run {
             let mut text = Vec::new();
             let stored = std::io::stdin()
                 .read_to_end(&mut text)
-                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile())
+                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile_in(temporary_folder()))
                 .and_then(|mut file| file.write_all(&text).map(|()| file))
                 .and_then(|file| file.keep().map_err(|error| error.error));
             let Ok((_, path)) = stored else { return Err(Stop::fatal(None, Complaint::StdinNotStored)) };
             settings.makefiles[index] = path.into_os_string().into_vec();
+            self.stdin_copy = Some(settings.makefiles[index].clone());
             position = Some(index);
         }
         let Some(position) = position else { return Ok(()) };
@@ -63,9 +65,10 @@ impl Run {
     /// Reads all makefiles.
     pub(super) fn read_makefiles(&mut self) -> Outcome {
         self.build.say(DebugLevels::BASIC, 0, |_| b"Reading makefiles...".to_vec());
+        let before = Before::of(&self.build.session.settings);
         include::read_all(&mut self.build.session)?;
         self.build.session.context.reading = None;
-        self.settle_flags()
+        self.settle_flags(&before)
     }
 
     /// Whether remaking `makefile` would never end: it is phony, or always remade.
@@ -74,9 +77,10 @@ impl Run {
         let record = &files[makefile.file];
         record.phony
             || (record.double_colon.is_some()
-                && files.records(makefile.file).iter().any(|&record| {
-                    files[record].dependencies.is_empty() && files[record].recipe.is_some()
-                }))
+                && files
+                    .records(makefile.file)
+                    .iter()
+                    .any(|&record| files[record].dependencies.is_empty() && files[record].recipe.is_some()))
     }
 
     /// Brings makefiles up to date; where one was remade, this process starts again.
@@ -90,7 +94,12 @@ impl Run {
         let mut skipped = Vec::new();
         for makefile in all {
             if self.might_loop(&makefile) {
-                self.build.say_of(DebugLevels::VERBOSE, 0, makefile.file, "Makefile '%' might loop; not remaking it.");
+                self.build.say_of(
+                    DebugLevels::VERBOSE,
+                    0,
+                    makefile.file,
+                    "Makefile '%' might loop; not remaking it.",
+                );
                 if makefile.error.is_some() && !makefile.optional {
                     skipped.push(makefile);
                 }
@@ -166,7 +175,12 @@ impl Run {
     }
 
     /// After a failure: whether any makefile was remade all the same, and whether the run has to end.
-    fn judge_failures(&mut self, makefiles: &[Makefile], before: &[Mtime], failed: &mut bool) -> Outcome<bool> {
+    fn judge_failures(
+        &mut self,
+        makefiles: &[Makefile],
+        before: &[Mtime],
+        failed: &mut bool,
+    ) -> Outcome<bool> {
         let mut any_remade = false;
         for (makefile, &before) in makefiles.iter().zip(before) {
             let session = &mut self.build.session;
@@ -206,7 +220,8 @@ impl Run {
         let settings = &self.build.session.settings;
         let arguments = restart_arguments(words, settings, settings.temp_stdin);
         if !settings.directories.is_empty() {
-            let back = self.folder_before.as_ref().is_some_and(|folder| std::env::set_current_dir(folder).is_ok());
+            let back =
+                self.folder_before.as_ref().is_some_and(|folder| std::env::set_current_dir(folder).is_ok());
             if !back {
                 return Err(Stop::fatal(None, Complaint::CannotReturn));
             }

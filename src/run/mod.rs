@@ -120,7 +120,10 @@ impl Run {
             let session = &mut self.build.session;
             let read = session.context.lookup_text(b"MAKEFILE_LIST");
             let any = read.is_some_and(|id| !session.context.variables.get(id).value.is_empty());
-            return Err(Stop::fatal(None, if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile }));
+            return Err(Stop::fatal(
+                None,
+                if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile },
+            ));
         }
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());

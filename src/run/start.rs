@@ -46,7 +46,8 @@ impl Run {
     /// Makes the environment's variables known.
     pub(super) fn import_environment(&mut self) {
         let context = &mut self.build.session.context;
-        for (name, special) in [(".VARIABLES", Special::Variables), (".RECIPEPREFIX", Special::RecipePrefix)] {
+        for (name, special) in [(".VARIABLES", Special::Variables), (".RECIPEPREFIX", Special::RecipePrefix)]
+        {
             let id = context.define_global(name.as_bytes(), b"", Origin::Default, false);
             context.variables.get_mut(id).special = Some(special);
         }
@@ -61,7 +62,8 @@ impl Run {
                     context.output.announced = true;
                     value = rest;
                 }
-                self.restarts = std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
+                self.restarts =
+                    std::str::from_utf8(value).ok().and_then(|text| text.parse().ok()).unwrap_or(0);
                 export = Export::Never;
             } else if name == b"SHELL" {
                 context.shell_given = Some(value.to_vec());
@@ -124,6 +126,7 @@ impl Run {
         if decoded.end != End::Go {
             return Err(Stop::Exit(2));
         }
+        self.build.session.context.warn_undefined = self.build.session.settings.warn_undefined_variables;
         for operand in decoded.operands {
             match operand {
                 Operand::Definition(text) => {
@@ -169,9 +172,10 @@ impl Run {
         }
         self.define_terminals();
         let session = &mut self.build.session;
-        let level = session.context.lookup_text(b"MAKELEVEL").and_then(|id| {
-            std::str::from_utf8(&session.context.variables.get(id).value).ok()?.parse().ok()
-        });
+        let level = session
+            .context
+            .lookup_text(b"MAKELEVEL")
+            .and_then(|id| std::str::from_utf8(&session.context.variables.get(id).value).ok()?.parse().ok());
         session.context.level = level.unwrap_or(0);
         session.context.output.level = session.context.level;
         session.always_make = session.settings.always_make && self.restarts == 0;
@@ -186,10 +190,13 @@ impl Run {
     }
 
     fn define_terminals(&mut self) {
-        for (name, stream) in [("MAKE_TERMOUT", rustix::stdio::stdout()), ("MAKE_TERMERR", rustix::stdio::stderr())] {
+        for (name, stream) in
+            [("MAKE_TERMOUT", rustix::stdio::stdout()), ("MAKE_TERMERR", rustix::stdio::stderr())]
+        {
             let context = &mut self.build.session.context;
             if rustix::termios::isatty(stream) && context.lookup_text(name.as_bytes()).is_none() {
-                let terminal = rustix::termios::ttyname(stream, Vec::new()).map(std::ffi::CString::into_bytes);
+                let terminal =
+                    rustix::termios::ttyname(stream, Vec::new()).map(std::ffi::CString::into_bytes);
                 let terminal = terminal.unwrap_or_else(|_| b"/dev/tty".to_vec());
                 let id = context.define_global(name.as_bytes(), &terminal, Origin::Default, false);
                 context.variables.get_mut(id).export = Export::Always;
@@ -254,7 +261,8 @@ impl Run {
                 session.context.define_global(name.as_bytes(), value.as_bytes(), Origin::Default, true);
             }
         }
-        session.default_goal = Some(session.context.define_global(b".DEFAULT_GOAL", b"", Origin::File, false));
+        session.default_goal =
+            Some(session.context.define_global(b".DEFAULT_GOAL", b"", Origin::File, false));
         for text in session.settings.eval.clone() {
             evaluate_string(session, text, None)?;
         }
@@ -273,8 +281,7 @@ impl Run {
                 Ok(jobserver) => {
                     let context = &mut self.build.session.context;
                     context.jobserver = Some(jobserver.auth().to_vec());
-                    context.jobserver_invalid =
-                        jobserver.is_pipe().then_some(" --jobserver-auth=-2,-2");
+                    context.jobserver_invalid = jobserver.is_pipe().then_some(" --jobserver-auth=-2,-2");
                     self.build.jobserver = Some(jobserver);
                     return Ok(());
                 }
@@ -315,7 +322,9 @@ fn define_automatic_variants(session: &mut crate::load::Session) {
     context.define_global(b"MAKELEVEL", level.as_bytes(), Origin::Environment, false);
     let shell = context.define_global(b"SHELL", b"/bin/sh", Origin::Default, false);
     let variable = context.variables.get(shell);
-    if variable.value.is_empty() || matches!(variable.origin, Origin::Environment | Origin::EnvironmentOverride) {
+    if variable.value.is_empty()
+        || matches!(variable.origin, Origin::Environment | Origin::EnvironmentOverride)
+    {
         context.variables.set_value(shell, b"/bin/sh");
         context.variables.get_mut(shell).origin = Origin::File;
         context.variables.get_mut(shell).recursive = true;
@@ -331,7 +340,12 @@ fn define_automatic_variants(session: &mut crate::load::Session) {
 }
 
 /// Defines a global variable as it stands, whatever stood there before of weaker origin.
-pub fn define_plain(session: &mut crate::load::Session, name: &[u8], value: &[u8], origin: Origin) -> VariableId {
+pub fn define_plain(
+    session: &mut crate::load::Session,
+    name: &[u8],
+    value: &[u8],
+    origin: Origin,
+) -> VariableId {
     let context = &mut session.context;
     let name = context.names.intern(name);
     let definition = Definition { value, origin, recursive: true, place: None };

@@ -90,7 +90,10 @@ mod tests {
             ("a+b=c", "a+b", Operator::Recursive, "c"),
         ] {
             let found = assignment(text.as_bytes()).unwrap();
-            assert_eq!((found.name, found.operator, found.value), (name.as_bytes(), operator, value.as_bytes()));
+            assert_eq!(
+                (found.name, found.operator, found.value),
+                (name.as_bytes(), operator, value.as_bytes())
+            );
         }
         for text in ["a: b=c", "a b = c", "a", "a # = b", "$"] {
             assert_eq!(assignment(text.as_bytes()), None, "{text}");

@@ -79,7 +79,10 @@ impl<'t> Iterator for Lines<'t> {
                         continue;
                     }
                     self.at = newline + 1;
-                    return Some(Line { text: &self.text[start..newline], count: if self.counted { count } else { 0 } });
+                    return Some(Line {
+                        text: &self.text[start..newline],
+                        count: if self.counted { count } else { 0 },
+                    });
                 }
             }
         }
@@ -96,19 +99,26 @@ pub fn normalise(text: Vec<u8>) -> (Vec<u8>, Vec<u32>) {
     }
     let mut plain = Vec::with_capacity(text.len());
     let mut warned = Vec::new();
-    for (number, line) in text.split_inclusive(|&byte| byte == b'\n').enumerate() {
+    // The number of the line that is read, and of the logical line that it belongs to.
+    let (mut number, mut logical) = (1, 1);
+    for line in text.split_inclusive(|&byte| byte == b'\n') {
         if let Some(nul) = memchr::memchr(0, line) {
             if nul == 0 {
-                warned.push(number as u32 + 1);
+                warned.push(logical);
                 plain.push(b'\n');
             } else {
                 plain.extend_from_slice(&line[..nul]);
+                continue;
             }
         } else if let Some(head) = line.strip_suffix(b"\r\n") {
             plain.extend_from_slice(head);
             plain.push(b'\n');
         } else {
             plain.extend_from_slice(line);
+        }
+        number += 1;
+        if trailing_backslashes(plain.strip_suffix(b"\n").unwrap_or(&plain)) % 2 == 0 {
+            logical = number;
         }
     }
     (plain, warned)

@@ -3,7 +3,9 @@
 
 use crate::base::Names;
 use crate::os::words::is_space;
-use crate::syntax::expression::{Argument, Call, Expression, Function, Functions, LoadedFunction, Part, Piece, Range};
+use crate::syntax::expression::{
+    Argument, Call, Expression, Function, Functions, LoadedFunction, Part, Piece, Range,
+};
 use crate::syntax::grammar::{self, Source};
 use crate::syntax::plain;
 use std::cell::OnceCell;
@@ -65,7 +67,8 @@ impl Reading<'_> {
         let mut parts = Vec::new();
         let mut at = start;
         while at < end {
-            let found = if self.fast { plain::expression::piece(self.functions, self.text, at, end) } else { None };
+            let found =
+                if self.fast { plain::expression::piece(self.functions, self.text, at, end) } else { None };
             let (piece, after) = match found {
                 Some(found) => found,
                 None => self.by_grammar(at, end),
@@ -105,7 +108,9 @@ impl Reading<'_> {
             Piece::Unterminated => Part::Unterminated,
             Piece::UnterminatedCall(function, close) => Part::UnterminatedCall(function, close),
             Piece::Computed(_) | Piece::Call(..) if depth >= DEEPEST => Part::Unterminated,
-            Piece::Computed(name) => Part::Computed(Box::new(self.level(name.start(), name.end(), depth + 1))),
+            Piece::Computed(name) => {
+                Part::Computed(Box::new(self.level(name.start(), name.end(), depth + 1)))
+            }
             Piece::Call(function, ranges) => {
                 let mut arguments = Vec::with_capacity(ranges.len());
                 for range in ranges {

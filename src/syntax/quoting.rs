@@ -30,7 +30,8 @@ pub fn reference_end(text: &[u8], at: usize) -> usize {
 pub fn find_unquoted(text: &mut Vec<u8>, from: usize, stops: &[u8], references: bool) -> Option<usize> {
     let mut at = from;
     loop {
-        let found = text.get(at..)?.iter().position(|&byte| stops.contains(&byte) || (references && byte == b'$'))?;
+        let found =
+            text.get(at..)?.iter().position(|&byte| stops.contains(&byte) || (references && byte == b'$'))?;
         at += found;
         if text[at] == b'$' && references {
             if at + 1 >= text.len() {
@@ -102,7 +103,9 @@ impl<'t> Pattern<'t> {
     pub fn new(text: &'t [u8]) -> Self {
         match memchr::memchr(b'%', text) {
             None => Pattern { text: Cow::Borrowed(text), percent: None },
-            Some(at) if at == 0 || text[at - 1] != b'\\' => Pattern { text: Cow::Borrowed(text), percent: Some(at) },
+            Some(at) if at == 0 || text[at - 1] != b'\\' => {
+                Pattern { text: Cow::Borrowed(text), percent: Some(at) }
+            }
             Some(_) => {
                 let mut owned = text.to_vec();
                 let percent = find_unquoted(&mut owned, 0, b"%", false);
@@ -128,8 +131,10 @@ impl<'t> Pattern<'t> {
             None => (word == &self.text[..]).then_some(&word[..0]),
             Some(_) => {
                 let (prefix, suffix) = (self.prefix(), self.suffix());
-                (word.len() >= prefix.len() + suffix.len() && word.starts_with(prefix) && word.ends_with(suffix))
-                    .then(|| &word[prefix.len()..word.len() - suffix.len()])
+                (word.len() >= prefix.len() + suffix.len()
+                    && word.starts_with(prefix)
+                    && word.ends_with(suffix))
+                .then(|| &word[prefix.len()..word.len() - suffix.len()])
             }
         }
     }

@@ -140,7 +140,11 @@ mod tests {
             ("(a)((,),b)", "a)((,)", "b", ""),
         ] {
             let right = Some(Operand { text: right.as_bytes(), extraneous: extraneous.as_bytes() });
-            assert_eq!(comparison(text.as_bytes()), Some(Comparison { left: left.as_bytes(), right }), "{text}");
+            assert_eq!(
+                comparison(text.as_bytes()),
+                Some(Comparison { left: left.as_bytes(), right }),
+                "{text}"
+            );
         }
         for text in ["(a ,(b)", ",a,b", "'a' b", "'a'"] {
             assert_eq!(comparison(text.as_bytes()), Some(Comparison { left: b"a", right: None }), "{text}");

@@ -23,17 +23,52 @@ const VARIABLES: &str = "a = A\nb = x.c y.c a.(c)\nn = b\ncomma = ,\nopen = (\nc
                          a) = closed\nb:.c=.o = odd\n( = round\n{ = curly\n";
 
 const PLAIN: [&str; 22] = [
-    "a", "b", "n", "x.c", " ", " ", ",", ":", "=", "%", "\\", "'", "\"", "$$", "$a", "$(a)", "${n}", "$(b:.c=.o)", "$(b:%.c=%)",
-    "é", "\t", "$(comma)",
+    "a",
+    "b",
+    "n",
+    "x.c",
+    " ",
+    " ",
+    ",",
+    ":",
+    "=",
+    "%",
+    "\\",
+    "'",
+    "\"",
+    "$$",
+    "$a",
+    "$(a)",
+    "${n}",
+    "$(b:.c=.o)",
+    "$(b:%.c=%)",
+    "é",
+    "\t",
+    "$(comma)",
 ];
 
 const CALLS: [&str; 16] = [
-    "subst a,", "patsubst %.c,", "if ", "if a,", "or ", "and ", "foreach a,$(b),", "call f,", "words ", "strip ", "firstword ",
-    "addprefix a,", "sort ", "let a,", "findstring x, ", "if\t",
+    "subst a,",
+    "patsubst %.c,",
+    "if ",
+    "if a,",
+    "or ",
+    "and ",
+    "foreach a,$(b),",
+    "call f,",
+    "words ",
+    "strip ",
+    "firstword ",
+    "addprefix a,",
+    "sort ",
+    "let a,",
+    "findstring x, ",
+    "if\t",
 ];
 
 const ODD: [&str; 18] = [
-    "$", "(", ")", "{", "}", "$(", "${", "$(if ", "${or ", "$(open)", "$()", "$($(a)", "$(a(b)", "${a)", "#", ":", ")(", "\\#",
+    "$", "(", ")", "{", "}", "$(", "${", "$(if ", "${or ", "$(open)", "$()", "$($(a)", "$(a(b)", "${a)", "#",
+    ":", ")(", "\\#",
 ];
 
 /// The trial of this module, ignored where GNU make is not there.
@@ -119,7 +154,9 @@ fn item(rng: &mut Rng) -> String {
             let modifier = choose(rng, &["", "", "export ", "override ", "private export ", "unexport "]);
             let odd = rng.u8(..3) == 0;
             let (name, value) = (text(rng, 1, odd), text(rng, 1, false));
-            format!("{modifier}new{name}{operator} {value}\n$(info [$(value new)|$(flavor new)|$(origin new)])\noverride undefine new")
+            format!(
+                "{modifier}new{name}{operator} {value}\n$(info [$(value new)|$(flavor new)|$(origin new)])\noverride undefine new"
+            )
         }
         8 => {
             let colon = choose(rng, &[":", "::", " &:", " :", ": "]);
@@ -149,7 +186,8 @@ fn text(rng: &mut Rng, depth: u8, odd: bool) -> String {
             }
             kind => {
                 let (open, close) = if rng.u8(..4) > 0 { ('(', ')') } else { ('{', '}') };
-                let name = if kind < 8 { choose(rng, &CALLS) } else { choose(rng, &["a", "", "n", "b", "$(n)"]) };
+                let name =
+                    if kind < 8 { choose(rng, &CALLS) } else { choose(rng, &["a", "", "n", "b", "$(n)"]) };
                 let inner = self::text(rng, depth - 1, odd);
                 let _ = write!(text, "${open}{name}{inner}{close}");
             }

@@ -112,7 +112,9 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
         RecipeForRenamed { file, at: None } => {
             join!("Recipe for file '", file, "' was found by implicit rule search,")
         }
-        SameFile { file, other } => join!("but '", file, "' is now considered the same file as '", other, "'."),
+        SameFile { file, other } => {
+            join!("but '", file, "' is now considered the same file as '", other, "'.")
+        }
         RecipeIgnored { file, other } => {
             join!("Recipe for '", file, "' will be ignored in favor of the one for '", other, "'.")
         }
@@ -120,7 +122,9 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
             join!("No rule to make target '", target, "', needed by '", parent, "'")
         }
         NoRule { target, parent: None } => join!("No rule to make target '", target, "'"),
-        Circular { target, prerequisite } => join!("Circular ", target, " <- ", prerequisite, " dependency dropped."),
+        Circular { target, prerequisite } => {
+            join!("Circular ", target, " <- ", prerequisite, " dependency dropped.")
+        }
         NotRemade(target) => join!("Target '", target, "' not remade because of errors."),
         LowResolution(file) => {
             join!("*** Warning: .LOW_RESOLUTION_TIME file '", file, "' has a high resolution time stamp")
@@ -140,7 +144,9 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
             text
         }
         Waiting => join!("*** Waiting for unfinished jobs...."),
-        DeletingTarget { target, behalf: Some(behalf) } => join!("*** [", behalf, "] Deleting file '", target, "'"),
+        DeletingTarget { target, behalf: Some(behalf) } => {
+            join!("*** [", behalf, "] Deleting file '", target, "'")
+        }
         DeletingTarget { target, behalf: None } => join!("*** Deleting file '", target, "'"),
         ArchiveMemberBogus { target, behalf: Some(behalf) } => {
             join!("*** [", behalf, "] Archive member '", target, "' may be bogus; not deleted")

@@ -25,7 +25,9 @@ pub fn call<H: Host>(host: &mut H, text: &[u8], call: &Call, out: &mut Vec<u8>) 
 pub fn apply<H: Host>(host: &mut H, function: Function, arguments: &[Vec<u8>], out: &mut Vec<u8>) -> Outcome {
     let conditional = matches!(function, Function::Or | Function::And);
     let mut argument = |host: &mut H, index: usize, out: &mut Vec<u8>| match arguments.get(index) {
-        Some(text) if conditional || (function == Function::If && index == 0) => expand_to(host, trim(text), out),
+        Some(text) if conditional || (function == Function::If && index == 0) => {
+            expand_to(host, trim(text), out)
+        }
         Some(text) => expand_to(host, text, out),
         None => Ok(()),
     };
@@ -34,7 +36,13 @@ pub fn apply<H: Host>(host: &mut H, function: Function, arguments: &[Vec<u8>], o
 
 type Expander<'e, H> = &'e mut dyn FnMut(&mut H, usize, &mut Vec<u8>) -> Outcome;
 
-fn run<H: Host>(host: &mut H, function: Function, count: usize, argument: Expander<H>, out: &mut Vec<u8>) -> Outcome {
+fn run<H: Host>(
+    host: &mut H,
+    function: Function,
+    count: usize,
+    argument: Expander<H>,
+    out: &mut Vec<u8>,
+) -> Outcome {
     match function {
         Function::If => {
             let mut condition = Vec::new();
@@ -135,7 +143,13 @@ fn integer<H: Host>(host: &mut H, text: &[u8], which: &'static str) -> Outcome<(
     }
     let start = digits.iter().position(|&byte| byte != b'0').unwrap_or(digits.len());
     let digits = digits[start..].to_vec();
-    let sign = if digits.is_empty() { 0 } else if negative { -1 } else { 1 };
+    let sign = if digits.is_empty() {
+        0
+    } else if negative {
+        -1
+    } else {
+        1
+    };
     Ok((sign, digits))
 }
 
@@ -146,8 +160,11 @@ fn compare<H: Host>(host: &mut H, count: usize, argument: Expander<H>, out: &mut
     let left = integer(host, &left, "non-numeric first argument to 'intcmp' function")?;
     let right = integer(host, &right, "non-numeric second argument to 'intcmp' function")?;
     // Of two negative numbers of one sign the digits are compared as they stand.
-    let order =
-        left.0.cmp(&right.0).then_with(|| left.1.len().cmp(&right.1.len())).then_with(|| left.1.cmp(&right.1));
+    let order = left
+        .0
+        .cmp(&right.0)
+        .then_with(|| left.1.len().cmp(&right.1.len()))
+        .then_with(|| left.1.cmp(&right.1));
     if count == 2 {
         if order.is_eq() {
             if left.0 < 0 {

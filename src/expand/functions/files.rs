@@ -20,7 +20,10 @@ pub fn dir(text: &[u8], out: &mut Vec<u8>) {
 }
 
 pub fn notdir(text: &[u8], out: &mut Vec<u8>) {
-    join_words(words(text).map(|word| &word[memchr::memrchr(b'/', word).map_or(0, |slash| slash + 1)..]), out);
+    join_words(
+        words(text).map(|word| &word[memchr::memrchr(b'/', word).map_or(0, |slash| slash + 1)..]),
+        out,
+    );
 }
 
 /// Where the suffix of `word` begins: its last dot, behind the last slash.

@@ -29,9 +29,11 @@ pub fn name_of<H: Host>(host: &mut H, function: Function) -> Vec<u8> {
 pub fn call<H: Host>(host: &mut H, text: &[u8], call: &Call, out: &mut Vec<u8>) -> Outcome {
     let function = call.function;
     let (least, expanded) = match function {
-        Function::Loaded(at) => {
-            host.context().loaded.get(at as usize).map_or((0, true), |function| (function.least, function.expanded))
-        }
+        Function::Loaded(at) => host
+            .context()
+            .loaded
+            .get(at as usize)
+            .map_or((0, true), |function| (function.least, function.expanded)),
         own => (own.arity().0, own.arity().2),
     };
     if !expanded && !matches!(function, Function::Loaded(_)) {
@@ -68,9 +70,11 @@ pub fn apply_checked<H: Host>(
     out: &mut Vec<u8>,
 ) -> Outcome {
     let (least, expanded) = match function {
-        Function::Loaded(at) => {
-            host.context().loaded.get(at as usize).map_or((0, true), |function| (function.least, function.expanded))
-        }
+        Function::Loaded(at) => host
+            .context()
+            .loaded
+            .get(at as usize)
+            .map_or((0, true), |function| (function.least, function.expanded)),
         own => (own.arity().0, own.arity().2),
     };
     check_count(host, function, least, arguments.len())?;
@@ -83,7 +87,12 @@ pub fn apply_checked<H: Host>(
     apply(host, function, arguments, out)
 }
 
-fn apply<H: Host>(host: &mut H, function: Function, arguments: &mut Vec<Vec<u8>>, out: &mut Vec<u8>) -> Outcome {
+fn apply<H: Host>(
+    host: &mut H,
+    function: Function,
+    arguments: &mut Vec<Vec<u8>>,
+    out: &mut Vec<u8>,
+) -> Outcome {
     let empty = Vec::new();
     let at = |index: usize| arguments.get(index).unwrap_or(&empty).as_slice();
     match function {
@@ -124,7 +133,12 @@ fn apply<H: Host>(host: &mut H, function: Function, arguments: &mut Vec<Vec<u8>>
             let result = host.call_loaded(number, arguments)?;
             out.extend_from_slice(&result);
         }
-        Function::Foreach | Function::Let | Function::Intcmp | Function::If | Function::Or | Function::And => {
+        Function::Foreach
+        | Function::Let
+        | Function::Intcmp
+        | Function::If
+        | Function::Or
+        | Function::And => {
             control::apply(host, function, arguments, out)?;
         }
     }

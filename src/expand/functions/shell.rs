@@ -25,7 +25,9 @@ pub fn status<H: Host>(host: &mut H, code: i32) {
 /// Runs `command` and returns its output with newlines as spaces; all final newlines are dropped, or only one.
 pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
     let shell = Shell::of(host, None, false)?;
-    let Some(arguments) = command_line::arguments(command, &shell, false).0 else { return Ok(Vec::new()) };
+    let Some(arguments) = command_line::command(command, &shell, false).arguments else {
+        return Ok(Vec::new());
+    };
     let environment = environment(host, None, false)?;
     let context = host.context();
     // What was said before must be seen before what the command says.

@@ -51,7 +51,9 @@ pub fn filter(patterns: &[u8], text: &[u8], keep: bool, out: &mut Vec<u8>) {
 
 pub fn sort(text: &[u8], out: &mut Vec<u8>) {
     let mut list: Vec<&[u8]> = words(text).collect();
-    list.sort_unstable();
+    // GNU make compares the first bytes as signed numbers, the rest as `strcmp` does.
+    let first = |word: &[u8]| word.first().map_or(0, |&byte| byte as i8);
+    list.sort_unstable_by(|left, right| first(left).cmp(&first(right)).then_with(|| left.cmp(right)));
     list.dedup();
     join_words(list.into_iter(), out);
 }

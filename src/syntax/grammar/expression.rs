@@ -4,7 +4,12 @@ use super::{Pair, Rule, Source, read};
 use crate::syntax::expression::{Functions, Piece, Range};
 
 /// The piece of `source[..end]` at `start`, and where the next one begins.
-pub(in crate::syntax) fn piece(source: &Source, start: usize, end: usize, functions: Functions) -> (Piece, usize) {
+pub(in crate::syntax) fn piece(
+    source: &Source,
+    start: usize,
+    end: usize,
+    functions: Functions,
+) -> (Piece, usize) {
     let text = source.part(start, end);
     let lost = (Piece::Unterminated, end);
     let Some(pair) = read(Rule::part, text).and_then(|mut pairs| pairs.next()) else { return lost };
@@ -17,7 +22,8 @@ pub(in crate::syntax) fn piece(source: &Source, start: usize, end: usize, functi
             let word = pair.clone().into_inner().find(|inner| inner.as_rule() == Rule::function);
             match word.and_then(|word| functions.named(word.as_str().as_bytes())) {
                 Some(function) => {
-                    let rule = if text.starts_with("$(") { Rule::round_arguments } else { Rule::brace_arguments };
+                    let rule =
+                        if text.starts_with("$(") { Rule::round_arguments } else { Rule::brace_arguments };
                     let first = start + pair.as_span().end();
                     match arguments(rule, source.part(first, end), first, functions.most(function)) {
                         Some((arguments, after)) => (Piece::Call(function, arguments), after),

@@ -30,7 +30,9 @@ impl<'t> Source<'t> {
         match std::str::from_utf8(text) {
             Ok(plain) if plain.is_ascii() => Source(Cow::Borrowed(plain)),
             _ => Source(Cow::Owned(
-                text.iter().map(|&byte| if byte.is_ascii() { char::from(byte) } else { MEANINGLESS }).collect(),
+                text.iter()
+                    .map(|&byte| if byte.is_ascii() { char::from(byte) } else { MEANINGLESS })
+                    .collect(),
             )),
         }
     }
@@ -94,7 +96,8 @@ pub mod steps {
         let _alone = LIMIT.write();
         let enough = |limit: usize| {
             pest::set_call_limit(NonZeroUsize::new(limit));
-            !Makefile::parse(rule, text).is_err_and(|error| matches!(error.variant, ErrorVariant::CustomError { .. }))
+            !Makefile::parse(rule, text)
+                .is_err_and(|error| matches!(error.variant, ErrorVariant::CustomError { .. }))
         };
         let mut high = 16;
         while !enough(high) {

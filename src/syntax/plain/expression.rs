@@ -9,7 +9,12 @@ fn is_function_byte(byte: u8) -> bool {
 
 /// The piece of `text[..end]` at `start`, and where the next one begins.
 #[inline]
-pub(in crate::syntax) fn piece(functions: Functions, text: &[u8], start: usize, end: usize) -> Option<(Piece, usize)> {
+pub(in crate::syntax) fn piece(
+    functions: Functions,
+    text: &[u8],
+    start: usize,
+    end: usize,
+) -> Option<(Piece, usize)> {
     match memchr::memchr(b'$', text.get(start..end)?) {
         None => return Some((Piece::Text(Range::new(start, end)), end)),
         Some(0) => {}

@@ -122,7 +122,10 @@ pub fn comparison(text: &[u8]) -> Reading<Comparison<'_>> {
     let rest = skip_space(&rest[comma + 1..]);
     let Some(close) = unnested(rest, b')') else { return Reading::Intricate };
     let (right, rest) = rest.split_at(close);
-    Reading::Found(Comparison { left, right: Some(Operand { text: right, extraneous: skip_space(&rest[1..]) }) })
+    Reading::Found(Comparison {
+        left,
+        right: Some(Operand { text: right, extraneous: skip_space(&rest[1..]) }),
+    })
 }
 
 /// Where `stop` stands outside of parentheses, none of which closes without having been opened.

@@ -1,18 +1,15 @@
 //! The search for an implicit rule (manual, "Implicit Rule Search Algorithm", "Chains of Implicit Rules"). Knows nothing of
 //! what is done with the rule that is found.
 
+mod attempt;
+
 use crate::base::Name;
 use crate::base::diagnostic::Outcome;
-use crate::expand::evaluate::expand_in;
-use crate::expand::file_names::{FileName, FileNames, file_names, plain_names};
 use crate::os::archive;
-use crate::os::words::is_space;
 use crate::rules::RuleHost;
-use crate::rules::automatic;
 use crate::rules::file::{Dep, FileId, plain_name};
 use crate::rules::recipe::RecipeId;
-use crate::rules::scope::open_scope;
-use crate::syntax::words::next_prerequisite;
+use attempt::Attempt;
 
 /// A file for which a rule is sought: a real one, or one that may come between.
 struct Candidate {
@@ -108,7 +105,13 @@ fn search_for<H: RuleHost>(host: &mut H, file: FileId, member: bool, depth: usiz
 }
 
 /// The rules whose target patterns match `name`, the most specific first.
-fn matching<H: RuleHost>(host: &mut H, name: &[u8], folder: usize, recursions: usize, depth: usize) -> Vec<Try> {
+fn matching<H: RuleHost>(
+    host: &mut H,
+    name: &[u8],
+    folder: usize,
+    recursions: usize,
+    depth: usize,
+) -> Vec<Try> {
     let mut tries: Vec<Try> = Vec::new();
     let mut specific = false;
     let Some(&last) = name.last() else { return tries };
@@ -248,306 +251,6 @@ fn search<H: RuleHost>(
     Ok(false)
 }
 
-/// One rule tried on one file.
-struct Attempt<'a> {
-    candidate: &'a mut Candidate,
-    name: &'static [u8],
-    folder: usize,
-    one: Try,
-    rule: u32,
-    depth: usize,
-    recursions: usize,
-    compatible: bool,
-    harder: bool,
-    found_compatible: &'a mut bool,
-    variables_set: &'a mut bool,
-    impossible: bool,
-}
-
-/// A name that the rule asks for.
-struct Wanted {
-    text: Vec<u8>,
-    order_only: bool,
-    hidden: bool,
-    wait: bool,
-    explicit: bool,
-}
-
-impl Attempt<'_> {
-    /// The stem without the folder that was split off.
-    fn stem<H: RuleHost>(&self, host: &mut H) -> &'static [u8] {
-        let target = host.rules().patterns[self.rule].targets[self.one.target];
-        let base = if self.one.split_folder { &self.name[self.folder..] } else { self.name };
-        &base[target.prefix().len()..base.len() - target.suffix().len()]
-    }
-
-    fn run<H: RuleHost>(&mut self, host: &mut H) -> Outcome<Option<Vec<Prerequisite>>> {
-        let stem = self.stem(host);
-        let rule = self.rule;
-        host.trace_implicit(self.depth, &|host| {
-            let text = definition(host, rule);
-            [b"Trying pattern rule '", &text[..], b"' with stem '", stem, b"'.\n"].concat()
-        });
-        if host.rules().patterns[rule].dependencies.is_empty() {
-            return Ok(Some(Vec::new()));
-        }
-        host.rules().patterns[rule].in_use = true;
-        let result = self.check(host, stem);
-        host.rules().patterns[rule].in_use = false;
-        result
-    }
-
-    fn check<H: RuleHost>(&mut self, host: &mut H, stem: &'static [u8]) -> Outcome<Option<Vec<Prerequisite>>> {
-        let mut prerequisites = Vec::new();
-        let mut order_only = false;
-        let mut stem_set = false;
-        let count = host.rules().patterns[self.rule].dependencies.len();
-        for index in 0..count {
-            let dep = host.rules().patterns[self.rule].dependencies[index];
-            let text: &'static [u8] = if dep.is_name() {
-                dep.name(&host.context().names).map_or(&[], |name| host.context().names.text(name))
-            } else {
-                let name = host.rules().files[dep.file()].name;
-                host.context().names.text(name)
-            };
-            if !dep.needs_expansion() {
-                let wanted = self.plain(host, &dep, text, stem)?;
-                for one in wanted {
-                    match self.accept(host, one)? {
-                        Some(prerequisite) => prerequisites.push(prerequisite),
-                        None => return Ok(None),
-                    }
-                }
-                continue;
-            }
-            let mut rest = text;
-            while let Some((word, after)) = next_prerequisite(rest) {
-                rest = after;
-                if !order_only && word == b"|" {
-                    order_only = true;
-                    continue;
-                }
-                let wanted = self.expanded(host, word, stem, &mut order_only, &mut stem_set)?;
-                for one in wanted {
-                    match self.accept(host, one)? {
-                        Some(prerequisite) => prerequisites.push(prerequisite),
-                        None => return Ok(None),
-                    }
-                }
-            }
-        }
-        Ok(Some(prerequisites))
-    }
-
-    /// The names for a prerequisite pattern: the stem put in, wildcards expanded.
-    fn plain<H: RuleHost>(&mut self, host: &mut H, dep: &Dep, text: &[u8], stem: &[u8]) -> Outcome<Vec<Wanted>> {
-        let (text, explicit) = match memchr::memchr(b'%', text) {
-            None => (text.to_vec(), true),
-            Some(percent) => {
-                let folder = if self.one.split_folder { &self.name[..self.folder] } else { b"" };
-                ([folder, &text[..percent], stem, &text[percent + 1..]].concat(), false)
-            }
-        };
-        let wanted = |item: FileName| Wanted {
-            text: item.name,
-            order_only: dep.order_only(),
-            hidden: dep.hidden(),
-            wait: item.wait || dep.wait(),
-            explicit,
-        };
-        let mut plain = 0;
-        if plain_names(&text, |_| plain += 1).is_empty() && plain == 1 && !text.iter().any(|&byte| is_space(byte)) {
-            return Ok(vec![wanted(FileName { name: text, wait: false })]);
-        }
-        let options = FileNames { one_word: true, waits: true, ..FileNames::default() };
-        let (found, _) = file_names(host, &text, &options)?;
-        Ok(found.into_iter().map(wanted).collect())
-    }
-
-    /// The names for a word that awaits its second expansion.
-    fn expanded<H: RuleHost>(
-        &mut self,
-        host: &mut H,
-        word: &[u8],
-        stem: &[u8],
-        order_only: &mut bool,
-        stem_set: &mut bool,
-    ) -> Outcome<Vec<Wanted>> {
-        let mut text = Vec::with_capacity(word.len() + 8);
-        let mut replaced = false;
-        let mut any = false;
-        for &byte in word {
-            if byte == b'%' && !replaced {
-                text.extend_from_slice(if self.one.split_folder { b"$(*F)" } else { b"$*" });
-                (replaced, any) = (true, true);
-                continue;
-            }
-            replaced &= !is_space(byte);
-            text.push(byte);
-        }
-        let record = self.record(host);
-        let folder = if self.one.split_folder { &self.name[..self.folder] } else { b"" };
-        let full_stem = [folder, stem].concat();
-        if !*self.variables_set {
-            open_scope(host, record, false)?;
-            let stem = host.context().names.intern(&full_stem);
-            automatic::set(host, record, Some(stem), false);
-            *self.variables_set = true;
-            *stem_set = true;
-        } else if !*stem_set {
-            automatic::set_stem(host, record, &full_stem);
-            *stem_set = true;
-        }
-        let scope = host.rules().files[record].scope.unwrap_or(crate::expand::variables::GLOBAL_SCOPE);
-        let place = {
-            let rules = host.rules();
-            rules.files[record].recipe.and_then(|recipe| rules.recipes[recipe].place)
-        };
-        let saved = std::mem::replace(&mut host.context().reading, place);
-        let expanded = expand_in(host, scope, &text);
-        host.context().reading = saved;
-        let expanded = expanded?;
-        let prefix: &[u8] = if any && self.one.split_folder { &self.name[..self.folder] } else { b"" };
-        let mut wanted = Vec::new();
-        let mut rest = expanded;
-        loop {
-            let stops: &[u8] = if *order_only { b"" } else { b"|" };
-            let options = FileNames { stops, prefix, waits: true, ..FileNames::default() };
-            let (found, after) = file_names(host, &rest, &options)?;
-            wanted.extend(found.into_iter().map(|item| Wanted {
-                text: item.name,
-                order_only: *order_only,
-                hidden: false,
-                wait: item.wait,
-                explicit: !any,
-            }));
-            match after.strip_prefix(b"|") {
-                Some(after) => {
-                    *order_only = true;
-                    rest = after.to_vec();
-                }
-                None => break,
-            }
-        }
-        Ok(wanted)
-    }
-
-    /// The record whose variables second expansion sees.
-    fn record<H: RuleHost>(&mut self, host: &mut H) -> FileId {
-        match self.candidate.record {
-            Some(record) => record,
-            None => {
-                let record = host.rules().files.anonymous(self.candidate.name);
-                self.candidate.record = Some(record);
-                record
-            }
-        }
-    }
-
-    /// Whether `wanted` exists, ought to exist, or can be made; none rejects the rule.
-    fn accept<H: RuleHost>(&mut self, host: &mut H, wanted: Wanted) -> Outcome<Option<Prerequisite>> {
-        let depth = self.depth;
-        let rule = self.rule;
-        let text = plain_name(&wanted.text).to_vec();
-        let known = host.context().names.find(&text);
-        let say = |host: &mut H, before: &'static str, after: &'static str| {
-            host.trace_implicit(depth, &|_| [before.as_bytes(), &wanted.text, after.as_bytes()].concat());
-        };
-        if known.is_some_and(|name| host.rules().impossible.contains(&name)) {
-            host.trace_implicit(depth, &|host| {
-                let rule = definition(host, rule);
-                [b"Rejecting rule '", &rule[..], b"' due to impossible implicit prerequisite '", &wanted.text, b"'.\n"]
-                    .concat()
-            });
-            self.impossible = true;
-            return Ok(None);
-        }
-        say(host, "Trying implicit prerequisite '", "'.\n");
-        let mut accepted = Prerequisite {
-            text: wanted.text.clone(),
-            order_only: wanted.order_only,
-            hidden: wanted.hidden,
-            wait: wanted.wait,
-            explicit: wanted.explicit,
-            intermediate: None,
-        };
-        let file = known.and_then(|name| host.rules().files.find(name));
-        let mut ought = false;
-        if let Some(file) = file {
-            let record = &mut host.rules().files[file];
-            accepted.explicit |= record.is_explicit;
-            if !record.is_explicit && !wanted.explicit {
-                record.intermediate = true;
-            }
-            ought = record.is_target;
-        }
-        if !ought && self.candidate.is_real && let Some(target) = self.candidate.record {
-            let files = &host.rules().files;
-            let name = known;
-            ought = files[target].dependencies.iter().any(|dep| {
-                !dep.is_name() && name.is_some_and(|name| files[dep.file()].name == name)
-            });
-        }
-        if ought {
-            say(host, "'", "' ought to exist.\n");
-            return Ok(Some(accepted));
-        }
-        if exists(host, &wanted.text) {
-            say(host, "Found '", "'.\n");
-            return Ok(Some(accepted));
-        }
-        if file.is_some() && self.compatible {
-            host.trace_implicit(depth, &|host| {
-                let rule = definition(host, rule);
-                [b"Using compatibility rule '", &rule[..], b"' due to '", &wanted.text, b"'.\n"].concat()
-            });
-            return Ok(Some(accepted));
-        }
-        if file.is_some() {
-            host.trace_implicit(depth, &|host| {
-                let rule = definition(host, rule);
-                [b"Prerequisite '", &wanted.text[..], b"' of rule '", &rule, b"' does not qualify as ought to exist.\n"]
-                    .concat()
-            });
-            *self.found_compatible = true;
-        }
-        if !host.rules().paths.is_empty() && found_along_path(host, &wanted.text) {
-            say(host, "Found prerequisite '", "' along the search path.\n");
-            return Ok(Some(accepted));
-        }
-        if self.harder {
-            say(host, "Looking for a rule with intermediate file '", "'.\n");
-            let name = host.context().names.intern(&text);
-            let mut between = Candidate {
-                name,
-                record: None,
-                is_real: false,
-                dependencies: Vec::new(),
-                recipe: None,
-                stem: None,
-                also_make: Vec::new(),
-                pattern: None,
-                precious: false,
-                not_intermediate: false,
-            };
-            if search(host, &mut between, false, depth, self.recursions + 1, self.compatible)? {
-                accepted.intermediate = Some(between);
-                return Ok(Some(accepted));
-            }
-            if file.is_none() {
-                host.rules().impossible.insert(name);
-            }
-            host.trace_implicit(depth, &|host| {
-                let rule = definition(host, rule);
-                [b"Rejecting rule '", &rule[..], b"' due to impossible prerequisite '", &wanted.text, b"'.\n"].concat()
-            });
-        } else {
-            say(host, "Not found '", "'.\n");
-        }
-        Ok(None)
-    }
-}
-
 /// Whether there is a file, or an archive member, of this name.
 pub fn exists<H: RuleHost>(host: &mut H, text: &[u8]) -> bool {
     if archive::is_member(text)
@@ -660,7 +363,8 @@ fn make_real<H: RuleHost>(host: &mut H, between: Candidate, explicit: bool) {
         if let Some(name) = dep.name(&host.context().names) {
             let marked = dep.changed();
             let entered = host.rules().files.find_or_enter(name);
-            let (order_only, wait, hidden, is_explicit) = (dep.order_only(), dep.wait(), dep.hidden(), dep.explicit());
+            let (order_only, wait, hidden, is_explicit) =
+                (dep.order_only(), dep.wait(), dep.hidden(), dep.explicit());
             *dep = Dep::of_file(entered);
             dep.set_order_only(order_only);
             dep.set_wait(wait);

@@ -1,0 +1,15 @@
+//! Build contexts: what ignore files leave of a folder, and which of its entries a target can read.
+//! Knows nothing of engines.
+
+mod ignore;
+mod load;
+mod pattern;
+mod regex;
+mod rooted;
+mod select;
+mod tree;
+
+pub use ignore::{Folder, Ignore, IgnoreError, IgnoreErrorKind, Verdict};
+pub use load::{Choice, Convention, LoadError, load};
+pub use select::{Entry, Found, Selection, select};
+pub use tree::{EntryKind, Status};

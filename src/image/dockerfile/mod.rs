@@ -1,0 +1,36 @@
+//! Dockerfiles: read exactly as BuildKit reads them, and asked what a target stage can depend on.
+//! Knows nothing of the files in a context, nor of engines.
+
+mod analyse;
+mod analysis;
+mod directives;
+mod error;
+pub mod expand;
+mod flags;
+mod glob;
+mod graph;
+mod instruction;
+mod json;
+mod lines;
+pub mod names;
+mod nearest;
+mod parse;
+pub mod runes;
+mod scope;
+mod syntax;
+mod value;
+
+pub use analyse::{analyse, analyse_file};
+pub use analysis::{
+    Analysis, ArgUse, Asked, Base, BaseConfig, BaseImages, ContextRead, External, ImageUse, NoBases, Opaque,
+    Origin, Request, StageUse, UnusedArg, Via, Why, Widening,
+};
+pub use directives::{Directive, DirectiveKind, Directives, Frontend};
+pub use error::{Error, ErrorKind, ExpansionFault, Warning, WarningKind};
+pub use instruction::{
+    CommandLine, Copy, From, Healthcheck, Heredoc, INSTRUCTIONS, Instruction, Kind, Mount, Onbuild, Pair,
+    Run, Text,
+};
+pub use nearest::nearest;
+pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
+pub use value::{Lookup, Scope, Value};
