@@ -4,6 +4,7 @@
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
 use crate::cli::settings::DebugLevels;
+use crate::load::plugin;
 use crate::os::files::Mtime;
 use crate::os::output::Capture;
 use crate::os::words::{is_blank, is_space};
@@ -73,6 +74,14 @@ impl Build {
         let stem = self.session.rules.files[file].stem;
         let always = self.session.always_make;
         automatic::set(&mut self.session, file, stem, always);
+        // An object cannot be overwritten while it is open. It is loaded again later, or the run ends.
+        if self.session.rules.files[file].loaded {
+            let name = self.session.name_of(file);
+            if plugin::unload(&mut self.session, name) {
+                self.session.rules.files[file].loaded = false;
+                self.session.rules.files[file].unloaded = true;
+            }
+        }
         self.new_job(file, recipe)
     }
 

@@ -171,7 +171,7 @@ fn one_line(session: &mut Session, reader: &mut Reader, line: Line) -> Outcome {
         }
         Statement::Load { optional, objects } => {
             record_pending(session, reader)?;
-            load_objects(session, reader, objects, optional)
+            crate::load::plugin::directive(session, objects, optional, reader.place())
         }
         _ => {
             if is_recipe {
@@ -261,34 +261,6 @@ fn include_files(session: &mut Session, reader: &mut Reader, files: &[u8], optio
         let makefile = include::read_makefile(session, &item.name, how)?;
         session.makefiles[makefile].place = reader.place();
         session.context.reading = reader.place();
-    }
-    Ok(())
-}
-
-fn load_objects(session: &mut Session, reader: &mut Reader, objects: &[u8], optional: bool) -> Outcome {
-    let text = expand_text(session, objects)?;
-    let options = FileNames { no_archives: true, ..FileNames::default() };
-    let (found, _) = file_names(session, &text, &options)?;
-    let place = reader.place().unwrap_or(Place::new(b"", 0));
-    for item in found {
-        let Some((name, remake)) = (session.load_plugin)(session, &item.name, optional, place)? else {
-            if optional {
-                continue;
-            }
-            return Err(Stop::fatal(reader.place(), Complaint::LoadFailed(item.name)));
-        };
-        let file = session.enter_file(&name);
-        session.rules.files[file].loaded = true;
-        session.rules.files[file].unloaded = false;
-        if remake {
-            session.makefiles.push(crate::load::session::Makefile {
-                file,
-                place: Some(place),
-                error: None,
-                included: false,
-                optional: false,
-            });
-        }
     }
     Ok(())
 }

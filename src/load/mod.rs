@@ -5,6 +5,7 @@ pub mod conditionals;
 pub mod define;
 pub mod evaluate;
 pub mod include;
+pub mod plugin;
 pub mod record;
 pub mod rule_line;
 pub mod session;

@@ -2,8 +2,10 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Place};
 use crate::cli::Settings;
+use crate::cli::settings::DebugLevels;
 use crate::expand::variables::{Special, VariableId};
 use crate::expand::{Context, Host, Origin};
+use crate::load::plugin::{self, Plugins};
 use crate::rules::file::FileId;
 use crate::rules::{RuleHost, Rules};
 
@@ -59,18 +61,8 @@ pub struct Session {
     pub skew_limit: crate::os::files::Mtime,
     /// Shown implicit-rule search (`-d`).
     pub show_implicit: bool,
-    /// Functions of loaded objects that are called back.
-    pub call_plugin: fn(&mut Session, u16, &[Vec<u8>]) -> Outcome<Vec<u8>>,
-    /// Loads an object for the `load` directive: its final name, and whether it is to be remade; none where it failed.
-    pub load_plugin: fn(&mut Session, &[u8], bool, Place) -> Outcome<Option<(Vec<u8>, bool)>>,
-}
-
-fn no_plugin(_: &mut Session, _: u16, _: &[Vec<u8>]) -> Outcome<Vec<u8>> {
-    Ok(Vec::new())
-}
-
-fn no_load(_: &mut Session, _: &[u8], _: bool, _: Place) -> Outcome<Option<(Vec<u8>, bool)>> {
-    Ok(None)
+    /// Loaded objects.
+    pub plugins: Plugins,
 }
 
 fn keep_makeflags(_: &mut Session, _: Origin) -> Outcome {
@@ -99,8 +91,7 @@ impl Session {
             clock_skew: false,
             skew_limit: crate::os::files::Mtime::UNKNOWN,
             show_implicit: false,
-            call_plugin: no_plugin,
-            load_plugin: no_load,
+            plugins: Plugins::default(),
         }
     }
 
@@ -114,6 +105,14 @@ impl Session {
     pub fn enter_file(&mut self, text: &[u8]) -> FileId {
         let name = self.context.names.intern(crate::rules::file::plain_name(text));
         self.rules.files.find_or_enter(name)
+    }
+
+    /// Shows a line of debugging output, made of `parts`, where `levels` are wanted.
+    pub fn show(&mut self, levels: DebugLevels, parts: &[&[u8]]) {
+        if self.settings.debug_levels.any(levels) {
+            let line = [&parts.concat()[..], b"\n"].concat();
+            self.context.output.raw(&line);
+        }
     }
 
     /// Says `complaint`, naming `place`.
@@ -145,7 +144,7 @@ impl Host for Session {
     }
 
     fn call_loaded(&mut self, function: u16, arguments: &[Vec<u8>]) -> Outcome<Vec<u8>> {
-        (self.call_plugin)(self, function, arguments)
+        plugin::call(self, function, arguments)
     }
 }
 

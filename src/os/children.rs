@@ -214,7 +214,7 @@ pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -
     let c_program = c_string(&program)?;
     let raw = |stream: Option<BorrowedFd>| stream.map(|fd| fd.as_raw_fd());
     let spawn = |program: &CString, arguments: &[CString]| {
-        sys::spawn(&Spawn {
+        let request = Spawn {
             program,
             arguments,
             environment,
@@ -222,8 +222,9 @@ pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -
             stdout: raw(streams.stdout),
             stderr: raw(streams.stderr),
             new_group: false,
-        })
-        .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+        };
+        crate::os::stack::with_given_limit(|| sys::spawn(&request))
+            .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
     };
     match spawn(&c_program, &c_arguments) {
         Err(libc::ENOEXEC) => {

@@ -7,5 +7,6 @@ pub mod folders;
 pub mod glob;
 pub mod jobserver;
 pub mod output;
+pub mod stack;
 pub mod sys;
 pub mod words;

@@ -8,6 +8,7 @@ use crate::cli::restart::restart_arguments;
 use crate::cli::settings::DebugLevels;
 use crate::graph::mtime;
 use crate::load::include;
+use crate::load::plugin::{self, Loading};
 use crate::load::session::Makefile;
 use crate::os::files::{Mtime, temporary_folder};
 use crate::rules::file::{State, Status};
@@ -162,9 +163,7 @@ impl Run {
                 continue;
             }
             let name = self.build.session.name_of(makefile.file).to_vec();
-            let place = makefile.place.unwrap_or(crate::base::diagnostic::Place::new(b"", 0));
-            let load = self.build.session.load_plugin;
-            if load(&mut self.build.session, &name, false, place)?.is_none() {
+            if plugin::load(&mut self.build.session, &name, false, makefile.place)? == Loading::Failed {
                 return Err(Stop::fatal(makefile.place, Complaint::LoadFailed(name)));
             }
             let record = &mut self.build.session.rules.files[makefile.file];

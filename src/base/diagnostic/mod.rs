@@ -97,6 +97,17 @@ pub enum Complaint {
     BothIntermediate(Vec<u8>, &'static str),
     BothIntermediateAndSecondary,
     LoadFailed(Vec<u8>),
+    /// `load object()`.
+    EmptySymbol(Vec<u8>),
+    /// A loaded object does not declare its licence.
+    NotGpl(Vec<u8>),
+    SymbolMissing { symbol: Vec<u8>, object: Vec<u8>, reason: Vec<u8> },
+    EmptyFunctionName,
+    InvalidFunctionName(Vec<u8>),
+    FunctionNameTooLong(Vec<u8>),
+    BadArgumentCount { which: &'static str, count: u32, function: Vec<u8> },
+    /// A function of an object that was taken out to be remade.
+    FunctionGone(Vec<u8>),
     LibraryPatternWithoutPercent(Vec<u8>),
     NestedArchive(Vec<u8>),
     RenameColons {

@@ -98,6 +98,18 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
         BothIntermediate(file, other) => join!(file, " cannot be both .NOTINTERMEDIATE and ", other),
         BothIntermediateAndSecondary => join!(".NOTINTERMEDIATE and .SECONDARY are mutually exclusive"),
         LoadFailed(name) => join!(name, ": failed to load"),
+        EmptySymbol(name) => join!("Empty symbol name for load: ", name),
+        NotGpl(name) => join!("Loaded object ", name, " is not declared to be GPL compatible"),
+        SymbolMissing { symbol, object, reason } => {
+            join!("Failed to load symbol ", symbol, " from ", object, ": ", reason)
+        }
+        EmptyFunctionName => join!("Empty function name"),
+        InvalidFunctionName(name) => join!("Invalid function name: ", name),
+        FunctionNameTooLong(name) => join!("Function name too long: ", name),
+        BadArgumentCount { which, count, function } => {
+            join!(format!("Invalid {which} argument count ({count}) for function "), function)
+        }
+        FunctionGone(name) => join!("function '", name, "' belongs to an object that is being remade"),
         LibraryPatternWithoutPercent(text) => join!(".LIBPATTERNS element '", text, "' is not a pattern"),
         NestedArchive(name) => join!("attempt to use unsupported feature: '", name, "'"),
         RenameColons { from, to, to_double: true } => {

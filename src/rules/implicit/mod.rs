@@ -116,7 +116,7 @@ fn matching<H: RuleHost>(
     let mut specific = false;
     let Some(&last) = name.last() else { return tries };
     let candidates = host.rules().patterns.ending_in(last);
-    for (position, number) in candidates {
+    for &(position, number) in candidates.iter() {
         let rules = host.rules();
         let at = rules.patterns.at_position(position);
         let rule = &rules.patterns[at];

@@ -1,7 +1,9 @@
-//! The one file with `unsafe`: calls of the system that no safe interface reaches. Knows nothing of make.
+//! The one folder with `unsafe`: calls of the system that no safe interface reaches. Knows nothing of make.
 //!
 //! Each block says why it is sound. Everything else in the crate goes through the safe functions here, `rustix` or `std`.
 #![allow(unsafe_code)]
+
+pub mod plugin;
 
 use std::ffi::{CStr, CString};
 use std::io;
