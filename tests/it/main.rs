@@ -12,6 +12,7 @@ mod builder;
 mod case;
 mod case_files;
 mod differ;
+mod language;
 mod program;
 mod run;
 
@@ -36,5 +37,6 @@ fn main() {
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
     trials.extend(differ::trials());
+    trials.extend(language::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }
