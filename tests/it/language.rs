@@ -136,8 +136,9 @@ fn outcome(texts: &[String], program: &Program) -> Result<Outcome, Failure> {
 /// The number of the last text that was come to.
 fn reached(outcome: &Outcome) -> usize {
     let lines = outcome.stdout.split(|&byte| byte == b'\n');
-    let numbers = lines.filter_map(|line| std::str::from_utf8(line.strip_prefix(b"@")?).ok()?.parse().ok());
-    numbers.last().unwrap_or(0)
+    let mut numbers =
+        lines.filter_map(|line| std::str::from_utf8(line.strip_prefix(b"@")?).ok()?.parse().ok());
+    numbers.next_back().unwrap_or(0)
 }
 
 fn item(rng: &mut Rng) -> String {
