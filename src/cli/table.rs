@@ -29,11 +29,26 @@ pub enum Kind {
     /// Sets a switch that has both directions.
     Toggle(Slot<Toggle>, bool),
     /// A text; the last one counts.
-    Text { slot: Slot<Option<Vec<u8>>>, bare: Option<&'static str> },
+    Text {
+        /// Where the value goes.
+        slot: Slot<Option<Vec<u8>>>,
+        /// The value where the option has none.
+        bare: Option<&'static str>,
+    },
     /// Texts, each kept once.
-    List { slot: Slot<Vec<Vec<u8>>>, bare: Option<&'static str> },
+    List {
+        /// Where the value goes.
+        slot: Slot<Vec<Vec<u8>>>,
+        /// The value where the option has none.
+        bare: Option<&'static str>,
+    },
     /// File names, with `~` and leading `./` resolved, each kept once unless `repeats`.
-    Files { slot: Slot<Vec<Vec<u8>>>, repeats: bool },
+    Files {
+        /// Where the value goes.
+        slot: Slot<Vec<Vec<u8>>>,
+        /// Whether a name given twice is kept twice.
+        repeats: bool,
+    },
     /// The name of the file that holds standard input's makefile.
     TempStdin,
     /// A number of jobs; without one, no limit. The number may be the next word.
@@ -41,7 +56,14 @@ pub enum Kind {
     /// A load average; without one, no limit. The number may be the next word.
     Load(Slot<f64>),
     /// One of a few words.
-    Choice { slot: Slot<Option<&'static str>>, choices: &'static [&'static str], bare: Option<&'static str> },
+    Choice {
+        /// Where the value goes.
+        slot: Slot<Option<&'static str>>,
+        /// The words.
+        choices: &'static [&'static str],
+        /// The value where the option has none.
+        bare: Option<&'static str>,
+    },
 }
 
 /// Whether an option takes a value.

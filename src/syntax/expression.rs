@@ -43,7 +43,14 @@ pub enum Part {
     /// `$(…)` whose text is itself to be expanded: a name, or a substitution reference.
     Computed(Box<Expression>),
     /// `$(name:pattern=replacement)` without references inside.
-    Substitution { name: Name, pattern: Range, replacement: Range },
+    Substitution {
+        /// The variable.
+        name: Name,
+        /// What words are matched with.
+        pattern: Range,
+        /// What those that match become.
+        replacement: Range,
+    },
     /// `$(function …)`.
     Call(Box<Call>),
     /// `$(` that never closes: an error when it is reached.

@@ -1,5 +1,6 @@
 //! The grammar of makefiles at work: `grammar/makefile.pest` read by pest, its pairs made into typed values. No pair leaves
 //! this folder. Knows nothing of the fast paths.
+#![allow(missing_docs)] // The enum of rules is made by pest.
 
 pub mod expression;
 pub mod statement;
