@@ -14,6 +14,7 @@ mod case_files;
 mod differ;
 mod program;
 mod run;
+mod tables;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -36,5 +37,6 @@ fn main() {
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
     trials.extend(differ::trials());
+    trials.extend(tables::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }
