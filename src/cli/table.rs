@@ -21,6 +21,7 @@ macro_rules! slot {
 
 /// What an option's value is, where it is kept, and what the option means without one (`bare`; where there is no
 /// such meaning, the value is required).
+#[allow(missing_docs)] // `slot` is where the value goes, `bare` the value where the option has none.
 pub enum Kind {
     /// Accepted and forgotten.
     Ignored,
@@ -29,26 +30,11 @@ pub enum Kind {
     /// Sets a switch that has both directions.
     Toggle(Slot<Toggle>, bool),
     /// A text; the last one counts.
-    Text {
-        /// Where the value goes.
-        slot: Slot<Option<Vec<u8>>>,
-        /// The value where the option has none.
-        bare: Option<&'static str>,
-    },
+    Text { slot: Slot<Option<Vec<u8>>>, bare: Option<&'static str> },
     /// Texts, each kept once.
-    List {
-        /// Where the value goes.
-        slot: Slot<Vec<Vec<u8>>>,
-        /// The value where the option has none.
-        bare: Option<&'static str>,
-    },
+    List { slot: Slot<Vec<Vec<u8>>>, bare: Option<&'static str> },
     /// File names, with `~` and leading `./` resolved, each kept once unless `repeats`.
-    Files {
-        /// Where the value goes.
-        slot: Slot<Vec<Vec<u8>>>,
-        /// Whether a name given twice is kept twice.
-        repeats: bool,
-    },
+    Files { slot: Slot<Vec<Vec<u8>>>, repeats: bool },
     /// The name of the file that holds standard input's makefile.
     TempStdin,
     /// A number of jobs; without one, no limit. The number may be the next word.
@@ -56,14 +42,7 @@ pub enum Kind {
     /// A load average; without one, no limit. The number may be the next word.
     Load(Slot<f64>),
     /// One of a few words.
-    Choice {
-        /// Where the value goes.
-        slot: Slot<Option<&'static str>>,
-        /// The words.
-        choices: &'static [&'static str],
-        /// The value where the option has none.
-        bare: Option<&'static str>,
-    },
+    Choice { slot: Slot<Option<&'static str>>, choices: &'static [&'static str], bare: Option<&'static str> },
 }
 
 /// Whether an option takes a value.
