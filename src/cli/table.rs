@@ -21,6 +21,7 @@ macro_rules! slot {
 
 /// What an option's value is, where it is kept, and what the option means without one (`bare`; where there is no
 /// such meaning, the value is required).
+#[allow(missing_docs)] // `slot` is where the value goes, `bare` the value where the option has none.
 pub enum Kind {
     /// Accepted and forgotten.
     Ignored,

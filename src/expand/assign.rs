@@ -74,7 +74,6 @@ pub fn assign<H: Host>(host: &mut H, assign: &Assign) -> Outcome<VariableId> {
                 Some(id) => {
                     let variable = context.variables.get(id);
                     recursive = variable.recursive;
-                    let before = Rc::clone(&variable.value);
                     let is_makeflags = assign.name == context.common.makeflags;
                     let added = if recursive {
                         Cow::Borrowed(assign.value)
@@ -84,6 +83,15 @@ pub fn assign<H: Host>(host: &mut H, assign: &Assign) -> Outcome<VariableId> {
                     if added.is_empty() {
                         return finish(host, id, assign.origin);
                     }
+                    let variables = &mut host.context().variables;
+                    if assign.target.is_none()
+                        && !is_makeflags
+                        && variables.find_in(GLOBAL_SET, assign.name) == Some(id)
+                        && variables.append_in_place(id, &added, assign.origin, assign.place)
+                    {
+                        return finish(host, id, assign.origin);
+                    }
+                    let before = Rc::clone(&variables.get(id).value);
                     let mut value = Vec::with_capacity(before.len() + 1 + added.len());
                     if !before.is_empty() {
                         // Variable definitions in MAKEFLAGS are left to its special handling, which adds them again.
@@ -123,6 +131,11 @@ fn finish<H: Host>(host: &mut H, id: VariableId, origin: Origin) -> Outcome<Vari
 pub fn append_value<H: Host>(host: &mut H, name: &[u8], value: &[u8], origin: Origin, place: Option<Place>) {
     let context = host.context();
     let name = context.names.intern(name);
+    if let Some(id) = context.variables.find_in(GLOBAL_SET, name)
+        && context.variables.append_in_place(id, value, origin, place)
+    {
+        return;
+    }
     let old = context.lookup(name).map(|id| context.variables.get(id));
     let (recursive, text) = match old {
         None => (true, value.to_vec()),

@@ -6,7 +6,8 @@ use crate::expand::variables::{Definition, GLOBAL_SET, Origin, VariableId, Varia
 use crate::os::folders::Folders;
 use crate::os::output::Output;
 use crate::syntax::Expression;
-use crate::syntax::expression::{LoadedFunction, Parser};
+use crate::syntax::expression::LoadedFunction;
+use crate::syntax::parser::Parser;
 
 /// Names that the program itself looks up often.
 pub struct Common {

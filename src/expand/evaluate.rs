@@ -189,7 +189,7 @@ fn substitution<H: Host>(host: &mut H, name: Name, from: &[u8], to: &[u8], out: 
     let value = if variable.recursive {
         let mut value = Vec::new();
         expand_variable(host, id, &mut value)?;
-        Rc::from(value)
+        Rc::new(value)
     } else {
         Rc::clone(&variable.value)
     };

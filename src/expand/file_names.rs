@@ -245,6 +245,16 @@ pub fn plain_names<'t>(text: &'t [u8], mut take: impl FnMut(&'t [u8])) -> &'t [u
     }
 }
 
+/// Whether `text` is one name that needs no expansion of any kind.
+#[inline]
+pub fn is_plain_name(text: &[u8]) -> bool {
+    !text.is_empty()
+        && text[0] != b'~'
+        && !text.starts_with(b"./")
+        && text != b".WAIT"
+        && !text.iter().any(|&byte| SPECIAL[byte as usize] || is_space(byte))
+}
+
 /// Characters that a plain name has not.
 const SPECIAL: [bool; 256] = {
     let mut table = [false; 256];

@@ -90,8 +90,9 @@ pub const GLOBAL_SCOPE: ScopeId = ScopeId(0);
 pub struct Variable {
     /// Its name.
     pub name: Name,
-    /// Its value: expanded where simple, as written where recursive.
-    pub value: Rc<[u8]>,
+    /// Its value: expanded where simple, as written where recursive. Shared while it is being expanded; else it can grow in
+    /// place.
+    pub value: Rc<Vec<u8>>,
     /// The value as an expression, once it was needed.
     pub parsed: Option<Rc<Expression>>,
     /// Where it was defined; none for built-in and command-line ones.
@@ -232,7 +233,7 @@ impl Variables {
     /// Gives the variable at `id` a new value.
     pub fn set_value(&mut self, id: VariableId, value: &[u8]) {
         let variable = self.get_mut(id);
-        variable.value = value.into();
+        variable.value = Rc::new(value.to_vec());
         variable.parsed = None;
         self.changes += 1;
     }
@@ -292,7 +293,7 @@ impl Variables {
                 variable.origin = Origin::EnvironmentOverride;
             }
             if origin >= variable.origin {
-                variable.value = definition.value.into();
+                variable.value = Rc::new(definition.value.to_vec());
                 variable.parsed = None;
                 variable.place = definition.place;
                 variable.origin = origin;
@@ -303,7 +304,7 @@ impl Variables {
         }
         let variable = Variable {
             name,
-            value: definition.value.into(),
+            value: Rc::new(definition.value.to_vec()),
             parsed: None,
             place: definition.place,
             origin,
@@ -342,6 +343,33 @@ impl Variables {
         } else {
             self.sets[set.0 as usize].insert(name, id);
         }
+    }
+
+    /// Appends ` added` to the variable `id` in place, where nobody else holds its value and `origin` is strong enough.
+    pub fn append_in_place(
+        &mut self,
+        id: VariableId,
+        added: &[u8],
+        origin: Origin,
+        place: Option<Place>,
+    ) -> bool {
+        let overrides = self.environment_overrides;
+        let variable = self.get_mut(id);
+        if origin < variable.origin || (overrides && variable.origin == Origin::Environment) {
+            return false;
+        }
+        let Some(value) = Rc::get_mut(&mut variable.value) else { return false };
+        if !value.is_empty() {
+            value.push(b' ');
+        }
+        value.extend_from_slice(added);
+        variable.parsed = None;
+        variable.place = place;
+        variable.origin = origin;
+        variable.append = false;
+        variable.conditional = false;
+        self.changes += 1;
+        true
     }
 
     /// Removes `name` from `set` where its origin is not stronger than `origin`.
@@ -490,7 +518,7 @@ impl Variables {
             }
             list.extend_from_slice(texts[at]);
         }
-        self.get_mut(id).value = list.into();
+        self.get_mut(id).value = Rc::new(list);
         self.listed = self.changes;
     }
 }

@@ -1,5 +1,13 @@
-//! Container images: what Dockerfiles and build contexts say. Knows nothing of make's graph.
+//! Container images: references, Dockerfiles, build contexts, commands, engines, clean-up. Knows nothing of make's graph.
 
 pub mod dockerfile;
 
 pub mod context;
+
+pub mod reference;
+
+pub mod command;
+
+pub mod engine;
+
+pub mod journal;

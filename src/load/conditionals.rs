@@ -130,12 +130,13 @@ impl Conditionals {
                 defined == (directive == Conditional::Ifdef)
             }
             _ => {
-                let Some((left, right, rest)) = comparison(text) else { return Ok(false) };
-                let left = expand_text(session, left)?;
-                if !rest.is_empty() {
+                let Some(found) = comparison(text) else { return Ok(false) };
+                let left = expand_text(session, found.left)?;
+                let Some(right) = found.right else { return Ok(false) };
+                if !right.extraneous.is_empty() {
                     session.complain(place, &Complaint::ExtraneousText(directive.word()));
                 }
-                let right = expand_text(session, right)?;
+                let right = expand_text(session, right.text)?;
                 (left == right) == (directive == Conditional::Ifeq)
             }
         };

@@ -10,7 +10,7 @@ use crate::load::record::{PendingRule, check_specials};
 use crate::load::target_variable;
 use crate::os::words::{is_blank, skip_space, trim};
 use crate::rules::pattern::TargetPattern;
-use crate::syntax::assignment::{Definition, definition};
+use crate::syntax::assignment::target_definition;
 use crate::syntax::lines::join_continuations;
 use crate::syntax::quoting::find_unquoted;
 use crate::syntax::words::{Kind, next_word};
@@ -143,7 +143,7 @@ fn general(session: &mut Session, reader: &mut Reader, line: &[u8]) -> Outcome {
     }
     let mut unexpanded = line[at..].to_vec();
     let text = [&rest[..], &unexpanded].concat();
-    if let Some((_, Definition::Assign(_))) = definition(&text, true) {
+    if target_definition(&text).is_some() {
         let text = match &written {
             Some(written) => [&text[..], b";", &join_continuations(written, posix)].concat(),
             None => text,

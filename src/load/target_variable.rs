@@ -8,15 +8,13 @@ use crate::load::Session;
 use crate::rules::file::plain_name;
 use crate::rules::pattern::TargetPattern;
 use crate::rules::scope::{PatternVariable, open_scope};
-use crate::syntax::assignment::{Assignment, Definition, Modifiers, Operator, definition};
+use crate::syntax::assignment::{Assignment, Modifiers, Operator, target_definition};
 use crate::syntax::quoting::Pattern;
 
 /// Records the definition in `text` for each of `targets`.
 pub fn record(session: &mut Session, targets: &[Name], text: &[u8], place: Option<Place>) -> Outcome {
     let malformed = || Stop::fatal(place, Complaint::MalformedTargetVariable);
-    let Some((modifiers, Definition::Assign(assignment))) = definition(text, true) else {
-        return Err(malformed());
-    };
+    let Some((modifiers, assignment)) = target_definition(text) else { return Err(malformed()) };
     let origin = if modifiers.overrides { Origin::Override } else { Origin::File };
     for &target in targets {
         let raw = session.context.names.text(target);

@@ -223,7 +223,8 @@ pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -
             stderr: raw(streams.stderr),
             new_group: false,
         };
-        crate::os::stack::with_given_limit(|| sys::spawn(&request)).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+        crate::os::stack::with_given_limit(|| sys::spawn(&request))
+            .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
     };
     match spawn(&c_program, &c_arguments) {
         Err(libc::ENOEXEC) => {

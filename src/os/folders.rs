@@ -8,6 +8,7 @@ use rustc_hash::FxBuildHasher;
 type Entries = HashSet<Box<[u8]>, FxBuildHasher>;
 
 struct Folder {
+    path: Box<[u8]>,
     entries: Option<Entries>,
     time: Mtime,
     checked: u64,
@@ -16,8 +17,18 @@ struct Folder {
 /// Folders read so far. A folder is looked at again when the epoch has moved on and its modification time has changed.
 #[derive(Default)]
 pub struct Folders {
-    known: HashMap<Box<[u8]>, Folder, FxBuildHasher>,
+    known: HashMap<Box<[u8]>, usize, FxBuildHasher>,
+    all: Vec<Folder>,
+    /// The folder asked for last: most questions come in rows about one.
+    last: usize,
     epoch: u64,
+}
+
+fn time_of(path: &[u8]) -> Mtime {
+    match files::look(path) {
+        Look::Found(time) => time,
+        _ => Mtime::ABSENT,
+    }
 }
 
 fn entries_of(path: &[u8]) -> Option<Entries> {
@@ -41,23 +52,31 @@ impl Folders {
         self.epoch += 1;
     }
 
+    fn position(&mut self, path: &[u8]) -> usize {
+        if self.all.get(self.last).is_some_and(|folder| *folder.path == *path) {
+            return self.last;
+        }
+        let at = match self.known.get(path) {
+            Some(&at) => at,
+            None => {
+                let time = time_of(path);
+                let entries = if time == Mtime::ABSENT { None } else { entries_of(path) };
+                self.all.push(Folder { path: path.into(), entries, time, checked: self.epoch });
+                self.known.insert(path.into(), self.all.len() - 1);
+                self.all.len() - 1
+            }
+        };
+        self.last = at;
+        at
+    }
+
     fn entries(&mut self, path: &[u8]) -> Option<&Entries> {
         let epoch = self.epoch;
-        if !self.known.contains_key(path) {
-            let time = match files::look(path) {
-                Look::Found(time) => time,
-                _ => Mtime::ABSENT,
-            };
-            let entries = if time == Mtime::ABSENT { None } else { entries_of(path) };
-            self.known.insert(path.into(), Folder { entries, time, checked: epoch });
-        }
-        let folder = self.known.get_mut(path)?;
+        let at = self.position(path);
+        let folder = self.all.get_mut(at)?;
         if folder.checked != epoch {
             folder.checked = epoch;
-            let time = match files::look(path) {
-                Look::Found(time) => time,
-                _ => Mtime::ABSENT,
-            };
+            let time = time_of(path);
             if time != folder.time {
                 folder.time = time;
                 folder.entries = if time == Mtime::ABSENT { None } else { entries_of(path) };
@@ -80,9 +99,9 @@ impl Folders {
         }
     }
 
-    /// All folders that were looked at, in no order: the path, and how many entries it has where it could be read.
+    /// All folders that were looked at: the path, and how many entries it has where it could be read.
     pub fn listing(&self) -> Vec<(&[u8], Option<usize>)> {
-        self.known.iter().map(|(path, folder)| (&path[..], folder.entries.as_ref().map(HashSet::len))).collect()
+        self.all.iter().map(|folder| (&folder.path[..], folder.entries.as_ref().map(HashSet::len))).collect()
     }
 
     /// The names in folder `path`, sorted by byte; nothing where it can't be read.

@@ -25,7 +25,7 @@ pub fn raise_limit() {
 pub fn with_given_limit<T>(start: impl FnOnce() -> T) -> T {
     let Some(given) = GIVEN.get() else { return start() };
     let raised = getrlimit(Resource::Stack);
-    let _ = setrlimit(Resource::Stack, given.clone());
+    let _ = setrlimit(Resource::Stack, *given);
     let result = start();
     let _ = setrlimit(Resource::Stack, raised);
     result

@@ -8,6 +8,7 @@ use crate::syntax::quoting::Pattern;
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
 use std::ops::{Index, IndexMut};
+use std::rc::Rc;
 
 /// A target of a pattern rule.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,6 +98,8 @@ pub struct PatternRules {
     /// Targets by the last byte of their suffix; none for an empty suffix. Made by [`PatternRules::index`].
     by_last_byte: Vec<Vec<(u32, u32)>>,
     any_ending: Vec<(u32, u32)>,
+    /// Both in the order of the rules, for the bytes that were asked for.
+    merged: Vec<Option<Rc<[(u32, u32)]>>>,
 }
 
 impl Index<u32> for PatternRules {
@@ -166,6 +169,7 @@ impl PatternRules {
     pub fn index(&mut self) {
         self.by_last_byte = vec![Vec::new(); 256];
         self.any_ending.clear();
+        self.merged = vec![None; 256];
         for (position, &at) in self.order.iter().enumerate() {
             for (number, target) in self.rules[at as usize].targets.iter().enumerate() {
                 let entry = (position as u32, number as u32);
@@ -178,21 +182,18 @@ impl PatternRules {
     }
 
     /// The targets that can match a name which ends in `byte`: positions in the order of rules, with the target's number.
-    pub fn ending_in(&self, byte: u8) -> Vec<(u32, u32)> {
-        let Some(some) = self.by_last_byte.get(byte as usize) else { return Vec::new() };
-        let (mut left, mut right) = (some.as_slice(), self.any_ending.as_slice());
-        let mut merged = Vec::with_capacity(left.len() + right.len());
-        while let (Some(&first), Some(&second)) = (left.first(), right.first()) {
-            if first < second {
-                merged.push(first);
-                left = &left[1..];
-            } else {
-                merged.push(second);
-                right = &right[1..];
-            }
+    pub fn ending_in(&mut self, byte: u8) -> Rc<[(u32, u32)]> {
+        let at = byte as usize;
+        if let Some(Some(known)) = self.merged.get(at) {
+            return Rc::clone(known);
         }
-        merged.extend_from_slice(left);
-        merged.extend_from_slice(right);
+        let mut merged: Vec<(u32, u32)> =
+            self.by_last_byte.get(at).into_iter().flatten().chain(&self.any_ending).copied().collect();
+        merged.sort_unstable();
+        let merged: Rc<[(u32, u32)]> = merged.into();
+        if let Some(slot) = self.merged.get_mut(at) {
+            *slot = Some(Rc::clone(&merged));
+        }
         merged
     }
 

@@ -207,6 +207,9 @@ impl Run {
     /// Goes where `-C` says.
     pub(super) fn enter_folders(&mut self) -> Outcome {
         self.folder_before = std::env::current_dir().ok();
+        // A folder that can't be entered is complained of from here.
+        self.build.session.context.output.folder =
+            self.folder_before.as_ref().map(|folder| folder.as_os_str().as_bytes().to_vec());
         for folder in self.build.session.settings.directories.clone() {
             let mut path = folder.as_slice();
             while path.len() > 1 && path.last() == Some(&b'/') {

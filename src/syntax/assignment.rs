@@ -1,7 +1,7 @@
 //! Recognition of variable assignments and their modifiers (manual, "Setting Variables"). Knows nothing of values.
 
-use crate::os::words::{is_blank, is_space, skip_space, word_length};
-use crate::syntax::quoting::reference_end;
+use crate::syntax::grammar;
+use crate::syntax::plain::{self, Reading};
 
 /// The assignment operators.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,66 +34,11 @@ pub struct Assignment<'t> {
 /// Reads `text` as an assignment, which has a name, an operator and a value; none where it is something else.
 #[inline]
 pub fn assignment(text: &[u8]) -> Option<Assignment<'_>> {
-    let text = skip_space(text);
-    let mut end = None;
-    let mut at = 0;
-    let (operator, value) = loop {
-        let byte = *text.get(at)?;
-        at += 1;
-        if byte == b'#' {
-            return None;
-        }
-        if is_blank(byte) {
-            if end.is_some() {
-                return None;
-            }
-            end = Some(at - 1);
-            while text.get(at).is_some_and(|&byte| is_space(byte)) {
-                at += 1;
-            }
-            continue;
-        }
-        if byte == b'=' {
-            end.get_or_insert(at - 1);
-            break (Operator::Recursive, at);
-        }
-        if byte == b':' {
-            end.get_or_insert(at - 1);
-            let rest = &text[at..];
-            if rest.starts_with(b"=") {
-                break (Operator::Simple, at + 1);
-            }
-            if rest.starts_with(b":=") {
-                break (Operator::Simple, at + 2);
-            }
-            if rest.starts_with(b"::=") {
-                break (Operator::Immediate, at + 3);
-            }
-            return None;
-        }
-        if text.get(at) == Some(&b'=') {
-            let operator = match byte {
-                b'+' => Some(Operator::Append),
-                b'?' => Some(Operator::Conditional),
-                b'!' => Some(Operator::Shell),
-                _ => None,
-            };
-            if let Some(operator) = operator {
-                end.get_or_insert(at - 1);
-                break (operator, at + 1);
-            }
-        }
-        if end.is_some() {
-            return None;
-        }
-        if byte == b'$' {
-            if at >= text.len() {
-                return None;
-            }
-            at = reference_end(text, at - 1);
-        }
-    };
-    Some(Assignment { name: &text[..end.unwrap_or(0)], operator, value: skip_space(&text[value..]) })
+    match plain::statement::assignment(text) {
+        Reading::Found(assignment) => Some(assignment),
+        Reading::Absent => None,
+        Reading::Intricate => grammar::statement::assignment(text),
+    }
 }
 
 /// Words before an assignment that change it.
@@ -118,31 +63,13 @@ pub enum Definition<'t> {
     Undefine(&'t [u8]),
 }
 
-/// Reads `text` as modifiers and a definition. For a target-specific value (`for_target`) `define` and `undefine` are words
-/// like others.
+/// Reads `text`, which follows a target, as modifiers and an assignment. `define` and `undefine` are words like others there.
 #[inline]
-pub fn definition(text: &[u8], for_target: bool) -> Option<(Modifiers, Definition<'_>)> {
-    let mut modifiers = Modifiers::default();
-    let mut rest = skip_space(text);
-    loop {
-        if rest.is_empty() {
-            return None;
-        }
-        if let Some(assignment) = assignment(rest) {
-            return Some((modifiers, Definition::Assign(assignment)));
-        }
-        let (word, after) = rest.split_at(word_length(rest));
-        let after = skip_space(after);
-        match word {
-            b"export" => modifiers.export = Some(true),
-            b"unexport" => modifiers.export = Some(false),
-            b"override" => modifiers.overrides = true,
-            b"private" => modifiers.private = true,
-            b"define" if !for_target => return Some((modifiers, Definition::Define(after))),
-            b"undefine" if !for_target => return Some((modifiers, Definition::Undefine(after))),
-            _ => return None,
-        }
-        rest = after;
+pub fn target_definition(text: &[u8]) -> Option<(Modifiers, Assignment<'_>)> {
+    match plain::statement::target_definition(text) {
+        Reading::Found(definition) => Some(definition),
+        Reading::Absent => None,
+        Reading::Intricate => grammar::statement::target_definition(text),
     }
 }
 
@@ -171,7 +98,7 @@ mod tests {
         for text in ["a: b=c", "a b = c", "a", "a # = b", "$"] {
             assert_eq!(assignment(text.as_bytes()), None, "{text}");
         }
-        let (modifiers, _) = definition(b"override export a = b", false).unwrap();
+        let (modifiers, _) = target_definition(b"override export a = b").unwrap();
         assert_eq!(modifiers, Modifiers { export: Some(true), overrides: true, private: false });
     }
 }

@@ -117,7 +117,7 @@ pub fn normalise(text: Vec<u8>) -> (Vec<u8>, Vec<u32>) {
             plain.extend_from_slice(line);
         }
         number += 1;
-        if trailing_backslashes(plain.strip_suffix(b"\n").unwrap_or(&plain)) % 2 == 0 {
+        if trailing_backslashes(plain.strip_suffix(b"\n").unwrap_or(&plain)).is_multiple_of(2) {
             logical = number;
         }
     }

@@ -1,8 +1,9 @@
 //! Logical lines to typed statements (manual, "What Makefiles Contain"). A line is told by its first words alone; what it does
 //! depends on what was read before, which this module does not know.
 
-use crate::os::words::{skip_space, word_length};
-use crate::syntax::assignment::{Definition, Modifiers, definition};
+use crate::syntax::assignment::{Definition, Modifiers};
+use crate::syntax::grammar;
+use crate::syntax::plain::{self, Reading};
 
 /// The conditional directives.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,81 +88,34 @@ pub enum Statement<'t> {
 /// Reads a line, its continuations joined and its comment stripped.
 #[inline]
 pub fn statement(line: &[u8]) -> Statement<'_> {
-    let text = skip_space(line);
-    if text.is_empty() {
-        return Statement::Blank;
-    }
-    if let Some((modifiers, definition)) = definition(text, false) {
-        return Statement::Definition(modifiers, definition);
-    }
-    let (word, rest) = text.split_at(word_length(text));
-    let rest = skip_space(rest);
-    if let Some(conditional) = Conditional::named(word) {
-        return Statement::Conditional(conditional, rest);
-    }
-    match word {
-        b"export" => Statement::Export { exporting: true, names: rest },
-        b"unexport" => Statement::Export { exporting: false, names: rest },
-        b"vpath" => Statement::Vpath(rest),
-        b"include" => Statement::Include { optional: false, files: rest },
-        b"-include" | b"sinclude" => Statement::Include { optional: true, files: rest },
-        b"load" => Statement::Load { optional: false, objects: rest },
-        b"-load" => Statement::Load { optional: true, objects: rest },
-        _ => Statement::Rule,
-    }
+    plain::statement::statement(line).unwrap_or_else(|| grammar::statement::statement(line))
 }
 
-/// The two sides of `ifeq`/`ifneq`, not expanded, and what follows them; none where the syntax is wrong.
-pub fn comparison(text: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
-    let first = *text.first()?;
-    if first == b'(' {
-        let rest = &text[1..];
-        let mut depth = 0i32;
-        let comma = rest.iter().position(|&byte| match byte {
-            b'(' => {
-                depth += 1;
-                false
-            }
-            b')' => {
-                depth -= 1;
-                false
-            }
-            b',' => depth <= 0,
-            _ => false,
-        })?;
-        let blank = |byte: &u8| *byte == b' ' || *byte == b'\t';
-        let left = &rest[..rest[..comma].iter().rposition(|byte| !blank(byte)).map_or(0, |at| at + 1)];
-        let right = skip_space(&rest[comma + 1..]);
-        let mut depth = 0;
-        let close = right.iter().position(|&byte| match byte {
-            b'(' => {
-                depth += 1;
-                false
-            }
-            b')' if depth > 0 => {
-                depth -= 1;
-                false
-            }
-            b')' => true,
-            _ => false,
-        })?;
-        return Some((left, &right[..close], skip_space(&right[close + 1..])));
+/// The operands of `ifeq` and `ifneq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Comparison<'t> {
+    /// The first side, not expanded.
+    pub left: &'t [u8],
+    /// The second side; none where its syntax is wrong, which is to be told after the first side was expanded.
+    pub right: Option<Operand<'t>>,
+}
+
+/// The second operand of `ifeq` and `ifneq`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Operand<'t> {
+    /// The text, not expanded.
+    pub text: &'t [u8],
+    /// What follows it; it should be nothing.
+    pub extraneous: &'t [u8],
+}
+
+/// Reads the operands of `ifeq` and `ifneq`; none where the syntax of the first is wrong.
+pub fn comparison(text: &[u8]) -> Option<Comparison<'_>> {
+    match plain::statement::comparison(text) {
+        Reading::Found(comparison) => Some(comparison),
+        Reading::Absent => None,
+        Reading::Intricate => grammar::statement::comparison(text),
     }
-    let quoted = |text: &'_ [u8]| -> Option<usize> {
-        let quote = *text.first().filter(|&&byte| byte == b'"' || byte == b'\'')?;
-        memchr::memchr(quote, &text[1..])
-    };
-    let end = quoted(text)?;
-    let left = &text[1..=end];
-    let rest = skip_space(&text[end + 2..]);
-    if rest.first() == Some(&b')') {
-        // A closing parenthesis may stand where the second quote should: it ends an empty search at once.
-        let right = skip_space(&rest[0..]);
-        let close = right.iter().position(|&byte| byte == b')')?;
-        return Some((left, &right[..close], skip_space(&right[close + 1..])));
-    }
-    let end = quoted(rest)?;
-    Some((left, &rest[1..=end], skip_space(&rest[end + 2..])))
 }
 
 #[cfg(test)]
@@ -175,9 +129,26 @@ mod tests {
         assert!(matches!(statement(b"ifdef = x"), Statement::Definition(..)));
         assert_eq!(statement(b"-include a b"), Statement::Include { optional: true, files: b"a b" });
         assert_eq!(statement(b"a: b"), Statement::Rule);
-        assert_eq!(comparison(b"(a,b) x"), Some((&b"a"[..], &b"b"[..], &b"x"[..])));
-        assert_eq!(comparison(b"($(f a,b) , (c) )"), Some((&b"$(f a,b)"[..], &b"(c) "[..], &b""[..])));
-        assert_eq!(comparison(b"'a' \"b\""), Some((&b"a"[..], &b"b"[..], &b""[..])));
+        for (text, left, right, extraneous) in [
+            ("(a,b) x", "a", "b", "x"),
+            ("($(f a,b) , (c) )", "$(f a,b)", "(c) ", ""),
+            ("'a' \"b\"", "a", "b", ""),
+            (",a,b)", "a", "b", ""),
+            ("'a')b", "a", "", "b"),
+            ("(a)(,b)", "a)(", "b", ""),
+            ("(a)),b)", "a))", "b", ""),
+            ("(a)((,),b)", "a)((,)", "b", ""),
+        ] {
+            let right = Some(Operand { text: right.as_bytes(), extraneous: extraneous.as_bytes() });
+            assert_eq!(
+                comparison(text.as_bytes()),
+                Some(Comparison { left: left.as_bytes(), right }),
+                "{text}"
+            );
+        }
+        for text in ["(a ,(b)", ",a,b", "'a' b", "'a'"] {
+            assert_eq!(comparison(text.as_bytes()), Some(Comparison { left: b"a", right: None }), "{text}");
+        }
         assert_eq!(comparison(b"(a b)"), None);
     }
 }

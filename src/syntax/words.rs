@@ -1,7 +1,7 @@
 //! The words of a rule line before it is expanded (manual, "Rule Syntax"). Knows nothing of targets.
 
-use crate::os::words::{is_space, skip_space};
-use crate::syntax::quoting::reference_end;
+use crate::syntax::grammar;
+use crate::syntax::plain::{self, Reading};
 
 /// What a word of a rule line is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,71 +36,49 @@ pub struct Word {
 }
 
 /// The next word of `text` from `from`.
+#[inline]
 pub fn next_word(text: &[u8], from: usize) -> Word {
-    let rest = skip_space(&text[from.min(text.len())..]);
-    let start = text.len() - rest.len();
-    let word = |kind, length| Word { kind, start, length };
-    let byte = |at: usize| rest.get(at).copied().unwrap_or(0);
-    match byte(0) {
-        0 if rest.is_empty() => return word(Kind::End, 0),
-        b';' => return word(Kind::Semicolon, 1),
-        b'=' => return word(Kind::Assignment, 1),
-        b':' => {
-            return match (byte(1), byte(2)) {
-                (b'=', _) => word(Kind::Assignment, 2),
-                (b':', _) if byte(3) == b'=' => word(Kind::Assignment, 3),
-                (b':', _) => word(Kind::DoubleColon, 2),
-                _ => word(Kind::Colon, 1),
-            };
-        }
-        b'&' if byte(1) == b':' => {
-            return if byte(2) == b':' {
-                word(Kind::GroupedDoubleColon, 3)
-            } else {
-                word(Kind::GroupedColon, 2)
-            };
-        }
-        b'+' | b'?' | b'!' if byte(1) == b'=' => return word(Kind::Assignment, 2),
-        _ => {}
-    }
-    let mut at = 0;
-    while at < rest.len() {
-        match rest[at] {
-            c if is_space(c) => break,
-            b'=' | b':' => break,
-            b'$' => {
-                if at + 1 >= rest.len() {
-                    break;
-                }
-                at = if byte(at + 1) == b'$' { at + 2 } else { reference_end(rest, at) };
-                continue;
-            }
-            b'?' | b'+' if byte(at + 1) == b'=' => break,
-            b'\\' if matches!(byte(at + 1), b':' | b';' | b'=' | b'\\') => at += 1,
-            b'&' if byte(at + 1) == b':' => break,
-            _ => {}
-        }
-        at += 1;
-    }
-    word(Kind::Text, at.min(rest.len()))
+    plain::words::next_word(text, from).unwrap_or_else(|| grammar::words::next_word(text, from))
 }
 
-/// The next piece of a list of prerequisites that is still to be expanded: a word with its references whole, or `|` alone.
+/// The next piece of a list of prerequisites that is still to be expanded: a word with its references whole, or `|` alone; and
+/// what follows it.
+#[inline]
 pub fn next_prerequisite(text: &[u8]) -> Option<(&[u8], &[u8])> {
-    let rest = skip_space(text);
-    if rest.is_empty() {
-        return None;
+    match plain::words::next_prerequisite(text) {
+        Reading::Found(found) => Some(found),
+        Reading::Absent => None,
+        Reading::Intricate => grammar::words::next_prerequisite(text),
     }
-    if rest[0] == b'|' {
-        return Some(rest.split_at(1));
-    }
-    let mut at = 0;
-    while at < rest.len() {
-        match rest[at] {
-            b' ' | b'\t' | b'|' => break,
-            b'$' => at = if rest.get(at + 1) == Some(&b'$') { at + 2 } else { reference_end(rest, at) },
-            _ => at += 1,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_told_apart() {
+        for (text, kind, length) in [
+            ("", Kind::End, 0),
+            ("a$(b :)c: d", Kind::Text, 8),
+            ("a\\:b:", Kind::Text, 4),
+            ("a$", Kind::Text, 2),
+            ("$", Kind::Text, 1),
+            ("$(a b", Kind::Text, 5),
+            (":a", Kind::Colon, 1),
+            ("::a", Kind::DoubleColon, 2),
+            (":::=a", Kind::Assignment, 3),
+            ("&: a", Kind::GroupedColon, 2),
+            ("&:: a", Kind::GroupedDoubleColon, 3),
+            ("a&: b", Kind::Text, 1),
+            ("; a", Kind::Semicolon, 1),
+            ("+=", Kind::Assignment, 2),
+        ] {
+            let padded = [b" \t", text.as_bytes()].concat();
+            assert_eq!(next_word(&padded, 1), Word { kind, start: 2, length }, "{text}");
         }
+        assert_eq!(next_prerequisite(b" a$(b c)|d"), Some((&b"a$(b c)"[..], &b"|d"[..])));
+        assert_eq!(next_prerequisite(b"|d"), Some((&b"|"[..], &b"d"[..])));
+        assert_eq!(next_prerequisite(b" \t"), None);
     }
-    Some(rest.split_at(at.min(rest.len())))
 }

@@ -12,6 +12,7 @@ mod builder;
 mod case;
 mod case_files;
 mod differ;
+mod language;
 mod program;
 mod run;
 mod tables;
@@ -37,6 +38,7 @@ fn main() {
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
     trials.extend(differ::trials());
+    trials.extend(language::trials());
     trials.extend(tables::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

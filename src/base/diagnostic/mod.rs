@@ -33,6 +33,7 @@ pub enum MissingSeparator {
 
 /// Everything that is said on standard error, as data. The words are in [`wording`].
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[allow(missing_docs)] // The words of each are its documentation.
 pub enum Complaint {
     /// Text of the makefile's own (`$(error)`, `$(warning)`).
     Text(Vec<u8>),
@@ -101,11 +102,19 @@ pub enum Complaint {
     EmptySymbol(Vec<u8>),
     /// A loaded object does not declare its licence.
     NotGpl(Vec<u8>),
-    SymbolMissing { symbol: Vec<u8>, object: Vec<u8>, reason: Vec<u8> },
+    SymbolMissing {
+        symbol: Vec<u8>,
+        object: Vec<u8>,
+        reason: Vec<u8>,
+    },
     EmptyFunctionName,
     InvalidFunctionName(Vec<u8>),
     FunctionNameTooLong(Vec<u8>),
-    BadArgumentCount { which: &'static str, count: u32, function: Vec<u8> },
+    BadArgumentCount {
+        which: &'static str,
+        count: u32,
+        function: Vec<u8>,
+    },
     /// A function of an object that was taken out to be remade.
     FunctionGone(Vec<u8>),
     LibraryPatternWithoutPercent(Vec<u8>),

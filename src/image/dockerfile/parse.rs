@@ -94,7 +94,7 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile, Error> {
     Ok(file)
 }
 
-/// The frontend that a Dockerfile asks for; see [`directives::frontend`].
+/// The frontend that a Dockerfile asks for; see `directives::frontend`.
 pub fn frontend(text: &[u8]) -> Frontend {
     directives::frontend(text)
 }

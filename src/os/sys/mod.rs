@@ -38,7 +38,7 @@ pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
     let arguments = pointers(spawn.arguments);
     let environment = pointers(spawn.environment);
     let check = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) };
-    // Sound: the structures are initialised by their own init calls before any use and destroyed after, all pointers
+    // SAFETY: the structures are initialised by their own init calls before any use and destroyed after, all pointers
     // outlive the call, and the argument and environment vectors end with a null pointer.
     unsafe {
         let mut attributes = std::mem::zeroed::<libc::posix_spawnattr_t>();
@@ -82,7 +82,7 @@ pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
 
 /// Ends this process by `signal` with its default action, as a parent that waits for it expects to see.
 pub fn die_by_signal(signal: i32) -> ! {
-    // Sound: resets one disposition and raises the signal in this process; no memory is touched.
+    // SAFETY: resets one disposition and raises the signal in this process; no memory is touched.
     unsafe {
         libc::signal(signal, libc::SIG_DFL);
         let mut set = std::mem::zeroed::<libc::sigset_t>();
@@ -96,7 +96,7 @@ pub fn die_by_signal(signal: i32) -> ! {
 
 /// The words for a signal, as `strsignal` has them (`Terminated`, `Segmentation fault`).
 pub fn signal_words(signal: i32) -> String {
-    // Sound: `strsignal` returns a pointer to a string that stays valid until the next call, and is copied at once.
+    // SAFETY: `strsignal` returns a pointer to a string that stays valid until the next call, and is copied at once.
     unsafe {
         let words = libc::strsignal(signal);
         if words.is_null() {
@@ -108,7 +108,7 @@ pub fn signal_words(signal: i32) -> String {
 
 /// The words for an error number, as `strerror` has them, without Rust's "(os error N)".
 pub fn error_words(error: i32) -> String {
-    // Sound: as for `strsignal`.
+    // SAFETY: as for `strsignal`.
     unsafe {
         let words = libc::strerror(error);
         if words.is_null() {
@@ -120,7 +120,7 @@ pub fn error_words(error: i32) -> String {
 
 /// The home directory of `user`, or of the user that runs this process.
 pub fn home_of(user: Option<&CStr>) -> Option<Vec<u8>> {
-    // Sound: the entry returned by `getpwnam`/`getpwuid` is static until the next such call and copied at once; only
+    // SAFETY: the entry returned by `getpwnam`/`getpwuid` is static until the next such call and copied at once; only
     // one thread of this program calls it.
     unsafe {
         let entry = match user {
@@ -136,7 +136,7 @@ pub fn home_of(user: Option<&CStr>) -> Option<Vec<u8>> {
 
 /// Local calendar time of `seconds` since the epoch: year, month, day, hour, minute, second.
 pub fn local_time(seconds: i64) -> Option<(i64, i32, i32, i32, i32, i32)> {
-    // Sound: `localtime_r` writes only into the structure handed to it.
+    // SAFETY: `localtime_r` writes only into the structure handed to it.
     unsafe {
         let mut parts = std::mem::zeroed::<libc::tm>();
         if libc::localtime_r(&seconds, &mut parts).is_null() {
@@ -155,7 +155,7 @@ pub fn local_time(seconds: i64) -> Option<(i64, i32, i32, i32, i32, i32)> {
 
 /// Whether this process was started with `signal` ignored, as `nohup` does.
 pub fn is_ignored(signal: i32) -> bool {
-    // Sound: asks for the current action and writes it into a local structure.
+    // SAFETY: asks for the current action and writes it into a local structure.
     unsafe {
         let mut action = std::mem::zeroed::<libc::sigaction>();
         libc::sigaction(signal, ptr::null(), &mut action) == 0 && action.sa_sigaction == libc::SIG_IGN
@@ -165,7 +165,7 @@ pub fn is_ignored(signal: i32) -> bool {
 /// Descriptor `fd` as an owned one, where it is open: one that this process was started with for its own use.
 pub fn adopt(fd: RawFd) -> Option<std::os::fd::OwnedFd> {
     use std::os::fd::FromRawFd;
-    // Sound: the descriptor is open, and was handed to this process by its parent by number; nothing else in this process
+    // SAFETY: the descriptor is open, and was handed to this process by its parent by number; nothing else in this process
     // knows the number, so that there is one owner.
     unsafe {
         if fd <= 2 || libc::fcntl(fd, libc::F_GETFD) < 0 {

@@ -67,13 +67,13 @@ fn serve<T>(services: &mut (dyn Services + '_), body: impl FnOnce() -> T) -> T {
         }
     }
     let pointer: NonNull<dyn Services + '_> = NonNull::from(services);
-    // Sound: only the lifetime changes. The pointer is taken out of the cell before this function returns, and `services` is
+    // SAFETY: only the lifetime changes. The pointer is taken out of the cell before this function returns, and `services` is
     // borrowed for as long, so that nothing else uses it meanwhile.
     let pointer: NonNull<dyn Services> = unsafe { std::mem::transmute(pointer) };
     let _restore = Restore(SERVICES.replace(Some(pointer)));
     let result = body();
     // What the object printed through the C library comes before what this program prints next.
-    // Sound: flushes the C library's own streams.
+    // SAFETY: flushes the C library's own streams.
     unsafe { libc::fflush(ptr::null_mut()) };
     result
 }
@@ -81,7 +81,7 @@ fn serve<T>(services: &mut (dyn Services + '_), body: impl FnOnce() -> T) -> T {
 /// Hands the services to `body`; none where no object is being called, as in a thread that an object started.
 fn ask<T>(body: impl FnOnce(&mut dyn Services) -> T) -> Option<T> {
     let mut pointer = SERVICES.take()?;
-    // Sound: `serve` put the pointer there and holds the exclusive borrow behind it; while `body` uses it the cell is empty,
+    // SAFETY: `serve` put the pointer there and holds the exclusive borrow behind it; while `body` uses it the cell is empty,
     // so that there is no second reference. A call of an object from within puts in a pointer of its own.
     let result = body(unsafe { pointer.as_mut() });
     SERVICES.set(Some(pointer));
@@ -90,7 +90,7 @@ fn ask<T>(body: impl FnOnce(&mut dyn Services) -> T) -> Option<T> {
 
 /// The words of the last failure of the loader.
 fn last_error() -> Vec<u8> {
-    // Sound: the text is static until the next call of the loader, and copied at once.
+    // SAFETY: the text is static until the next call of the loader, and copied at once.
     unsafe {
         let words = libc::dlerror();
         if words.is_null() { Vec::new() } else { CStr::from_ptr(words).to_bytes().to_vec() }
@@ -98,12 +98,12 @@ fn last_error() -> Vec<u8> {
 }
 
 fn symbol_in(handle: *mut c_void, name: &CStr) -> Option<NonNull<c_void>> {
-    // Sound: the handle is that of an open object or one of the loader's own; the result is looked at, not followed.
+    // SAFETY: the handle is that of an open object or one of the loader's own; the result is looked at, not followed.
     NonNull::new(unsafe { libc::dlsym(handle, name.as_ptr()) })
 }
 
 fn setup_of(symbol: NonNull<c_void>) -> Setup {
-    // Sound: on the systems with `dlsym` an address of code is a function pointer; that the function has this type is the
+    // SAFETY: on the systems with `dlsym` an address of code is a function pointer; that the function has this type is the
     // object's promise.
     Setup(unsafe { std::mem::transmute::<*mut c_void, RawSetup>(symbol.as_ptr()) })
 }
@@ -119,7 +119,7 @@ impl Object {
     ///
     /// Errors: the loader's words.
     pub fn open(path: &CStr, services: &mut dyn Services) -> Result<Object, Vec<u8>> {
-        // Sound: the path is a C string; what the object's constructors do is the object's responsibility.
+        // SAFETY: the path is a C string; what the object's constructors do is the object's responsibility.
         let handle =
             serve(services, || unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) });
         NonNull::new(handle).map(Object).ok_or_else(last_error)
@@ -141,7 +141,7 @@ impl Object {
     ///
     /// Errors: the loader's words.
     pub fn close(self) -> Result<(), Vec<u8>> {
-        // Sound: the handle is closed once, as `self` is taken; callers forget functions that are gone with it.
+        // SAFETY: the handle is closed once, as `self` is taken; callers forget functions that are gone with it.
         if unsafe { libc::dlclose(self.0.as_ptr()) } == 0 { Ok(()) } else { Err(last_error()) }
     }
 }
@@ -150,7 +150,7 @@ impl Setup {
     /// Calls the function with the place of the line that loads the object, and returns what it returns.
     pub fn call(self, file: Option<&CStr>, line: u64, services: &mut dyn Services) -> i32 {
         let place = GmkFloc { filenm: file.map_or(ptr::null(), CStr::as_ptr), lineno: line as c_ulong };
-        // Sound: the place and the name in it outlive the call; the function's type is the object's promise.
+        // SAFETY: the place and the name in it outlive the call; the function's type is the object's promise.
         serve(services, || unsafe { (self.0)(&place) })
     }
 }
@@ -165,14 +165,14 @@ impl Function {
         let mut pointers: Vec<*mut c_char> = texts.iter_mut().map(|text| text.as_mut_ptr().cast()).collect();
         pointers.push(ptr::null_mut());
         let result = serve(services, || {
-            // Sound: the texts and the vector of pointers, which ends with a null pointer, outlive the call.
+            // SAFETY: the texts and the vector of pointers, which ends with a null pointer, outlive the call.
             unsafe { (self.0)(name.as_ptr(), count, pointers.as_mut_ptr()) }
         });
         drop(texts);
         if result.is_null() {
             return Vec::new();
         }
-        // Sound: the object promises a C string from `gmk_alloc` or `gmk_expand`, which is this program's to free.
+        // SAFETY: the object promises a C string from `gmk_alloc` or `gmk_expand`, which is this program's to free.
         unsafe {
             let text = CStr::from_ptr(result).to_bytes().to_vec();
             libc::free(result.cast());
@@ -182,7 +182,7 @@ impl Function {
 
     /// Whether the function is still there, after an object was closed.
     pub fn is_loaded(self) -> bool {
-        // Sound: `dladdr` asks which object the address lies in, whatever address it is, and writes into a local structure.
+        // SAFETY: `dladdr` asks which object the address lies in, whatever address it is, and writes into a local structure.
         unsafe {
             let mut found = std::mem::zeroed::<libc::Dl_info>();
             libc::dladdr(self.0 as *const c_void, &mut found) != 0
@@ -191,7 +191,7 @@ impl Function {
 }
 
 fn allocate(size: usize) -> *mut c_char {
-    // Sound: asks for memory, which the caller fills and someone frees with `free`.
+    // SAFETY: asks for memory, which the caller fills and someone frees with `free`.
     let memory = unsafe { libc::malloc(size.max(1)) };
     if memory.is_null() {
         std::process::abort();
@@ -203,7 +203,7 @@ fn allocate(size: usize) -> *mut c_char {
 fn copy_out(text: &[u8]) -> *mut c_char {
     let length = memchr::memchr(0, text).unwrap_or(text.len());
     let memory = allocate(length + 1);
-    // Sound: there is room for `length` bytes and one more, and the fresh memory cannot overlap `text`.
+    // SAFETY: there is room for `length` bytes and one more, and the fresh memory cannot overlap `text`.
     unsafe {
         ptr::copy_nonoverlapping(text.as_ptr(), memory.cast::<u8>(), length);
         *memory.add(length) = 0;
@@ -216,12 +216,12 @@ fn copy_in(text: *const c_char) -> Vec<u8> {
     if text.is_null() {
         return Vec::new();
     }
-    // Sound: the object promises a C string; it is copied at once.
+    // SAFETY: the object promises a C string; it is copied at once.
     unsafe { CStr::from_ptr(text) }.to_bytes().to_vec()
 }
 
 /// `gmk_alloc` of the interface: memory that [`gmk_free`] frees.
-// Sound: the name is the interface's own, and nothing else in this program or the C library has it.
+// SAFETY: the name is the interface's own, and nothing else in this program or the C library has it.
 #[unsafe(no_mangle)]
 pub extern "C" fn gmk_alloc(size: c_uint) -> *mut c_char {
     allocate(size as usize)
@@ -232,10 +232,10 @@ pub extern "C" fn gmk_alloc(size: c_uint) -> *mut c_char {
 /// # Safety
 ///
 /// `text` comes from [`gmk_alloc`] or [`gmk_expand`] and was not freed before.
-// Sound: the name is the interface's own.
+// SAFETY: the name is the interface's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gmk_free(text: *mut c_char) {
-    // Sound: as the caller promises.
+    // SAFETY: as the caller promises.
     unsafe { libc::free(text.cast()) }
 }
 
@@ -244,7 +244,7 @@ pub unsafe extern "C" fn gmk_free(text: *mut c_char) {
 /// # Safety
 ///
 /// `text` is a C string or null.
-// Sound: the name is the interface's own.
+// SAFETY: the name is the interface's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gmk_expand(text: *const c_char) -> *mut c_char {
     let text = copy_in(text);
@@ -256,11 +256,11 @@ pub unsafe extern "C" fn gmk_expand(text: *const c_char) -> *mut c_char {
 /// # Safety
 ///
 /// `text` is a C string or null; `place` is null or a place whose name is a C string or null.
-// Sound: the name is the interface's own.
+// SAFETY: the name is the interface's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gmk_eval(text: *const c_char, place: *const GmkFloc) {
     let text = copy_in(text);
-    // Sound: as the caller promises.
+    // SAFETY: as the caller promises.
     let place = unsafe { place.as_ref() }.map(|place| (copy_in(place.filenm), place.lineno));
     ask(|services| {
         let place = place.as_ref().map(|(file, line)| (file.as_slice(), *line));
@@ -273,7 +273,7 @@ pub unsafe extern "C" fn gmk_eval(text: *const c_char, place: *const GmkFloc) {
 /// # Safety
 ///
 /// `name` is a C string or null; `function` is null or a function of the declared type.
-// Sound: the name is the interface's own.
+// SAFETY: the name is the interface's own.
 #[unsafe(no_mangle)]
 pub unsafe extern "C" fn gmk_add_function(
     name: *const c_char,

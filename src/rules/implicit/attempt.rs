@@ -4,7 +4,7 @@
 use super::{Candidate, Prerequisite, Try, definition, exists, found_along_path, search};
 use crate::base::diagnostic::Outcome;
 use crate::expand::evaluate::expand_in;
-use crate::expand::file_names::{FileName, FileNames, file_names, plain_names};
+use crate::expand::file_names::{FileName, FileNames, file_names, is_plain_name};
 use crate::os::words::is_space;
 use crate::rules::RuleHost;
 use crate::rules::automatic;
@@ -79,6 +79,13 @@ impl Attempt<'_> {
                 host.context().names.text(name)
             };
             if !dep.needs_expansion() {
+                if let Some(one) = self.single(&dep, text, stem) {
+                    match self.accept(host, one)? {
+                        Some(prerequisite) => prerequisites.push(prerequisite),
+                        None => return Ok(None),
+                    }
+                    continue;
+                }
                 let wanted = self.plain(host, &dep, text, stem)?;
                 for one in wanted {
                     match self.accept(host, one)? {
@@ -107,6 +114,29 @@ impl Attempt<'_> {
         Ok(Some(prerequisites))
     }
 
+    /// The one name that a prerequisite pattern without special characters stands for; none where it may be several.
+    fn single(&self, dep: &Dep, pattern: &[u8], stem: &[u8]) -> Option<Wanted> {
+        let percent = memchr::memchr(b'%', pattern);
+        let (folder, before, stem, after): (&[u8], &[u8], &[u8], &[u8]) = match percent {
+            None => (b"", pattern, b"", b""),
+            Some(at) => {
+                let folder: &[u8] = if self.one.split_folder { &self.name[..self.folder] } else { b"" };
+                (folder, &pattern[..at], stem, &pattern[at + 1..])
+            }
+        };
+        let mut text = Vec::with_capacity(folder.len() + before.len() + stem.len() + after.len());
+        for part in [folder, before, stem, after] {
+            text.extend_from_slice(part);
+        }
+        is_plain_name(&text).then(|| Wanted {
+            text,
+            order_only: dep.order_only(),
+            hidden: dep.hidden(),
+            wait: dep.wait(),
+            explicit: percent.is_none(),
+        })
+    }
+
     /// The names for a prerequisite pattern: the stem put in, wildcards expanded.
     fn plain<H: RuleHost>(
         &mut self,
@@ -129,13 +159,6 @@ impl Attempt<'_> {
             wait: item.wait || dep.wait(),
             explicit,
         };
-        let mut plain = 0;
-        if plain_names(&text, |_| plain += 1).is_empty()
-            && plain == 1
-            && !text.iter().any(|&byte| is_space(byte))
-        {
-            return Ok(vec![wanted(FileName { name: text, wait: false })]);
-        }
         let options = FileNames { one_word: true, waits: true, ..FileNames::default() };
         let (found, _) = file_names(host, &text, &options)?;
         Ok(found.into_iter().map(wanted).collect())
@@ -225,8 +248,7 @@ impl Attempt<'_> {
     fn accept<H: RuleHost>(&mut self, host: &mut H, wanted: Wanted) -> Outcome<Option<Prerequisite>> {
         let depth = self.depth;
         let rule = self.rule;
-        let text = plain_name(&wanted.text).to_vec();
-        let known = host.context().names.find(&text);
+        let known = host.context().names.find(plain_name(&wanted.text));
         let say = |host: &mut H, before: &'static str, after: &'static str| {
             host.trace_implicit(depth, &|_| [before.as_bytes(), &wanted.text, after.as_bytes()].concat());
         };
@@ -247,7 +269,7 @@ impl Attempt<'_> {
         }
         say(host, "Trying implicit prerequisite '", "'.\n");
         let mut accepted = Prerequisite {
-            text: wanted.text.clone(),
+            text: Vec::new(),
             order_only: wanted.order_only,
             hidden: wanted.hidden,
             wait: wanted.wait,
@@ -277,10 +299,12 @@ impl Attempt<'_> {
         }
         if ought {
             say(host, "'", "' ought to exist.\n");
+            accepted.text = wanted.text;
             return Ok(Some(accepted));
         }
         if exists(host, &wanted.text) {
             say(host, "Found '", "'.\n");
+            accepted.text = wanted.text;
             return Ok(Some(accepted));
         }
         if file.is_some() && self.compatible {
@@ -288,6 +312,7 @@ impl Attempt<'_> {
                 let rule = definition(host, rule);
                 [b"Using compatibility rule '", &rule[..], b"' due to '", &wanted.text, b"'.\n"].concat()
             });
+            accepted.text = wanted.text;
             return Ok(Some(accepted));
         }
         if file.is_some() {
@@ -306,11 +331,12 @@ impl Attempt<'_> {
         }
         if !host.rules().paths.is_empty() && found_along_path(host, &wanted.text) {
             say(host, "Found prerequisite '", "' along the search path.\n");
+            accepted.text = wanted.text;
             return Ok(Some(accepted));
         }
         if self.harder {
             say(host, "Looking for a rule with intermediate file '", "'.\n");
-            let name = host.context().names.intern(&text);
+            let name = host.context().names.intern(plain_name(&wanted.text));
             let mut between = Candidate {
                 name,
                 record: None,
@@ -325,6 +351,7 @@ impl Attempt<'_> {
             };
             if search(host, &mut between, false, depth, self.recursions + 1, self.compatible)? {
                 accepted.intermediate = Some(between);
+                accepted.text = wanted.text;
                 return Ok(Some(accepted));
             }
             if file.is_none() {

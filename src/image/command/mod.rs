@@ -1,0 +1,24 @@
+//! Engine commands found in recipes: a recipe's expanded text, read as shell, becomes typed image commands with places.
+//! Knows nothing of make or of engines at work, and runs nothing.
+//!
+//! The path of data: text → [`shell`] tree → walk with [`variables`] → words as [`text`] → client by `program` → options
+//! by [`flags`] → [`kinds`]. What can't be read is opaque and says why; what is uncertain says so ([`flags::Doubt`],
+//! [`kinds::Reach`]), so that nobody claims more than is known.
+
+mod assigned;
+pub mod flags;
+pub mod kinds;
+pub mod lifecycle;
+mod program;
+pub mod recognise;
+pub mod shell;
+pub mod text;
+mod typed;
+pub mod variables;
+
+pub use kinds::{Client, ImageCommand, Recognised};
+pub use lifecycle::{Lifecycle, lifecycle};
+pub use recognise::{Reading, recognise};
+
+#[cfg(test)]
+mod tests;

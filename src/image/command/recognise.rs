@@ -1,0 +1,569 @@
+//! Walks a script in the order it would run and collects the engine commands. Runs nothing, and asks no engine.
+
+use super::assigned::{DIRECTORY, assigned_in};
+use super::kinds::*;
+use super::program::{self, Called, Found};
+use super::shell::{
+    self, Command, CommandKind, Connector, Heredoc, Item, List, Operator, Part, PartKind, Pipeline,
+    Redirection, Script, Simple, Target, Word,
+};
+use super::text::{Piece, Source, Text};
+use super::typed;
+use super::variables::{Environment, Variables};
+use crate::base::Span;
+use std::collections::HashMap;
+
+/// What a script does, as far as it can be read.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Reading {
+    /// The engine commands, in the order in which they would run.
+    pub commands: Vec<Recognised>,
+    /// Other programs that it calls, which may do anything of their own.
+    pub others: Vec<OtherProgram>,
+    /// Parts that were not understood, which may do anything.
+    pub opaque: Vec<(Span, OpaqueReason)>,
+}
+
+/// A call of a program that is no engine client.
+#[derive(Clone, Debug, PartialEq)]
+pub struct OtherProgram {
+    /// Last component of its path; none where that is known only to the running shell.
+    pub name: Option<Vec<u8>>,
+    /// The command.
+    pub span: Span,
+}
+
+/// Commands followed in one script, rounds of loops and calls of functions counted: a bound on time and memory.
+const COMMANDS_MAX: usize = 4096;
+/// Rounds of one `for` that are followed one by one.
+const ROUNDS_MAX: usize = 64;
+/// Functions calling functions, and `sh -c` in `sh -c`.
+const CALLS_MAX: usize = 8;
+
+/// Reads `text`, the expanded text of a recipe line (of the recipe, under `.ONESHELL`), as a shell would run it with
+/// `environment`.
+pub fn recognise(text: &[u8], environment: &Environment<'_>) -> Reading {
+    let script = shell::parse(text);
+    let mut variables = Variables::new(environment);
+    variables.assign(DIRECTORY, &Text::default());
+    let mut walker = Walker {
+        script: &script,
+        variables,
+        functions: HashMap::new(),
+        reading: Reading::default(),
+        budget: COMMANDS_MAX,
+        calls: 0,
+    };
+    walker.list(&script.list, &Place::default());
+    walker.reading
+}
+
+/// Where a command stands.
+#[derive(Clone, Default)]
+struct Place {
+    reach: Reach,
+    capture: Option<Capture>,
+    piped_in: bool,
+    background: bool,
+    failure_ignored: bool,
+}
+
+impl Reach {
+    /// The reach of what is reached by `inner` inside of what is reached by `self`.
+    fn then(self, inner: Reach) -> Reach {
+        match (self, inner) {
+            (Reach::Always, other) | (other, Reach::Always) => other,
+            (Reach::OnSuccess, Reach::OnSuccess) => Reach::OnSuccess,
+            (Reach::OnExit, _) => Reach::OnExit,
+            _ => Reach::Perhaps,
+        }
+    }
+}
+
+struct Walker<'s, 'e> {
+    script: &'s Script,
+    variables: Variables<'e>,
+    functions: HashMap<Vec<u8>, &'s Command>,
+    reading: Reading,
+    budget: usize,
+    calls: usize,
+}
+
+impl<'s> Walker<'s, '_> {
+    fn list(&mut self, list: &'s List, place: &Place) {
+        for item in &list.items {
+            if self.budget == 0 {
+                return;
+            }
+            self.item(item, place);
+        }
+    }
+
+    fn item(&mut self, item: &'s Item, place: &Place) {
+        let mut place = place.clone();
+        place.background |= item.background;
+        let start = self.variables.mark();
+        let ignored = |index: usize| {
+            item.rest
+                .get(index)
+                .is_some_and(|(connector, next)| *connector == Connector::Or && does_nothing(next))
+        };
+        let first = Place { failure_ignored: ignored(0) || item.first.negated, ..place.clone() };
+        self.pipeline(&item.first, &first);
+        let branch = self.variables.mark();
+        let mut reach = Reach::Always;
+        let mut previous = Connector::And;
+        for (index, (connector, pipeline)) in item.rest.iter().enumerate() {
+            if *connector != previous && index > 0 {
+                self.variables.blur(branch);
+            }
+            previous = *connector;
+            reach = reach.then(match connector {
+                Connector::And => Reach::OnSuccess,
+                Connector::Or => Reach::OnFailure,
+            });
+            let next = Place {
+                reach: place.reach.then(reach),
+                failure_ignored: ignored(index + 1) || pipeline.negated,
+                ..place.clone()
+            };
+            self.pipeline(pipeline, &next);
+        }
+        if !item.rest.is_empty() {
+            self.variables.blur(branch);
+        }
+        if item.background {
+            self.variables.undo(start);
+        }
+    }
+
+    fn pipeline(&mut self, pipeline: &'s Pipeline, place: &Place) {
+        let alone = pipeline.commands.len() == 1;
+        for (index, command) in pipeline.commands.iter().enumerate() {
+            // Each command of a pipeline is a subshell; only the last one's output is the pipeline's.
+            let last = index + 1 == pipeline.commands.len();
+            let capture = if last { place.capture.clone() } else { None };
+            let inner = Place { piped_in: index > 0 || place.piped_in, capture, ..place.clone() };
+            let mark = self.variables.mark();
+            self.command(command, &inner);
+            if !alone {
+                self.variables.undo(mark);
+            }
+        }
+    }
+
+    fn command(&mut self, command: &'s Command, place: &Place) {
+        if self.budget == 0 {
+            return;
+        }
+        self.budget -= 1;
+        if self.budget == 0 {
+            self.reading.opaque.push((command.span, OpaqueReason::TooMany));
+            return;
+        }
+        let perhaps = Place { reach: Reach::Perhaps, ..place.clone() };
+        if !matches!(command.kind, CommandKind::Simple(_)) {
+            self.redirections(&command.redirections, place);
+        }
+        match &command.kind {
+            CommandKind::Simple(simple) => self.simple(simple, command, place),
+            CommandKind::Group(list) => self.list(list, place),
+            CommandKind::Subshell(list) => {
+                let mark = self.variables.mark();
+                self.list(list, place);
+                self.variables.undo(mark);
+            }
+            CommandKind::If { branches, otherwise } => {
+                let start = self.variables.mark();
+                for (index, (condition, body)) in branches.iter().enumerate() {
+                    self.list(condition, if index == 0 { place } else { &perhaps });
+                    self.list(body, &perhaps);
+                    self.variables.blur(start);
+                }
+                otherwise.iter().for_each(|body| self.list(body, &perhaps));
+                self.variables.blur(start);
+            }
+            CommandKind::For { name, words, body } => self.for_loop(name, words.as_deref(), body, place),
+            CommandKind::Loop { condition, body } => {
+                self.forget_assigned(condition);
+                self.forget_assigned(body);
+                let start = self.variables.mark();
+                self.list(condition, &Place { reach: place.reach.then(Reach::Perhaps), ..place.clone() });
+                self.list(body, &perhaps);
+                self.variables.blur(start);
+            }
+            CommandKind::Case { subject, arms } => {
+                self.parts(&subject.parts, place);
+                let start = self.variables.mark();
+                for (_, body) in arms {
+                    self.list(body, &perhaps);
+                    self.variables.blur(start);
+                }
+            }
+            CommandKind::Function { name, body } => {
+                self.functions.insert(name.clone(), body);
+            }
+            CommandKind::Test => {}
+            CommandKind::Opaque(reason) => {
+                self.reading.opaque.push((command.span, OpaqueReason::Syntax(*reason)));
+                self.variables.disturb();
+            }
+        }
+    }
+
+    fn for_loop(&mut self, name: &[u8], words: Option<&'s [Word]>, body: &'s List, place: &Place) {
+        let mut rounds = Vec::new();
+        for word in words.unwrap_or_default() {
+            self.parts(&word.parts, place);
+            rounds.extend(self.variables.expand(word));
+        }
+        let certain =
+            words.is_some() && rounds.iter().all(|round| !round.splits()) && rounds.len() <= ROUNDS_MAX;
+        let leaves = assigned_in(body).iter().any(|assigned| assigned.is_empty());
+        if certain && !leaves {
+            for round in rounds {
+                self.variables.assign(name, &round);
+                self.list(body, place);
+            }
+            return;
+        }
+        let perhaps = Place { reach: Reach::Perhaps, ..place.clone() };
+        let start = self.variables.mark();
+        if certain {
+            // `break` and `continue` make the later rounds uncertain, not their values.
+            for (index, round) in rounds.iter().enumerate() {
+                self.variables.assign(name, round);
+                self.list(body, if index == 0 { place } else { &perhaps });
+                self.variables.blur(start);
+            }
+            return;
+        }
+        self.forget_assigned(body);
+        self.variables.forget(name);
+        self.list(body, &perhaps);
+        self.variables.blur(start);
+    }
+
+    /// Makes unknown what a loop's body assigns: a later round sees an earlier one's values.
+    fn forget_assigned(&mut self, list: &List) {
+        for name in assigned_in(list) {
+            if !name.is_empty() {
+                self.variables.forget(&name);
+            }
+        }
+    }
+
+    /// Looks through a word's parts for commands in substitutions.
+    fn parts(&mut self, parts: &'s [Part], place: &Place) {
+        for part in parts {
+            match &part.kind {
+                PartKind::Substitution(list) => {
+                    let inner = Place { capture: None, piped_in: false, ..place.clone() };
+                    let mark = self.variables.mark();
+                    self.list(list, &inner);
+                    self.variables.undo(mark);
+                }
+                PartKind::Parameter { word, .. } => self.parts(word, place),
+                PartKind::Literal(_) | PartKind::Unknown => {}
+            }
+        }
+    }
+
+    fn redirections(&mut self, redirections: &'s [Redirection], place: &Place) {
+        for redirection in redirections {
+            match &redirection.target {
+                Target::Word(word) => self.parts(&word.parts, place),
+                Target::Heredoc(index) => {
+                    let script = self.script;
+                    if let Some(Heredoc { parts, .. }) = script.heredocs.get(*index) {
+                        self.parts(parts, place);
+                    }
+                }
+            }
+        }
+    }
+
+    fn simple(&mut self, simple: &'s Simple, command: &'s Command, place: &Place) {
+        self.redirections(&command.redirections, place);
+        if simple.words.is_empty() {
+            for assignment in &simple.assignments {
+                self.assignment(assignment, place);
+            }
+            return;
+        }
+        simple
+            .assignments
+            .iter()
+            .flat_map(|assignment| &assignment.value)
+            .for_each(|word| self.parts(&word.parts, place));
+        let mut environment = Vec::new();
+        for assignment in &simple.assignments {
+            if let Some(word) = &assignment.value {
+                environment.push((assignment.name.clone(), self.variables.expand_whole(word)));
+            }
+        }
+        let mut words = Vec::new();
+        for word in &simple.words {
+            self.parts(&word.parts, place);
+            words.extend(self.variables.expand(word));
+        }
+        if self.builtin(simple, &words, place) {
+            return;
+        }
+        match program::called(&words) {
+            Called::Nothing => {}
+            Called::Other(name) => self.reading.others.push(OtherProgram { name, span: command.span }),
+            Called::Script(text) => self.inner_script(text, command.span, place),
+            Called::Client(found) => self.client(found, environment, command, place),
+        }
+    }
+
+    fn assignment(&mut self, assignment: &'s shell::Assignment, place: &Place) {
+        let Some(word) = &assignment.value else { return self.variables.forget(&assignment.name) };
+        // What is assigned may be a container's id: the commands in it are told the variable's name and value.
+        let mut value = self.variables.expand_whole(word);
+        if assignment.append {
+            let before = self.variables.value(&assignment.name, word.span).unwrap_or_default();
+            let mut joined = Text { pieces: before, ..value.clone() };
+            value.pieces.iter().for_each(|piece| joined.push(piece));
+            value = joined;
+        }
+        if let ([Piece::Unknown(unknown)], [Part { kind: PartKind::Substitution(list), .. }]) =
+            (value.pieces.as_slice(), word.parts.as_slice())
+        {
+            let capture = Some(Capture::Variable(assignment.name.clone(), unknown.id));
+            let mark = self.variables.mark();
+            let before = self.reading.commands.len();
+            self.list(list, &Place { capture, piped_in: false, ..place.clone() });
+            self.variables.undo(mark);
+            let made = self.reading.commands.get(before..).unwrap_or_default();
+            if matches!(made, [one] if prints_id(&one.command))
+                && let Some(Piece::Unknown(unknown)) = value.pieces.first_mut()
+            {
+                unknown.source = Source::MadeId;
+            }
+        } else {
+            self.parts(&word.parts, place);
+        }
+        self.variables.assign(&assignment.name, &value);
+    }
+
+    /// The shell's own commands that matter here, and calls of the script's functions; whether it was one.
+    fn builtin(&mut self, simple: &'s Simple, words: &[Text], place: &Place) -> bool {
+        let Some(name) = words.first().and_then(Text::known) else { return false };
+        if let Some(function) = self.functions.get(name).copied() {
+            if self.calls < CALLS_MAX {
+                self.calls += 1;
+                for (index, word) in words.iter().enumerate().skip(1).take(9) {
+                    self.variables.assign(index.to_string().as_bytes(), word);
+                }
+                self.command(function, place);
+                self.calls -= 1;
+            } else {
+                self.variables.disturb();
+            }
+            return true;
+        }
+        match name {
+            b"cd" | b"pushd" | b"popd" => self.change_directory(name, words),
+            b"export" | b"readonly" | b"local" | b"declare" | b"typeset" => {
+                for word in words.iter().skip(1) {
+                    match word.split_at(b'=') {
+                        Some((name, value)) => match name.known() {
+                            Some(name) => self.variables.assign(name, &value),
+                            None => self.variables.disturb(),
+                        },
+                        None if word.known().is_none() => self.variables.disturb(),
+                        None => {}
+                    }
+                }
+            }
+            b"unset" => {
+                for word in words.iter().skip(1) {
+                    match word.known() {
+                        Some(name) => self.variables.unset(name),
+                        None => self.variables.disturb(),
+                    }
+                }
+            }
+            b"read" | b"getopts" | b"mapfile" | b"readarray" | b"let" => {
+                for word in words.iter().skip(1) {
+                    match word.known() {
+                        Some(name) => self.variables.forget(name),
+                        None => self.variables.disturb(),
+                    }
+                }
+            }
+            b"trap" => {
+                let span = simple.words.first().map_or(Span::default(), |word| word.span);
+                let script = words.get(1).filter(|script| script.known() != Some(b"-") && words.len() > 2);
+                if let Some(script) = script {
+                    self.inner_script(script, span, &Place { reach: Reach::OnExit, ..Place::default() });
+                }
+            }
+            b"eval" | b"." | b"source" | b"alias" => {
+                self.variables.disturb();
+                let span = simple.words.first().map_or(Span::default(), |word| word.span);
+                self.reading.others.push(OtherProgram { name: Some(name.to_vec()), span });
+            }
+            b"set" | b":" | b"true" | b"false" | b"test" | b"[" | b"echo" | b"printf" | b"exit"
+            | b"return" | b"break" | b"continue" | b"shift" | b"wait" | b"umask" | b"ulimit" | b"pwd"
+            | b"type" | b"hash" | b"shopt" => {}
+            _ => return false,
+        }
+        true
+    }
+
+    fn change_directory(&mut self, name: &[u8], words: &[Text]) {
+        let operands: Vec<&Text> = words
+            .iter()
+            .skip(1)
+            .filter(|word| !matches!(word.known(), Some(b"--" | b"-P" | b"-L" | b"-e")))
+            .collect();
+        let here = Text {
+            pieces: self.variables.value(DIRECTORY, Span::default()).unwrap_or_default(),
+            ..Text::default()
+        };
+        match (name, operands.as_slice()) {
+            (b"cd" | b"pushd", [to])
+                if to.known() != Some(b"-") && !to.splits() && !to.prefix().starts_with(b"+") =>
+            {
+                let joined = join(&here, to);
+                self.variables.assign(DIRECTORY, &joined);
+            }
+            _ => self.variables.forget(DIRECTORY),
+        }
+    }
+
+    /// `sh -c SCRIPT`: read as part of the whole where its text stands here as it is.
+    fn inner_script(&mut self, text: &Text, span: Span, place: &Place) {
+        let Some(known) = text.known().filter(|_| self.calls < CALLS_MAX) else {
+            return self.reading.others.push(OtherProgram { name: None, span });
+        };
+        let script = shell::parse(known);
+        let mut variables = self.variables.inherited();
+        let here = self.variables.value(DIRECTORY, span).unwrap_or_default();
+        variables.assign(DIRECTORY, &Text { pieces: here, ..Text::default() });
+        let mut walker = Walker {
+            script: &script,
+            variables,
+            functions: HashMap::new(),
+            reading: Reading::default(),
+            budget: self.budget,
+            calls: self.calls + 1,
+        };
+        walker.list(&script.list, place);
+        self.budget = walker.budget;
+        // Places within a quoted script are not those of the whole: everything in it stands where the command does.
+        for mut inner in walker.reading.commands {
+            (inner.span, inner.program) = (span, span);
+            self.reading.commands.push(inner);
+        }
+        self.reading
+            .others
+            .extend(walker.reading.others.into_iter().map(|other| OtherProgram { span, ..other }));
+        self.reading.opaque.extend(walker.reading.opaque.into_iter().map(|(_, reason)| (span, reason)));
+    }
+
+    fn client(
+        &mut self,
+        found: Found<'_>,
+        mut environment: Vec<(Vec<u8>, Text)>,
+        command: &Command,
+        place: &Place,
+    ) {
+        let mut typed_words = found.words.to_vec();
+        if found.prefix.reads_operands {
+            let piece = self.variables.unknown(Source::Other, true, found.span);
+            typed_words.push(Text { pieces: vec![piece], span: found.span, verbatim: false });
+        }
+        let typed = typed::understand(found.client, found.program, &typed_words);
+        environment.extend(found.prefix.environment);
+        let here = Text {
+            pieces: self.variables.value(DIRECTORY, found.span).unwrap_or_default(),
+            span: found.span,
+            verbatim: false,
+        };
+        let directory = found.prefix.directory.as_ref().map_or(here.clone(), |to| join(&here, to));
+        let (output, input) = self.streams(&command.redirections);
+        self.reading.commands.push(Recognised {
+            client: found.client,
+            command: typed.command,
+            span: command.span,
+            program: found.span,
+            globals: typed.globals,
+            environment,
+            elevated: found.prefix.elevated,
+            directory,
+            reach: place.reach,
+            failure_ignored: place.failure_ignored,
+            background: place.background,
+            capture: output.or_else(|| place.capture.clone()),
+            input: input.or(place.piped_in.then_some(Input::Pipe)),
+            doubts: typed.doubts,
+        });
+    }
+
+    /// Where a command's output goes and its input comes from, by its own redirections.
+    fn streams(&mut self, redirections: &[Redirection]) -> (Option<Capture>, Option<Input>) {
+        let (mut output, mut input) = (None, None);
+        for redirection in redirections {
+            let descriptor = redirection.descriptor;
+            match (&redirection.target, redirection.operator) {
+                (Target::Word(word), Operator::Write | Operator::WriteBoth | Operator::Append)
+                    if matches!(descriptor, None | Some(1)) =>
+                {
+                    output = Some(Capture::File(self.variables.expand_whole(word)));
+                }
+                (Target::Word(word), Operator::Read) if matches!(descriptor, None | Some(0)) => {
+                    input = Some(Input::File(self.variables.expand_whole(word)));
+                }
+                (Target::Word(word), Operator::Here) => {
+                    input = Some(Input::Here(self.variables.expand_whole(word)))
+                }
+                (Target::Heredoc(index), _) => {
+                    let body = self.script.heredocs.get(*index).cloned().unwrap_or_default();
+                    let word = Word { parts: body.parts, span: body.span };
+                    input = Some(Input::Here(self.variables.expand_whole(&word)));
+                }
+                _ => {}
+            }
+        }
+        (output, input)
+    }
+}
+
+/// `to` as seen from `here`.
+fn join(here: &Text, to: &Text) -> Text {
+    let stays = to.known() == Some(b".");
+    if to.prefix().starts_with(b"/") || here.known() == Some(b"") {
+        return if stays { here.clone() } else { to.clone() };
+    }
+    let mut joined = here.clone();
+    if !stays {
+        joined.push_known(b"/");
+        to.pieces.iter().for_each(|piece| joined.push(piece));
+    }
+    joined
+}
+
+/// Whether all that a command prints is the id of what it made.
+fn prints_id(command: &ImageCommand) -> bool {
+    match command {
+        ImageCommand::Create(_) | ImageCommand::From(_) => true,
+        ImageCommand::Run(container) => container.detach == Some(true),
+        ImageCommand::Build(build) => build.quiet == Some(true),
+        _ => false,
+    }
+}
+
+/// Whether a pipeline is `true` or `:`.
+fn does_nothing(pipeline: &Pipeline) -> bool {
+    let [Command { kind: CommandKind::Simple(simple), .. }] = pipeline.commands.as_slice() else {
+        return false;
+    };
+    let name = simple.words.first().and_then(Word::literal);
+    matches!(name.as_deref(), Some(b"true" | b":" | b"echo" | b"exit"))
+        && !(name.as_deref() == Some(b"exit")
+            && simple.words.get(1).and_then(Word::literal).as_deref() != Some(b"0"))
+}

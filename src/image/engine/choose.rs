@@ -1,0 +1,164 @@
+//! Which engine to use: the one that is named, else the first that answers. Runs nothing but look-ups.
+
+use super::client::{ClientEngine, ClientKind};
+use super::socket::{DEFAULT_SOCKET, DockerSocket};
+use super::{Engine, EngineError, answers};
+use serde_json::Value;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+
+/// What of the process's surroundings says where engines are.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Surroundings {
+    /// `DOCKER_HOST`
+    pub docker_host: Option<String>,
+    /// `DOCKER_CONTEXT`
+    pub docker_context: Option<String>,
+    /// `DOCKER_CONFIG`: the folder of the client's configuration.
+    pub docker_config: Option<PathBuf>,
+    /// `HOME`
+    pub home: Option<PathBuf>,
+    /// `PATH`
+    pub path: Option<OsString>,
+    /// The folder that relative parts of `PATH` start from.
+    pub directory: PathBuf,
+}
+
+impl Surroundings {
+    /// Those of this process. A variable that is set but empty counts as unset, as it does for the clients.
+    pub fn of_process() -> Surroundings {
+        let text = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let path = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+        Surroundings {
+            docker_host: text("DOCKER_HOST"),
+            docker_context: text("DOCKER_CONTEXT"),
+            docker_config: path("DOCKER_CONFIG"),
+            home: path("HOME"),
+            path: std::env::var_os("PATH"),
+            directory: std::env::current_dir().unwrap_or_default(),
+        }
+    }
+
+    /// Address of the docker daemon: the environment's, else the client context's, else the default socket.
+    fn docker_address(&self) -> String {
+        if let Some(host) = &self.docker_host {
+            return host.clone();
+        }
+        self.context_address().unwrap_or_else(|| format!("unix://{DEFAULT_SOCKET}"))
+    }
+
+    /// Address of the context in use, from the client's files: `config.json` and `contexts/meta/*/meta.json`.
+    fn context_address(&self) -> Option<String> {
+        let folder =
+            self.docker_config.clone().or_else(|| self.home.as_ref().map(|home| home.join(".docker")))?;
+        let read = |path: &Path| answers::json(&read_small(path)?).ok();
+        let name = match &self.docker_context {
+            Some(name) => name.clone(),
+            None => read(&folder.join("config.json"))?["currentContext"].as_str()?.to_owned(),
+        };
+        if name.is_empty() || name == "default" {
+            return None;
+        }
+        let entries = std::fs::read_dir(folder.join("contexts/meta")).ok()?;
+        let metas = entries.flatten().filter_map(|entry| read(&entry.path().join("meta.json")));
+        let own = metas.into_iter().find(|meta: &Value| meta["Name"] == name.as_str())?;
+        own["Endpoints"]["docker"]["Host"].as_str().map(str::to_owned)
+    }
+
+    fn program(&self, kind: ClientKind) -> Result<PathBuf, EngineError> {
+        let found = which::which_in(kind.name(), self.path.as_ref(), &self.directory);
+        found.map_err(|_| EngineError::NoClient(kind.name().to_owned()))
+    }
+}
+
+/// A file of the client's configuration; none where it can't be read or is of no likely size.
+fn read_small(path: &Path) -> Option<Vec<u8>> {
+    const SIZE_MAX: u64 = 4 * 1024 * 1024;
+    let size = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();
+    if size > SIZE_MAX { None } else { std::fs::read(path).ok() }
+}
+
+/// The engine called `name` (`docker`, `podman`, `nerdctl`, `buildah`), whether or not it answers.
+pub fn named(name: &str, surroundings: &Surroundings) -> Result<Box<dyn Engine>, EngineError> {
+    let kind = ClientKind::of(name).ok_or_else(|| EngineError::UnknownEngine(name.to_owned()))?;
+    if kind == ClientKind::Docker
+        && let Ok(socket) = docker_socket(surroundings)
+    {
+        return Ok(Box::new(socket));
+    }
+    Ok(Box::new(ClientEngine::new(kind, surroundings.program(kind)?, Vec::new())))
+}
+
+/// The docker daemon's socket, where its address is one.
+pub fn docker_socket(surroundings: &Surroundings) -> Result<DockerSocket, EngineError> {
+    let address = surroundings.docker_address();
+    match address.strip_prefix("unix://") {
+        Some(path) if path.starts_with('/') => Ok(DockerSocket::new(Path::new(path))),
+        _ => Err(EngineError::UnsupportedAddress(address)),
+    }
+}
+
+/// The engine called `name`, or without a name the first that answers, in the order of [`ClientKind::ALL`].
+pub fn choose(name: Option<&str>, surroundings: &Surroundings) -> Result<Box<dyn Engine>, EngineError> {
+    if let Some(name) = name.filter(|name| !name.is_empty()) {
+        return named(name, surroundings);
+    }
+    for kind in ClientKind::ALL {
+        let Ok(engine) = named(kind.name(), surroundings) else { continue };
+        if engine.version().is_ok() {
+            return Ok(engine);
+        }
+    }
+    Err(EngineError::NoEngine)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("imk-choose-{}-{name}", std::process::id()));
+        let _ = std::fs::remove_dir_all(&folder);
+        std::fs::create_dir_all(&folder).unwrap();
+        folder
+    }
+
+    #[test]
+    fn the_address_comes_from_environment_then_context_then_default() {
+        let home = folder("context");
+        let mut surroundings = Surroundings { home: Some(home.clone()), ..Surroundings::default() };
+        assert_eq!(surroundings.docker_address(), "unix:///var/run/docker.sock");
+        let meta = home.join(".docker/contexts/meta/0123");
+        std::fs::create_dir_all(&meta).unwrap();
+        std::fs::write(
+            meta.join("meta.json"),
+            br#"{"Name":"rootless","Endpoints":{"docker":{"Host":"unix:///r.sock"}}}"#,
+        )
+        .unwrap();
+        assert_eq!(surroundings.docker_address(), "unix:///var/run/docker.sock");
+        std::fs::write(home.join(".docker/config.json"), br#"{"currentContext":"rootless"}"#).unwrap();
+        assert_eq!(surroundings.docker_address(), "unix:///r.sock");
+        surroundings.docker_context = Some("default".into());
+        assert_eq!(surroundings.docker_address(), "unix:///var/run/docker.sock");
+        surroundings.docker_host = Some("tcp://host.example:2375".into());
+        assert_eq!(
+            docker_socket(&surroundings).err(),
+            Some(EngineError::UnsupportedAddress("tcp://host.example:2375".into()))
+        );
+        std::fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn an_engine_that_is_not_there_is_an_error() {
+        let empty = folder("empty");
+        let surroundings = Surroundings {
+            docker_host: Some("unix:///nonexistent/docker.sock".into()),
+            path: Some(empty.clone().into()),
+            ..Surroundings::default()
+        };
+        assert_eq!(choose(None, &surroundings).err(), Some(EngineError::NoEngine));
+        assert_eq!(choose(Some("podman"), &surroundings).err(), Some(EngineError::NoClient("podman".into())));
+        assert_eq!(choose(Some("rkt"), &surroundings).err(), Some(EngineError::UnknownEngine("rkt".into())));
+        std::fs::remove_dir_all(empty).unwrap();
+    }
+}

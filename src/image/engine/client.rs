@@ -1,0 +1,303 @@
+//! An engine by its own client program: it knows contexts, ssh and TLS, and engines without a daemon. Knows no socket.
+
+use super::process::{self, Finished};
+use super::{Container, Engine, EngineError, Filter, Image, Network, Removed, Version, Volume, answers};
+use serde_json::Value;
+use std::ffi::OsStr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// The client programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum ClientKind {
+    /// docker
+    Docker,
+    /// podman
+    Podman,
+    /// nerdctl
+    Nerdctl,
+    /// buildah: builds only, without volumes and networks.
+    Buildah,
+}
+
+impl ClientKind {
+    /// All of them, in the order in which an engine is looked for.
+    pub const ALL: [ClientKind; 4] =
+        [ClientKind::Docker, ClientKind::Podman, ClientKind::Nerdctl, ClientKind::Buildah];
+
+    /// The program's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            ClientKind::Docker => "docker",
+            ClientKind::Podman => "podman",
+            ClientKind::Nerdctl => "nerdctl",
+            ClientKind::Buildah => "buildah",
+        }
+    }
+
+    /// The kind of a name.
+    pub fn of(name: &str) -> Option<ClientKind> {
+        Self::ALL.into_iter().find(|kind| kind.name() == name)
+    }
+}
+
+/// An engine behind its client program.
+pub struct ClientEngine {
+    kind: ClientKind,
+    program: PathBuf,
+    environment: Vec<(String, String)>,
+    look_up_patience: Duration,
+    removal_patience: Duration,
+}
+
+/// What clients say of a thing that is not there, in lower case.
+const NOT_THERE: [&str; 9] = [
+    "no such image",
+    "no such container",
+    "no such volume",
+    "no such network",
+    "no such object",
+    "image not known",
+    "network not found",
+    "not found",
+    "container not known",
+];
+/// What clients say of a thing that is in use, in lower case.
+const IN_USE: [&str; 5] = ["conflict", "in use", "being used", "is used by", "has active endpoints"];
+
+impl ClientEngine {
+    /// The client `program`, run with `environment` added to this process's own.
+    pub fn new(kind: ClientKind, program: PathBuf, environment: Vec<(String, String)>) -> ClientEngine {
+        ClientEngine {
+            kind,
+            program,
+            environment,
+            look_up_patience: Duration::from_secs(60),
+            removal_patience: Duration::from_secs(180),
+        }
+    }
+
+    /// How long a look-up and a removal may take.
+    pub fn with_patience(mut self, look_up: Duration, removal: Duration) -> ClientEngine {
+        (self.look_up_patience, self.removal_patience) = (look_up, removal);
+        self
+    }
+
+    fn run(&self, arguments: &[&str], patience: Duration) -> Result<Finished, EngineError> {
+        let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+        process::run(&self.program, &arguments, &self.environment, patience)
+    }
+
+    fn failed(&self, finished: &Finished) -> EngineError {
+        let said = finished.errors.trim().trim_start_matches("Error: ");
+        let shown: String = said.chars().take(500).collect();
+        let lower = said.to_lowercase();
+        match IN_USE.iter().any(|phrase| lower.contains(phrase)) {
+            true => EngineError::Conflict(shown),
+            false => EngineError::Failed(self.kind.name().to_owned(), shown),
+        }
+    }
+
+    /// The output of a command; none where what it names is not there.
+    fn output(&self, arguments: &[&str]) -> Result<Option<Vec<u8>>, EngineError> {
+        let finished = self.run(arguments, self.look_up_patience)?;
+        if finished.success {
+            return Ok(Some(finished.output));
+        }
+        let lower = finished.errors.to_lowercase();
+        match NOT_THERE.iter().any(|phrase| lower.contains(phrase)) {
+            true => Ok(None),
+            false => Err(self.failed(&finished)),
+        }
+    }
+
+    /// The first answer of an `inspect`.
+    fn inspect(&self, group: &str, name: &str) -> Result<Option<Value>, EngineError> {
+        if name.is_empty() {
+            return Ok(None);
+        }
+        let output = match self.kind {
+            ClientKind::Buildah => self.output(&["inspect", "--type", group, "--", name])?,
+            _ => self.output(&[group, "inspect", "--", name])?,
+        };
+        let Some(output) = output else { return Ok(None) };
+        Ok(match answers::json(&output)? {
+            Value::Array(items) => items.into_iter().next(),
+            Value::Null => None,
+            one => Some(one),
+        })
+    }
+
+    /// The ids that a listing with `--quiet` prints.
+    fn ids(&self, arguments: &[&str]) -> Result<Vec<String>, EngineError> {
+        let output = self.output(arguments)?.unwrap_or_default();
+        let mut ids: Vec<String> =
+            String::from_utf8_lossy(&output).split_whitespace().map(str::to_owned).collect();
+        // An image with several tags is listed once for each.
+        ids.sort();
+        ids.dedup();
+        Ok(ids)
+    }
+
+    fn remove(&self, arguments: &[&str]) -> Result<Removed, EngineError> {
+        if arguments.last().is_none_or(|name| name.is_empty()) {
+            return Ok(Removed::NotThere);
+        }
+        let finished = self.run(arguments, self.removal_patience)?;
+        let lower = finished.errors.to_lowercase();
+        match NOT_THERE.iter().any(|phrase| lower.contains(phrase)) {
+            true => Ok(Removed::NotThere),
+            // Clients name what they removed; podman's forced removal of nothing succeeds in silence.
+            _ if finished.success && finished.output.trim_ascii().is_empty() => Ok(Removed::NotThere),
+            _ if finished.success => Ok(Removed::Done),
+            false => Err(self.failed(&finished)),
+        }
+    }
+
+    fn only_with_containers(&self, what: &'static str) -> Result<(), EngineError> {
+        match self.kind {
+            ClientKind::Buildah => Err(EngineError::Unsupported(what)),
+            _ => Ok(()),
+        }
+    }
+
+    /// All tags of an image: buildah's `inspect` tells one.
+    fn buildah_tags(&self, id: &str) -> Result<Vec<String>, EngineError> {
+        let output = self.output(&["images", "--json", "--no-trunc"])?.unwrap_or_default();
+        let listed = answers::json(&output)?;
+        let own = listed.as_array().and_then(|all| all.iter().find(|image| image["id"] == id));
+        Ok(own.map(|image| answers::texts(&image["names"])).unwrap_or_default())
+    }
+
+    /// buildah's working containers, with podman's beside them.
+    fn buildah_containers(&self) -> Result<Vec<Container>, EngineError> {
+        let output = self.output(&["containers", "--all", "--json"])?.unwrap_or_default();
+        let Value::Array(items) = answers::json(&output)? else { return Ok(Vec::new()) };
+        items.iter().map(answers::buildah_container).collect()
+    }
+}
+
+impl Engine for ClientEngine {
+    fn description(&self) -> String {
+        format!("{} ({})", self.kind.name(), self.program.display())
+    }
+
+    fn version(&self) -> Result<Version, EngineError> {
+        // `--version` would not say whether the engine behind the client answers.
+        let arguments: &[&str] = match self.kind {
+            ClientKind::Buildah => &["version", "--json"],
+            ClientKind::Podman => &["version", "--format", "json"],
+            _ => &["version", "--format", "{{json .}}"],
+        };
+        let finished = self.run(arguments, self.look_up_patience)?;
+        if !finished.success {
+            return Err(self.failed(&finished));
+        }
+        let value = answers::json(&finished.output)?;
+        let places =
+            [&value["Server"]["Version"], &value["Client"]["Version"], &value["version"], &value["Version"]];
+        let server_version = value["Server"]["Components"][0]["Version"].as_str();
+        let version = places.iter().find_map(|place| place.as_str()).or(server_version);
+        let version = version.ok_or(EngineError::Garbage("version"))?;
+        Ok(Version { engine: self.kind.name().to_owned(), version: version.to_owned() })
+    }
+
+    fn image(&self, reference: &str) -> Result<Option<Image>, EngineError> {
+        let Some(value) = self.inspect("image", reference)? else { return Ok(None) };
+        let image = match self.kind {
+            ClientKind::Buildah => {
+                let mut image = answers::buildah_image(&value)?;
+                image.tags = self.buildah_tags(&image.id)?;
+                image
+            }
+            _ => answers::image(&value)?,
+        };
+        Ok(image.answers_to(reference).then_some(image))
+    }
+
+    fn images(&self, filter: &Filter) -> Result<Vec<Image>, EngineError> {
+        let label = filter.label_text().map(|label| format!("label={label}"));
+        let reference = filter.name.as_ref().map(|name| format!("reference={name}"));
+        let mut arguments = vec!["images", "--quiet", "--no-trunc"];
+        for condition in [&label, &reference].into_iter().flatten() {
+            arguments.extend(["--filter", condition]);
+        }
+        let mut found = Vec::new();
+        for id in self.ids(&arguments)? {
+            found.extend(self.image(&id)?.filter(|image| filter.matches_label(&image.labels)));
+        }
+        Ok(found)
+    }
+
+    fn container(&self, name: &str) -> Result<Option<Container>, EngineError> {
+        if self.kind == ClientKind::Buildah {
+            let all = self.buildah_containers()?;
+            return Ok(all.into_iter().find(|container| container.answers_to(name)));
+        }
+        let found = self.inspect("container", name)?.map(|value| answers::container(&value)).transpose()?;
+        Ok(found.filter(|container| container.answers_to(name)))
+    }
+
+    fn containers(&self, filter: &Filter) -> Result<Vec<Container>, EngineError> {
+        let selected = |container: &Container| {
+            filter.name.as_ref().is_none_or(|name| *name == container.name)
+                && filter.matches_label(&container.labels)
+        };
+        if self.kind == ClientKind::Buildah {
+            return Ok(self.buildah_containers()?.into_iter().filter(selected).collect());
+        }
+        let label = filter.label_text().map(|label| format!("label={label}"));
+        let name = filter.name.as_ref().map(|name| format!("name={name}"));
+        let mut arguments = vec!["ps", "--all", "--quiet", "--no-trunc"];
+        for condition in [&label, &name].into_iter().flatten() {
+            arguments.extend(["--filter", condition]);
+        }
+        let mut found = Vec::new();
+        for id in self.ids(&arguments)? {
+            found.extend(self.container(&id)?.filter(selected));
+        }
+        Ok(found)
+    }
+
+    fn remove_container(&self, id: &str) -> Result<Removed, EngineError> {
+        match self.kind {
+            ClientKind::Buildah => self.remove(&["rm", id]),
+            _ => self.remove(&["container", "rm", "--force", "--volumes", "--", id]),
+        }
+    }
+
+    fn remove_image(&self, reference: &str) -> Result<Removed, EngineError> {
+        match self.kind {
+            ClientKind::Buildah => self.remove(&["rmi", reference]),
+            _ => self.remove(&["image", "rm", "--", reference]),
+        }
+    }
+
+    fn tag(&self, image: &str, tag: &str) -> Result<(), EngineError> {
+        let finished = self.run(&["tag", image, tag], self.look_up_patience)?;
+        if finished.success { Ok(()) } else { Err(self.failed(&finished)) }
+    }
+
+    fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {
+        self.only_with_containers("volumes")?;
+        self.inspect("volume", name)?.map(|value| answers::volume(&value)).transpose()
+    }
+
+    fn remove_volume(&self, name: &str) -> Result<Removed, EngineError> {
+        self.only_with_containers("volumes")?;
+        self.remove(&["volume", "rm", "--", name])
+    }
+
+    fn network(&self, name: &str) -> Result<Option<Network>, EngineError> {
+        self.only_with_containers("networks")?;
+        self.inspect("network", name)?.map(|value| answers::network(&value)).transpose()
+    }
+
+    fn remove_network(&self, id: &str) -> Result<Removed, EngineError> {
+        self.only_with_containers("networks")?;
+        self.remove(&["network", "rm", "--", id])
+    }
+}
+
+#[cfg(test)]
+mod tests;

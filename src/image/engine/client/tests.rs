@@ -1,0 +1,126 @@
+//! Stub clients, and every real client that is installed and answers.
+
+use super::*;
+use crate::image::engine::choose::{Surroundings, docker_socket};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// A client that is this shell script.
+fn stub(name: &str, kind: ClientKind, script: &str) -> (PathBuf, ClientEngine) {
+    let folder = std::env::temp_dir().join(format!("imk-client-{}-{name}", std::process::id()));
+    std::fs::create_dir_all(&folder).unwrap();
+    let program = folder.join(kind.name());
+    std::fs::write(&program, format!("#!/bin/sh\n{script}\n")).unwrap();
+    std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+    let patience = Duration::from_secs(5);
+    (folder, ClientEngine::new(kind, program, Vec::new()).with_patience(patience, patience))
+}
+
+#[test]
+fn answers_of_a_client_are_read() {
+    let script = r#"case "$*" in
+        "image inspect -- app") echo '[{"Id":"'$(printf %064d 7)'","RepoTags":["localhost/app:latest"]}]';;
+        "image inspect -- dead") echo '[{"Id":"sha256:dead01","RepoTags":["other:1"]}]';;
+        "image inspect -- none") echo "Error: No such image: none" >&2; exit 1;;
+        "image inspect -- broken") echo '{';;
+        "image rm -- used") echo "Error: conflict: image is being used by container x" >&2; exit 2;;
+        "container rm --force --volumes -- gone") echo "Error: No such container: gone"; echo "no such container" >&2;;
+        "version "*) echo '{"Client":{"Version":"5.1"}}';;
+        *) echo "cannot connect to the daemon" >&2; exit 1;;
+    esac"#;
+    let (folder, engine) = stub("answers", ClientKind::Podman, script);
+    assert_eq!(engine.version().map(|version| version.version), Ok("5.1".into()));
+    assert_eq!(engine.image("app").unwrap().map(|image| image.id), Some(format!("sha256:{:064}", 7)));
+    assert_eq!(engine.image("dead"), Ok(None));
+    assert_eq!(engine.image("none"), Ok(None));
+    assert_eq!(engine.image(""), Ok(None));
+    assert_eq!(engine.image("broken"), Err(EngineError::Garbage("JSON")));
+    assert!(matches!(engine.remove_image("used"), Err(EngineError::Conflict(_))));
+    assert_eq!(engine.remove_container("gone"), Ok(Removed::NotThere));
+    let failed = EngineError::Failed("podman".into(), "cannot connect to the daemon".into());
+    assert_eq!(engine.containers(&Filter::default()), Err(failed));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+#[test]
+fn buildah_has_no_volumes() {
+    let (folder, engine) = stub("buildah", ClientKind::Buildah, "echo '[]'");
+    assert_eq!(engine.volume("v"), Err(EngineError::Unsupported("volumes")));
+    assert_eq!(engine.remove_network("n"), Err(EngineError::Unsupported("networks")));
+    assert_eq!(engine.containers(&Filter::default()), Ok(Vec::new()));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
+/// Runs a client for the test's own ends; its output where it succeeds.
+fn run(program: &Path, arguments: &[&str]) -> Option<String> {
+    let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
+    let finished = process::run(program, &arguments, &[], Duration::from_secs(120)).ok()?;
+    finished.success.then(|| String::from_utf8_lossy(&finished.output).trim().to_owned())
+}
+
+/// Makes a container by the client and looks it up and removes it by `engine`.
+fn lives_up_to_the_trait(engine: &dyn Engine, kind: ClientKind, program: &Path, image: &str) {
+    let name = format!("imk-contract-{}-{}", kind.name(), engine.description().len());
+    let _ = engine.remove_container(&name);
+    let made = match kind {
+        ClientKind::Buildah => run(program, &["from", "--name", &name, image]),
+        _ => run(program, &["create", "--name", &name, "--label", "imk.contract=1", image, "true"]),
+    };
+    assert!(made.is_some(), "{name} from {image}");
+    let container = engine.container(&name).unwrap().unwrap();
+    assert_eq!(container.name, name);
+    assert_eq!(engine.container(&container.id).unwrap().as_ref(), Some(&container));
+    let by_name = Filter { name: Some(name.clone()), ..Filter::default() };
+    let listed: Vec<String> = engine.containers(&by_name).unwrap().into_iter().map(|one| one.id).collect();
+    assert_eq!(listed, std::slice::from_ref(&container.id));
+    if kind != ClientKind::Buildah {
+        assert!(!container.running && container.created.is_some());
+        let by_label = engine.containers(&Filter::label("imk.contract", "1")).unwrap();
+        assert!(by_label.iter().any(|one| one.id == container.id));
+        assert_eq!(engine.containers(&Filter::label("imk.contract", "2")).unwrap(), []);
+    }
+    assert_eq!(engine.container(&container.id[..8]).unwrap(), None);
+    let base = engine.image(image).unwrap().unwrap();
+    assert_eq!(container.image_id, base.id);
+    assert_eq!(engine.remove_container(&container.id).unwrap(), Removed::Done);
+    assert_eq!(engine.container(&name).unwrap(), None);
+    assert_eq!(engine.remove_container(&container.id).unwrap(), Removed::NotThere);
+
+    let tag = format!("imk-contract:{}", kind.name());
+    assert!(run(program, &["tag", image, &tag]).is_some());
+    assert_eq!(engine.image(&tag).unwrap().map(|image| image.id), Some(base.id.clone()));
+    let stranger = format!("sha256:{:064}", 1);
+    let other = crate::image::engine::remove_tag_of(engine, &tag, &stranger).unwrap();
+    assert_eq!(other, Removed::NotTheSame);
+    let own = crate::image::engine::remove_tag_of(engine, &tag, &base.id).unwrap();
+    assert_eq!(own, Removed::Done);
+    assert_eq!(engine.image(&tag).unwrap(), None);
+    engine.tag(&base.id, &tag).unwrap();
+    assert_eq!(engine.image(&tag).unwrap().map(|image| image.id), Some(base.id));
+    assert_eq!(engine.remove_image(&tag).unwrap(), Removed::Done);
+    assert!(engine.image(image).unwrap().is_some());
+}
+
+#[test]
+fn every_engine_that_answers_lives_up_to_the_trait() {
+    let surroundings = Surroundings::of_process();
+    for kind in ClientKind::ALL {
+        let Ok(program) = which::which(kind.name()) else { continue };
+        let client = ClientEngine::new(kind, program.clone(), Vec::new());
+        let images = match client.version() {
+            Ok(_) => client.images(&Filter::default()).unwrap_or_default(),
+            Err(_) => continue,
+        };
+        let Some(image) = images.iter().find_map(|image| image.tags.first()) else { continue };
+        eprintln!("{}: {:?}, with {image}", client.description(), client.version());
+        lives_up_to_the_trait(&client, kind, &program, image);
+        // What is called docker may be podman in disguise.
+        if let (ClientKind::Docker, Ok(socket)) = (kind, docker_socket(&surroundings))
+            && socket.image(image).ok().flatten().map(|image| image.id)
+                == client.image(image).ok().flatten().map(|image| image.id)
+        {
+            eprintln!("{}", socket.description());
+            lives_up_to_the_trait(&socket, kind, &program, image);
+        }
+    }
+}

@@ -1,0 +1,196 @@
+//! The journal's folder and files: private, locked, flushed. Knows nothing of what the records mean.
+
+use super::{FOLDER, JournalError};
+use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
+use std::ffi::OsStr;
+use std::fs::File;
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
+
+/// Largest journal that is read, in bytes.
+const SIZE_MAX: u64 = 64 * 1024 * 1024;
+/// How journals' names begin.
+const PREFIX: &[u8] = b"journal-";
+
+/// The folder `.imk`, open, so that nobody can put another in its place meanwhile.
+pub(super) struct Folder {
+    handle: File,
+    /// The folder that imk runs in.
+    pub directory: PathBuf,
+}
+
+/// A journal whose run is dead: its lock is held by this process from here on.
+pub(super) struct Dead {
+    pub name: String,
+    pub text: Vec<u8>,
+    /// The run's last sign of life, in seconds since 1970.
+    pub alive_until: i64,
+    /// Holds the lock.
+    file: File,
+}
+
+impl Dead {
+    /// Adds a record. It begins with a newline, so that a torn record before it stays apart.
+    pub fn append(&mut self, line: &[u8]) -> Result<(), JournalError> {
+        let fault = |fault: std::io::Error| JournalError::Write(fault.kind());
+        self.file.seek(SeekFrom::End(0)).map_err(fault)?;
+        append(&mut self.file, &[b"\n", line].concat())
+    }
+}
+
+fn kind(fault: rustix::io::Errno) -> ErrorKind {
+    std::io::Error::from(fault).kind()
+}
+
+/// 128 bits from the system's generator, as hexadecimal digits.
+pub(super) fn token() -> Result<String, JournalError> {
+    let mut bytes = [0; 16];
+    let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
+    read.map_err(|fault| JournalError::Create(fault.kind()))?;
+    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+}
+
+/// Appends a line and waits until it is on disk.
+pub(super) fn append(file: &mut File, line: &[u8]) -> Result<(), JournalError> {
+    file.write_all(line).map_err(|fault| JournalError::Write(fault.kind()))?;
+    file.sync_data().map_err(|fault| JournalError::Write(fault.kind()))
+}
+
+/// Sets the file's time to now.
+pub(super) fn touch(file: &File) -> Result<(), JournalError> {
+    file.set_modified(std::time::SystemTime::now()).map_err(|fault| JournalError::Write(fault.kind()))
+}
+
+impl Folder {
+    /// Opens `.imk` in `directory`, made where it is missing, with a `.gitignore` that ignores all of it.
+    pub fn make(directory: &Path) -> Result<Folder, JournalError> {
+        let path = directory.join(FOLDER);
+        match rustix::fs::mkdir(&path, Mode::RWXU) {
+            Ok(()) | Err(rustix::io::Errno::EXIST) => {}
+            Err(fault) => return Err(JournalError::Folder(path, kind(fault))),
+        }
+        let folder = Folder::open(directory)?.ok_or(JournalError::Folder(path, ErrorKind::NotFound))?;
+        folder.ignore();
+        Ok(folder)
+    }
+
+    /// Opens `.imk` in `directory`; none where there is none.
+    pub fn open(directory: &Path) -> Result<Option<Folder>, JournalError> {
+        let path = directory.join(FOLDER);
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let handle = match rustix::fs::open(&path, flags, Mode::empty()) {
+            Ok(handle) => handle,
+            Err(rustix::io::Errno::NOENT) => return Ok(None),
+            Err(fault) => return Err(JournalError::Folder(path, kind(fault))),
+        };
+        let status =
+            rustix::fs::fstat(&handle).map_err(|fault| JournalError::Folder(path.clone(), kind(fault)))?;
+        if status.st_uid != rustix::process::geteuid().as_raw() {
+            return Err(JournalError::Foreign(path));
+        }
+        Ok(Some(Folder { handle: File::from(handle), directory: directory.to_owned() }))
+    }
+
+    /// Without the file the journal works as well, so that a failure to make it is none.
+    fn ignore(&self) {
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        if let Ok(file) = rustix::fs::openat(
+            &self.handle,
+            ".gitignore",
+            flags,
+            Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH,
+        ) {
+            let _ = File::from(file).write_all(b"*\n");
+        }
+    }
+
+    /// Holds the folder's lock while `inner` runs, so that no reaper sees a journal between its making and its locking.
+    fn locked<T>(&self, inner: impl FnOnce() -> Result<T, JournalError>) -> Result<T, JournalError> {
+        let fault = |fault| JournalError::Create(kind(fault));
+        rustix::fs::flock(&self.handle, FlockOperation::LockExclusive).map_err(fault)?;
+        let result = inner();
+        rustix::fs::flock(&self.handle, FlockOperation::Unlock).map_err(fault)?;
+        result
+    }
+
+    /// Makes this run's journal, named by its process, that process's start and its token, and locks it.
+    pub fn create(&self, token: &str) -> Result<(File, String), JournalError> {
+        let name = format!("journal-{}-{}-{token}", std::process::id(), start_time());
+        let flags = OFlags::RDWR
+            | OFlags::CREATE
+            | OFlags::EXCL
+            | OFlags::APPEND
+            | OFlags::NOFOLLOW
+            | OFlags::CLOEXEC;
+        let file = self.locked(|| {
+            let made = rustix::fs::openat(&self.handle, name.as_str(), flags, Mode::RUSR | Mode::WUSR);
+            let file = made.map_err(|fault| JournalError::Create(kind(fault)))?;
+            let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
+            locked.map_err(|fault| JournalError::Create(kind(fault)))?;
+            Ok(File::from(file))
+        })?;
+        // The file's name must outlive a power cut as its records do.
+        self.handle.sync_all().map_err(|fault| JournalError::Create(fault.kind()))?;
+        Ok((file, name))
+    }
+
+    /// Removes a file of the folder; one that is gone already is as good.
+    pub fn remove(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.handle, name, AtFlags::empty());
+    }
+
+    /// The journals of runs that are dead, each locked now. Those of live runs, and files that are no journal of this
+    /// user's, are passed over.
+    pub fn dead(&self) -> Result<Vec<Dead>, JournalError> {
+        let names = self.names()?;
+        self.locked(|| Ok(names.iter().filter_map(|name| self.dead_journal(name)).collect()))
+    }
+
+    fn names(&self) -> Result<Vec<String>, JournalError> {
+        let path = || self.directory.join(FOLDER);
+        let entries = rustix::fs::Dir::read_from(&self.handle);
+        let entries = entries.map_err(|fault| JournalError::Folder(path(), kind(fault)))?;
+        let names = entries.filter_map(Result::ok).map(|entry| entry.file_name().to_bytes().to_vec());
+        let own =
+            names.filter(|name| name.starts_with(PREFIX)).filter_map(|name| String::from_utf8(name).ok());
+        let mut own: Vec<String> = own.collect();
+        own.sort();
+        Ok(own)
+    }
+
+    fn dead_journal(&self, name: &str) -> Option<Dead> {
+        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty()).ok()?;
+        let status = rustix::fs::fstat(&file).ok()?;
+        let is_file =
+            rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile;
+        let own = status.st_uid == rustix::process::geteuid().as_raw() && status.st_nlink == 1;
+        if !is_file || !own {
+            return None;
+        }
+        rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
+        // Its time is read under the lock: the run gives no more signs of life.
+        let alive_until = rustix::fs::fstat(&file).ok()?.st_mtime;
+        let mut file = File::from(file);
+        let mut text = Vec::new();
+        Read::by_ref(&mut file).take(SIZE_MAX).read_to_end(&mut text).ok()?;
+        Some(Dead { name: name.to_owned(), text, alive_until, file })
+    }
+
+    /// Removes a temporary file of a run: only where its name holds the run's token.
+    pub fn remove_temporary(&self, path: &Path, token: &str) -> Option<std::io::Result<()>> {
+        let name = path.file_name().map(OsStr::as_bytes)?;
+        let holds = token.len() == 32 && memchr::memmem::find(name, token.as_bytes()).is_some();
+        holds.then(|| std::fs::remove_file(self.directory.join(path)))
+    }
+}
+
+/// When this process was started, in the kernel's ticks since boot; 0 where it can't be told. With the process id it
+/// names a process for good.
+fn start_time() -> u64 {
+    let text = std::fs::read_to_string("/proc/self/stat").unwrap_or_default();
+    // The second field is the program's name in brackets, which may hold blanks; the start is the 22nd.
+    let after_name = text.rsplit_once(')').map(|(_, rest)| rest).unwrap_or_default();
+    after_name.split_whitespace().nth(19).and_then(|field| field.parse().ok()).unwrap_or(0)
+}
