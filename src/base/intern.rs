@@ -85,6 +85,16 @@ impl Names {
         self.texts.is_empty()
     }
 
+    /// How many bytes all names have.
+    pub fn storage(&self) -> usize {
+        self.texts.iter().map(|text| text.len()).sum()
+    }
+
+    /// How many chunks of memory that fills, at the least.
+    pub fn chunks(&self) -> usize {
+        self.storage() / CHUNK + 1
+    }
+
     fn keep(&mut self, text: &[u8]) -> &'static [u8] {
         if text.len() > CHUNK / 4 {
             return Box::leak(text.to_vec().into_boxed_slice());

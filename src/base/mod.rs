@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod intern;
 pub mod source;
+pub mod table_order;
 
 pub use intern::{Name, Names};
 pub use source::Span;

@@ -3,7 +3,6 @@
 
 use crate::base::diagnostic::Complaint;
 use crate::build::Build;
-use crate::load::Session;
 use crate::os::archive;
 use crate::os::files::{self, Mtime};
 use crate::rules::file::FileId;
@@ -48,9 +47,4 @@ impl Build {
             }
         }
     }
-}
-
-/// Sorts files by name.
-pub fn sort_as_table(session: &Session, files: &mut [FileId]) {
-    files.sort_by_key(|&file| session.name_of(file));
 }

@@ -181,7 +181,8 @@ impl Build {
             })
             .collect();
         if candidates.len() > 1 {
-            crate::build::delete::sort_as_table(&self.session, &mut candidates);
+            let (order, _) = self.session.rules.files.in_table_order(&self.session.context.names);
+            candidates = order.into_iter().filter(|file| candidates.binary_search(file).is_ok()).collect();
         }
         let mut any = false;
         for file in candidates {

@@ -4,7 +4,6 @@
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
 use crate::build::job::Child;
-use crate::cli::settings::DebugLevels;
 use crate::os::children::{Ended, Waited};
 use crate::os::output::Grouping;
 use crate::os::sys;
@@ -23,6 +22,7 @@ impl Build {
                 Some(index) => (index, Ended { pid: -1, code: 127, signal: 0, core: false }),
                 None => {
                     if block {
+                        self.say_children();
                         self.session.context.output.flush();
                     }
                     match self.waiter.wait(block, None) {
@@ -33,6 +33,9 @@ impl Build {
                         }
                         Waited::Signal(signal) => return Err(Stop::Signal(signal)),
                         Waited::Child(ended) => {
+                            if !block {
+                                self.say_children();
+                            }
                             self.commands_ended += 1;
                             self.session.context.folders.changed();
                             match self.children.iter().position(|child| child.pid == ended.pid) {
@@ -47,10 +50,9 @@ impl Build {
             if ended.pid < 0 {
                 self.commands_ended += 1;
             }
-            self.say(DebugLevels::JOBS, 0, |_| {
-                let outcome = if ended.code == 0 && ended.signal == 0 { "winning" } else { "losing" };
-                format!("Reaping {outcome} child 0x{:x} PID {}", ended.pid, ended.pid).into_bytes()
-            });
+            let won = ended.code == 0 && ended.signal == 0;
+            let what = if won { "Reaping winning child % PID" } else { "Reaping losing child % PID" };
+            self.say_of_child(what, ended.pid, None, " ");
             let child = self.children.swap_remove(index);
             if self.child_ended(child, ended, dying)? {
                 block = false;
@@ -115,6 +117,9 @@ impl Build {
         }
         if !self.dying {
             self.notice_finished(file)?;
+        }
+        if child.pid > 0 {
+            self.say_of_child("Removing child % PID", child.pid, None, " from chain.");
         }
         if child.has_slot {
             self.slots_used = self.slots_used.saturating_sub(1);

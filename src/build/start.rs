@@ -18,7 +18,7 @@ use std::time::Duration;
 
 impl Build {
     /// Waits until another job may run.
-    pub fn wait_for_slot(&mut self, _child: &Child) -> Outcome {
+    pub fn wait_for_slot(&mut self, child: &Child) -> Outcome {
         if self.slots != 0 {
             while self.slots_used == self.slots {
                 self.reap(true, false)?;
@@ -29,6 +29,10 @@ impl Build {
             return Ok(());
         }
         loop {
+            self.say(DebugLevels::JOBS, 0, |build| {
+                let have = if build.children.is_empty() { "don't have" } else { "have" };
+                format!("Need a job token; we {have} children").into_bytes()
+            });
             // The first job needs no token.
             if self.tokens == 0 {
                 return Ok(());
@@ -46,7 +50,10 @@ impl Build {
                 Stop::fatal(None, Complaint::Text(text))
             })?;
             match acquired {
-                Acquired::Token => return Ok(()),
+                Acquired::Token => {
+                    self.say_of(DebugLevels::JOBS, 0, child.file, "Obtained token for child (%).");
+                    return Ok(());
+                }
                 Acquired::Woken | Acquired::TimedOut => {
                     if let Waited::Signal(signal) = self.waiter.drain() {
                         return Err(Stop::Signal(signal));
@@ -80,20 +87,7 @@ impl Build {
         match self.session.rules.files[file].state {
             State::Running => {
                 if child.pid > 0 {
-                    let pid = child.pid;
-                    self.say(DebugLevels::JOBS, 0, |build| {
-                        let name = build.session.name_of(file);
-                        [
-                            b"Putting child 0x",
-                            format!("{pid:x}").as_bytes(),
-                            b" (",
-                            name,
-                            b") PID ",
-                            pid.to_string().as_bytes(),
-                            b" on the chain.",
-                        ]
-                        .concat()
-                    });
+                    self.say_of_child("Putting child % PID", child.pid, Some(file), " on the chain.");
                     self.slots_used += 1;
                     child.has_slot = true;
                 }
@@ -139,6 +133,7 @@ impl Build {
                 let text = crate::os::jobserver::message(&error);
                 Stop::fatal(None, Complaint::Text(text))
             })?;
+            self.say_of(DebugLevels::JOBS, 0, child.file, "Released token for child (%).");
         }
         self.tokens = self.tokens.saturating_sub(1);
         Ok(())

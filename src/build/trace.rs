@@ -24,6 +24,32 @@ impl Build {
         self.session.context.output.raw(&line);
     }
 
+    /// Shows a line about the child `pid`, where jobs are to be shown: `%` in `before` is where the child goes, with the name of
+    /// the target that it makes where that is given.
+    #[inline]
+    pub fn say_of_child(&mut self, before: &str, pid: i32, file: Option<FileId>, after: &str) {
+        if self.debugging(DebugLevels::JOBS) {
+            // GNU make shows an address; what tells children apart here is their process.
+            let child = format!("0x{pid:x}").into_bytes();
+            let name = file.map_or(Vec::new(), |file| [b" (", self.session.name_of(file), b")"].concat());
+            let (start, end) = before.split_once('%').unwrap_or((before, ""));
+            let pid = format!(" {pid}");
+            let line =
+                [start.as_bytes(), &child, &name, end.as_bytes(), pid.as_bytes(), after.as_bytes(), b"\n"];
+            self.session.context.output.raw(&line.concat());
+        }
+    }
+
+    /// Shows the children that are running, the youngest first.
+    pub fn say_children(&mut self) {
+        if self.debugging(DebugLevels::JOBS) {
+            let running: Vec<_> = self.children.iter().rev().map(|child| (child.pid, child.file)).collect();
+            for (pid, file) in running {
+                self.say_of_child("Live child % PID", pid, Some(file), " ");
+            }
+        }
+    }
+
     /// Shows a line where `levels` are wanted.
     #[inline]
     pub fn say(&mut self, levels: DebugLevels, depth: usize, text: impl FnOnce(&Build) -> Vec<u8>) {

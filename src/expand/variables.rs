@@ -2,6 +2,7 @@
 //! "Target-specific Variable Values"). Knows nothing of expansion.
 
 use crate::base::diagnostic::Place;
+use crate::base::table_order::Table;
 use crate::base::{Name, Names};
 use crate::syntax::Expression;
 use hashbrown::HashMap;
@@ -281,17 +282,21 @@ impl Variables {
 
     /// Defines `name` in `set`, where no stronger definition stands, and returns the variable.
     pub fn define(&mut self, names: &Names, set: SetId, name: Name, definition: &Definition) -> VariableId {
+        let overrides = self.environment_overrides;
+        let origin = match definition.origin {
+            Origin::Environment if overrides => Origin::EnvironmentOverride,
+            origin => origin,
+        };
         if let Some(id) = self.find_in(set, name) {
-            let overrides = self.environment_overrides;
             let variable = self.get_mut(id);
             if overrides && variable.origin == Origin::Environment {
                 variable.origin = Origin::EnvironmentOverride;
             }
-            if definition.origin >= variable.origin {
+            if origin >= variable.origin {
                 variable.value = Rc::new(definition.value.to_vec());
                 variable.parsed = None;
                 variable.place = definition.place;
-                variable.origin = definition.origin;
+                variable.origin = origin;
                 variable.recursive = definition.recursive;
                 self.changes += 1;
             }
@@ -302,7 +307,7 @@ impl Variables {
             value: Rc::new(definition.value.to_vec()),
             parsed: None,
             place: definition.place,
-            origin: definition.origin,
+            origin,
             export: Export::Default,
             special: None,
             recursive: definition.recursive,
@@ -505,11 +510,13 @@ impl Variables {
             return;
         }
         let mut list = Vec::new();
-        for member in self.members(GLOBAL_SET) {
+        let texts: Vec<&[u8]> =
+            self.members(GLOBAL_SET).into_iter().map(|member| names.text(self.get(member).name)).collect();
+        for at in Table::Variables.order(texts.iter().copied()).0 {
             if !list.is_empty() {
                 list.push(b' ');
             }
-            list.extend_from_slice(names.text(self.get(member).name));
+            list.extend_from_slice(texts[at]);
         }
         self.get_mut(id).value = Rc::new(list);
         self.listed = self.changes;

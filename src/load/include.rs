@@ -1,6 +1,7 @@
 //! Makefiles found and opened (manual, "Including Other Makefiles", "The Variable MAKEFILES"). Knows nothing of their content.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::cli::settings::DebugLevels;
 use crate::expand::Origin;
 use crate::expand::assign::append_value;
 use crate::expand::expand_text;
@@ -32,6 +33,15 @@ const DEEPEST: u32 = 5_000;
 /// Reads makefile `name`, and returns its position in the list of makefiles. One that can't be read is remembered with its error.
 pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<usize> {
     let mut path = name.to_vec();
+    let notes: [(bool, &[u8]); 4] = [
+        (!how.set_default, b" (no default goal)"),
+        (how.included, b" (search path)"),
+        (how.optional, b" (don't care)"),
+        (!how.expand_tilde, b" (no ~ expansion)"),
+    ];
+    let note = |at: usize| if notes[at].0 { notes[at].1 } else { b"" };
+    let parts = [b"Reading makefile '", name, b"'", note(0), note(1), note(2), note(3), b"..."];
+    session.show(DebugLevels::VERBOSE, &parts);
     if how.expand_tilde
         && path.first() == Some(&b'~')
         && let Some(expanded) = expand_tilde(session, &path)?

@@ -157,6 +157,9 @@ impl RuleHost for Session {
     fn trace_implicit(&mut self, depth: usize, text: &dyn Fn(&mut Self) -> Vec<u8>) {
         if self.show_implicit {
             let text = text(self);
+            if text.is_empty() {
+                return;
+            }
             let line = [&b" ".repeat(depth)[..], &text].concat();
             self.context.output.raw(&line);
         }

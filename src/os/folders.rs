@@ -99,6 +99,11 @@ impl Folders {
         }
     }
 
+    /// All folders that were looked at: the path, and how many entries it has where it could be read.
+    pub fn listing(&self) -> Vec<(&[u8], Option<usize>)> {
+        self.all.iter().map(|folder| (&folder.path[..], folder.entries.as_ref().map(HashSet::len))).collect()
+    }
+
     /// The names in folder `path`, sorted by byte; nothing where it can't be read.
     pub fn names(&mut self, path: &[u8]) -> Vec<Vec<u8>> {
         let mut names: Vec<Vec<u8>> = self

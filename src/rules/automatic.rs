@@ -18,6 +18,7 @@ fn shown(text: &'static [u8]) -> &'static [u8] {
 fn suffix_stem<H: RuleHost>(host: &mut H, name: &'static [u8]) -> Name {
     let base = archive::split_member(name).map_or(name, |(_, member)| member);
     let rules = host.rules();
+    rules.files[rules.suffix_file].builtin = false;
     let suffixes = rules.files[rules.suffix_file].dependencies.clone();
     for suffix in suffixes {
         let file = suffix.file();

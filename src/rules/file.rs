@@ -1,6 +1,7 @@
 //! Targets and prerequisites: one record a file, more for double-colon rules (manual, "Rule Syntax", "Double-Colon Rules").
 //! Knows nothing of how they are updated; the fields for that are kept here, so that one look finds all of a file.
 
+use crate::base::table_order::{Figures, Table};
 use crate::base::{Name, Names};
 use crate::expand::ScopeId;
 use crate::os::files::Mtime;
@@ -403,6 +404,13 @@ impl Files {
             self.by_name.iter().filter(|&&number| number != 0).map(|&number| FileId(number - 1)).collect();
         found.sort_unstable();
         found
+    }
+
+    /// The same files in the order in which GNU make meets them in its table.
+    pub fn in_table_order(&self, names: &Names) -> (Vec<FileId>, Figures) {
+        let files = self.bound();
+        let (order, figures) = Table::Files.order(files.iter().map(|&file| names.text(self[file].found_as)));
+        (order.into_iter().map(|at| files[at]).collect(), figures)
     }
 
     /// Takes `id` out of the table of names, or puts it there under `name`.

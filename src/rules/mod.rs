@@ -26,7 +26,7 @@ use vpath::SearchPaths;
 pub trait RuleHost: Host {
     /// The rule database.
     fn rules(&mut self) -> &mut Rules;
-    /// Shows a line of debugging output about implicit rules, at this depth of recursion.
+    /// Shows a line of debugging output about implicit rules, at this depth of recursion; nothing where the text is empty.
     fn trace_implicit(&mut self, depth: usize, text: &dyn Fn(&mut Self) -> Vec<u8>);
 }
 

@@ -15,6 +15,7 @@ mod differ;
 mod language;
 mod program;
 mod run;
+mod tables;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -38,5 +39,6 @@ fn main() {
     trials.extend(case_files::trials());
     trials.extend(differ::trials());
     trials.extend(language::trials());
+    trials.extend(tables::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

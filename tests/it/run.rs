@@ -136,6 +136,7 @@ fn supervise(mut command: Command, stdin: Vec<u8>, merged: bool) -> io::Result<(
     let (err, err_end) = io::pipe()?;
     if merged {
         command.stderr(out_end.try_clone()?);
+        drop(err_end);
     } else {
         command.stderr(err_end);
     }

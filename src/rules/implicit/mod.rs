@@ -115,6 +115,7 @@ fn matching<H: RuleHost>(
     let mut tries: Vec<Try> = Vec::new();
     let mut specific = false;
     let Some(&last) = name.last() else { return tries };
+    host.trace_implicit(depth, &|host| rules_avoided(host, depth));
     let candidates = host.rules().patterns.ending_in(last);
     for &(position, number) in candidates.iter() {
         let rules = host.rules();
@@ -125,12 +126,6 @@ fn matching<H: RuleHost>(
             continue;
         }
         if rule.in_use {
-            if number == 0 {
-                host.trace_implicit(depth, &|host| {
-                    let text = definition(host, at);
-                    [b"Avoiding implicit rule recursion for rule '", &text[..], b"'.\n"].concat()
-                });
-            }
             continue;
         }
         if recursions > 0 && target.matches_anything() && !rule.terminal {
@@ -167,6 +162,23 @@ fn matching<H: RuleHost>(
         }
     }
     tries
+}
+
+/// What debugging output says of the rules that a search going on uses already, whether they match or not.
+fn rules_avoided<H: RuleHost>(host: &mut H, depth: usize) -> Vec<u8> {
+    let mut text = Vec::new();
+    let patterns = &host.rules().patterns;
+    let used: Vec<u32> = patterns.in_order().iter().copied().filter(|&at| patterns[at].in_use).collect();
+    for at in used {
+        if !text.is_empty() {
+            text.extend(std::iter::repeat_n(b' ', depth));
+        }
+        let rule = definition(host, at);
+        text.extend_from_slice(
+            &[b"Avoiding implicit rule recursion for rule '", &rule[..], b"'.\n"].concat(),
+        );
+    }
+    text
 }
 
 fn definition<H: RuleHost>(host: &mut H, rule: u32) -> Vec<u8> {
