@@ -70,6 +70,8 @@ pub fn next_word(text: &[u8], from: usize) -> Word {
             b'=' | b':' => break,
             b'$' => {
                 if at + 1 >= rest.len() {
+                    // A lone one at the end stands for itself.
+                    at += 1;
                     break;
                 }
                 at = if byte(at + 1) == b'$' { at + 2 } else { reference_end(rest, at) };
