@@ -58,7 +58,10 @@ fn start(environment: &[u8], arguments: &Words) -> Result<Run, (Decoded, Source)
     }
     if let Err(error) = settings.resolve_shuffle(|| 1) {
         let end = End::Fatal(error);
-        return Err((Decoded { operands: Vec::new(), errors: Vec::new(), end }, Source::Arguments));
+        return Err((
+            Decoded { operands: Vec::new(), unwarned: 0, errors: Vec::new(), end },
+            Source::Arguments,
+        ));
     }
     settings.imply();
     Ok(Run { settings, operands })

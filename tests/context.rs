@@ -256,38 +256,3 @@ fn pruning_loses_nothing() {
         assert_eq!(found, by_hand(&folder.0, &ignore), "{text}");
     }
 }
-
-/// Times, to be read by people: `cargo test --release --test context -- --ignored --nocapture`.
-#[test]
-#[ignore = "prints times, checks nothing"]
-fn times() {
-    let text = fs::read("tests/data/dockerfiles/python-app.case").expect("a case");
-    let end = text.windows(3).position(|three| three == b"== ").expect("a request");
-    let text = &text[..end];
-    let request =
-        Request { target: None, build_args: &[], named_contexts: &[], platform_args: &[], bases: &NoBases };
-    for _ in 0..2 {
-        let start = std::time::Instant::now();
-        for _ in 0..1000 {
-            let _ = imk::image::dockerfile::parse(std::hint::black_box(text));
-        }
-        println!("parse: {:?}", start.elapsed() / 1000);
-        let start = std::time::Instant::now();
-        for _ in 0..1000 {
-            let _ = analyse(std::hint::black_box(text), &request);
-        }
-        println!("parse and analyse: {:?}", start.elapsed() / 1000);
-    }
-    let names: Vec<String> = (0..10_000).map(|n| format!("src/d{}/e{}/file{n}.py", n % 50, n % 7)).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let folder = Folder::new("times", &names);
-    let ignore = ".git\n**/__pycache__\n**/*.pyc\nnode_modules\n*.log\n**/.DS_Store\ndist/\n!src/d1/keep\n.venv\n**/*.egg-info\n";
-    for (name, ignore) in [("no ignore file", ""), ("10 patterns", ignore)] {
-        let ignore = Ignore::read(ignore.as_bytes()).expect("an ignore file");
-        for _ in 0..2 {
-            let start = std::time::Instant::now();
-            let selection = select(&folder.0, &ignore, &[], true).expect("a selection");
-            println!("{} entries, {name}: {:?}", selection.entries.len(), start.elapsed());
-        }
-    }
-}

@@ -226,23 +226,3 @@ fn write(out: &mut String, text: &[u8], analysis: &Analysis) {
         let _ = writeln!(out, "secret {} at {}", show(id), place(text, *span));
     }
 }
-
-/// Reads every file of the folder `IMK_DOCKERFILES` and prints what is refused, to be read by people.
-#[test]
-#[ignore = "needs a folder of Dockerfiles"]
-fn what_is_refused_of_a_folder() {
-    let Some(folder) = std::env::var_os("IMK_DOCKERFILES") else { return };
-    let mut names: Vec<_> =
-        std::fs::read_dir(folder).expect("a folder").map(|entry| entry.expect("an entry").path()).collect();
-    names.sort();
-    let mut refused = 0;
-    for path in &names {
-        let text = std::fs::read(path).unwrap_or_default();
-        let said = summary(&text, &Given::default());
-        if let Some(error) = said.lines().find(|line| line.starts_with("error ")) {
-            refused += 1;
-            println!("{}: {error}", path.file_name().unwrap_or_default().to_string_lossy());
-        }
-    }
-    println!("{refused} of {} refused", names.len());
-}

@@ -1,7 +1,7 @@
 //! What imk says a target can read, against a real BuildKit: each entry of each case's context is changed in turn, and
 //! wherever the engine then builds another image, imk's selection must have changed too.
 //!
-//! Run with an engine: `cargo test --test engine_context -- --ignored --nocapture`.
+//! Run with an engine: `cargo test --test engine_context -- --nocapture`.
 
 use imk::image::context::{Convention, load, select};
 use imk::image::dockerfile::{BaseConfig, BaseImages, ContextRead, Request, analyse};
@@ -223,7 +223,6 @@ fn changes(path: &Path) -> Vec<Change<'_>> {
 }
 
 #[test]
-#[ignore = "needs an engine"]
 fn no_change_that_the_engine_sees_is_missed() {
     assert!(docker(&["version", "--format", "{{.Server.Version}}"]).is_some(), "no engine answers");
     let at = std::env::temp_dir().join(format!("imk-engine-context-{}", std::process::id()));

@@ -6,7 +6,6 @@ use crate::cli::settings::ShuffleMode;
 use crate::rules::file::{Dep, FileId};
 use hashbrown::HashMap;
 use rustc_hash::FxBuildHasher;
-use std::rc::Rc;
 
 /// The mode, and the orders made so far.
 #[derive(Default)]
@@ -17,7 +16,16 @@ pub struct Shuffle {
     pub shown: Option<Vec<u8>>,
     /// The state of the generator.
     pub state: u32,
-    orders: HashMap<FileId, Rc<[u32]>, FxBuildHasher>,
+    orders: HashMap<FileId, Vec<Turn>, FxBuildHasher>,
+}
+
+/// What is considered at a position of a shuffled list of prerequisites.
+#[derive(Clone, Copy)]
+pub enum Turn {
+    /// The prerequisite at this place of the list as written.
+    At(usize),
+    /// One that was dropped from the list, since another one's turn met a circle; its own turn comes all the same.
+    Dropped(Dep),
 }
 
 impl Shuffle {
@@ -57,20 +65,56 @@ impl Build {
         self.session.rules.files[file].dependencies.iter().any(Dep::wait)
     }
 
-    /// The order in which the prerequisites of `file` are considered; none where it is the order as written.
-    pub fn order_of(&mut self, file: FileId) -> Option<Rc<[u32]>> {
-        if !self.shuffle.is_on() || self.session.rules.not_parallel || self.session.remaking_makefiles {
-            return None;
-        }
+    /// The prerequisite of `file` that is considered at `position`; none after the last.
+    pub fn turn(&mut self, file: FileId, position: usize) -> Option<Turn> {
         let record = &self.session.rules.files[file];
         let count = record.dependencies.len();
+        if position >= count {
+            return None;
+        }
+        if !self.shuffle.is_on() || self.session.rules.not_parallel || self.session.remaking_makefiles {
+            return Some(Turn::At(position));
+        }
         if !record.shuffled || self.shuffle.orders.get(&file).is_none_or(|order| order.len() != count) {
-            let order: Vec<u32> =
-                if self.has_wait(file) { (0..count as u32).collect() } else { self.shuffle.order(count) };
-            self.shuffle.orders.insert(file, order.into());
+            let order = if self.has_wait(file) {
+                (0..count).map(Turn::At).collect()
+            } else {
+                self.shuffle.order(count).into_iter().map(|index| Turn::At(index as usize)).collect()
+            };
+            self.shuffle.orders.insert(file, order);
             self.session.rules.files[file].shuffled = true;
         }
-        self.shuffle.orders.get(&file).cloned()
+        self.shuffle.orders.get(&file).and_then(|order| order.get(position)).copied()
+    }
+
+    /// The prerequisite whose turn it is.
+    pub fn prerequisite(&self, file: FileId, turn: Turn) -> Option<Dep> {
+        match turn {
+            Turn::At(index) => self.session.rules.files[file].dependencies.get(index).copied(),
+            Turn::Dropped(dep) => Some(dep),
+        }
+    }
+
+    /// Drops the prerequisite at `position` of the list as written. GNU make does so even where it was the turn of another
+    /// one that met the circle: that one stays in the list, and the dropped one has its turn wherever it was due.
+    pub fn drop_prerequisite(&mut self, file: FileId, position: usize) {
+        let dependencies = &mut self.session.rules.files[file].dependencies;
+        if position >= dependencies.len() {
+            return;
+        }
+        let dropped = dependencies.remove(position);
+        if let Some(order) = self.shuffle.orders.get_mut(&file) {
+            if position < order.len() {
+                order.remove(position);
+            }
+            for turn in order {
+                match *turn {
+                    Turn::At(index) if index == position => *turn = Turn::Dropped(dropped),
+                    Turn::At(index) if index > position => *turn = Turn::At(index - 1),
+                    _ => {}
+                }
+            }
+        }
     }
 
     /// Prepares the generator for the mode in force.

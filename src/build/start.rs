@@ -245,7 +245,6 @@ impl Build {
             return Ok(false);
         }
         self.session.context.output.begin();
-        self.session.context.output.flush();
         child.good_input = !std::mem::replace(&mut self.input_used, true);
         child.deleted = false;
         if child.environment.is_none() {
@@ -253,6 +252,8 @@ impl Build {
             let recursive = self.session.rules.recipes[child.recipe].any_recurse;
             child.environment = Some(Rc::new(environment(&mut self.session, scope, recursive)?));
         }
+        // After the environment, whose values may print (`$(info)`).
+        self.session.context.output.flush();
         self.spawn(child, arguments)?;
         self.set_state(child.file, State::Running);
         Ok(true)

@@ -3,12 +3,12 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::Build;
+use crate::build::shuffle::Turn;
 use crate::cli::settings::DebugLevels;
 use crate::graph::mtime;
 use crate::os::files::Mtime;
 use crate::rules::file::{FileId, State, Status};
 use crate::rules::{implicit, prerequisites};
-use std::rc::Rc;
 
 impl Build {
     /// Brings `file` up to date, each of its records where it has several; `Success` also means "not sure yet".
@@ -103,15 +103,25 @@ impl Build {
         }
     }
 
-    /// The prerequisite at `index` of `file`, as the file it turned out to be.
-    fn dependency(&mut self, file: FileId, index: usize) -> Option<FileId> {
-        let files = &self.session.rules.files;
-        let dep = files[file].dependencies.get(index)?;
-        let (known, resolved) = (dep.file(), files.resolve(dep.file()));
-        if known != resolved {
-            self.session.rules.files[file].dependencies[index].enter(resolved);
+    /// The prerequisite of `file` whose turn it is, as the file it turned out to be.
+    fn dependency(&mut self, file: FileId, turn: Turn) -> Option<FileId> {
+        let known = self.prerequisite(file, turn)?.file();
+        let files = &mut self.session.rules.files;
+        let resolved = files.resolve(known);
+        if known != resolved
+            && let Turn::At(index) = turn
+        {
+            files[file].dependencies[index].enter(resolved);
         }
         Some(resolved)
+    }
+
+    fn set_changed(&mut self, file: FileId, turn: Turn, changed: bool) {
+        if let Turn::At(index) = turn
+            && let Some(entry) = self.session.rules.files[file].dependencies.get_mut(index)
+        {
+            entry.set_changed(changed);
+        }
     }
 
     fn find_implicit(&mut self, file: FileId, depth: usize) -> Outcome {
@@ -252,41 +262,38 @@ impl Build {
                 },
             };
             self.expand_prerequisites(target)?;
-            let mut order = self.order_of(target);
             let mut position = 0;
             let mut any_kept = false;
-            loop {
-                let index = match &order {
-                    Some(order) => match order.get(position) {
-                        Some(&index) => index as usize,
-                        None => break,
-                    },
-                    None => position,
-                };
-                let Some(dep) = self.dependency(target, index) else { break };
-                if self.session.rules.files[target].dependencies[index].wait() && *running {
+            // From where on the list of `target` is the list of `file`, too.
+            let mut shared = None;
+            while let Some(turn) = self.turn(target, position) {
+                let Some(entry) = self.prerequisite(target, turn) else { break };
+                if entry.wait() && *running {
                     break;
                 }
+                let Some(dep) = self.dependency(target, turn) else { break };
                 let time = mtime::of(&mut self.session, dep)?;
-                let Some(dep) = self.dependency(target, index) else { break };
+                let Some(dep) = self.dependency(target, turn) else { break };
                 if self.is_updating(dep) {
                     self.drop_circular(file, dep);
                     if any_kept || target == file {
-                        self.session.rules.files[target].dependencies.remove(position);
-                        order = order.map(|order| without_position(&order, position));
+                        self.drop_prerequisite(target, position);
+                        if let Some(from) = shared {
+                            self.drop_prerequisite(file, position - from);
+                        }
                     } else {
-                        // GNU make cuts the list of the target that is made, also where the circle is in a peer's.
+                        // GNU make cuts the list of the target that is made, also where the circle is in a peer's; from
+                        // there on it is one list, and what becomes of one becomes of both.
                         let rest = self.session.rules.files[target].dependencies[position + 1..].to_vec();
                         self.session.rules.files[file].dependencies = rest;
                         position += 1;
+                        shared = Some(position);
                     }
                     continue;
                 }
-                let new = self.check_one(file, dep, depth, this_mtime, must_make, {
-                    self.session.rules.files[target].dependencies[index].order_only()
-                })?;
+                let new = self.check_one(file, dep, depth, this_mtime, must_make, entry.order_only())?;
                 *status = (*status).max(new);
-                let Some(dep) = self.dependency(target, index) else { break };
+                let Some(dep) = self.dependency(target, turn) else { break };
                 *running |= self.is_running(dep);
                 if *status != Status::Success && !self.session.settings.keep_going.is_on() {
                     break;
@@ -294,8 +301,11 @@ impl Build {
                 if !*running {
                     let now = mtime::of(&mut self.session, dep)?;
                     let changed = now != time || time == Mtime::ABSENT;
-                    if let Some(entry) = self.session.rules.files[target].dependencies.get_mut(index) {
-                        entry.set_changed(changed);
+                    self.set_changed(target, turn, changed);
+                    if let (Some(from), Turn::At(index)) = (shared, turn)
+                        && index >= from
+                    {
+                        self.set_changed(file, Turn::At(index - from), changed);
                     }
                 }
                 any_kept = true;
@@ -396,10 +406,10 @@ impl Build {
         self.expand_prerequisites(file)?;
         let mut running = false;
         let mut index = 0;
-        while let Some(dep) = self.dependency(file, index) {
+        while let Some(dep) = self.dependency(file, Turn::At(index)) {
             if self.is_updating(dep) {
                 self.drop_circular(file, dep);
-                self.session.rules.files[file].dependencies.remove(index);
+                self.drop_prerequisite(file, index);
                 continue;
             }
             self.session.rules.files[dep].parent = Some(file);
@@ -410,7 +420,7 @@ impl Build {
             if entry.is_some_and(|entry| !entry.order_only()) {
                 *must_make = maybe;
             }
-            let Some(dep) = self.dependency(file, index) else { break };
+            let Some(dep) = self.dependency(file, Turn::At(index)) else { break };
             if *status != Status::Success && !self.session.settings.keep_going.is_on() {
                 break;
             }
@@ -432,24 +442,17 @@ impl Build {
         status: &mut Status,
         running: &mut bool,
     ) -> Outcome {
-        let order = self.order_of(file);
         for position in 0.. {
-            let index = match &order {
-                Some(order) => match order.get(position) {
-                    Some(&index) => index as usize,
-                    None => break,
-                },
-                None => position,
-            };
-            let Some(dep) = self.dependency(file, index) else { break };
-            if self.session.rules.files[file].dependencies[index].wait() && *running {
+            let Some(turn) = self.turn(file, position) else { break };
+            let Some(dep) = self.dependency(file, turn) else { break };
+            if *running && self.prerequisite(file, turn).is_some_and(|entry| entry.wait()) {
                 break;
             }
             if !self.session.rules.files[dep].intermediate {
                 continue;
             }
             let time = mtime::of(&mut self.session, dep)?;
-            let Some(dep) = self.dependency(file, index) else { break };
+            let Some(dep) = self.dependency(file, turn) else { break };
             let remaking = self.session.remaking_makefiles;
             let inherited = self.session.rules.files[file].dont_care;
             let record = &mut self.session.rules.files[dep];
@@ -464,27 +467,18 @@ impl Build {
             if remaking {
                 self.session.rules.files[dep].dont_care = own;
             }
-            let Some(dep) = self.dependency(file, index) else { break };
+            let Some(dep) = self.dependency(file, turn) else { break };
             *running |= self.is_running(dep);
             if *status != Status::Success && !self.session.settings.keep_going.is_on() {
                 break;
             }
             if !*running {
                 let now = mtime::of(&mut self.session, dep)?;
-                let record = &mut self.session.rules.files[file];
+                let record = &self.session.rules.files[file];
                 let changed = (record.phony && record.recipe.is_some()) || now != time;
-                if let Some(entry) = record.dependencies.get_mut(index) {
-                    entry.set_changed(changed);
-                }
+                self.set_changed(file, turn, changed);
             }
         }
         Ok(())
     }
-}
-
-/// An order of prerequisites after the one at `position` is gone.
-fn without_position(order: &[u32], position: usize) -> Rc<[u32]> {
-    let gone = position as u32;
-    let left = order.iter().enumerate().filter(|&(at, &index)| at != position && index != gone);
-    left.map(|(_, &index)| if index > gone { index - 1 } else { index }).collect()
 }

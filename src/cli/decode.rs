@@ -69,6 +69,8 @@ pub struct Decoded {
     /// Goals and definitions in order. Only words of [`Origin::Command`] are goals, MAKEFLAGS's at the start among
     /// them, as in GNU make.
     pub operands: Vec<Operand>,
+    /// How many of them come before `--warn-undefined-variables` is in force: their values are expanded without it.
+    pub unwarned: usize,
     /// What to complain of, in order.
     pub errors: Vec<Error>,
     /// How it ended.
@@ -134,12 +136,17 @@ pub(super) fn decode_with<W: AsRef<[u8]>>(
     own_table: &'static [Flag],
 ) -> Decoded {
     let origin = source.origin();
-    let mut decoded = Decoded { operands: Vec::new(), errors: Vec::new(), end: End::Go };
+    let mut decoded = Decoded { operands: Vec::new(), unwarned: 0, errors: Vec::new(), end: End::Go };
     let mut fatal = None;
     let mut scan = Scan::new(words, source.known(own_table));
     while let Some(item) = scan.next() {
         match item {
-            Item::Operand(word) => decoded.operands.extend(operand(word, origin, home)),
+            Item::Operand(word) => {
+                decoded.operands.extend(operand(word, origin, home));
+                if !settings.warn_undefined_variables {
+                    decoded.unwarned = decoded.operands.len();
+                }
+            }
             Item::Fault(error) if origin == Origin::Command => decoded.errors.push(error),
             Item::Fault(_) => {}
             Item::Flag(flag, value) => {

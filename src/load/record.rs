@@ -95,7 +95,7 @@ impl PendingRule {
                 group.push(file);
             }
         }
-        for &file in &group {
+        for &file in group.iter().rev() {
             let others: Vec<FileId> = group.iter().rev().copied().collect();
             if !session.rules.files[file].also_make.is_empty() {
                 let at = recipe.and_then(|recipe| session.rules.recipes[recipe].place);

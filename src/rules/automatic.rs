@@ -44,10 +44,9 @@ pub fn set<H: RuleHost>(host: &mut H, file: FileId, stem: Option<Name>, always_m
             stem
         }
     };
-    upgrade_order_only(host, file);
     let rules = host.rules();
     let record = &rules.files[file];
-    let dependencies = record.dependencies.clone();
+    let mut dependencies = record.dependencies.clone();
     let from_default = record.recipe.is_some() && record.recipe == rules.files[rules.default_file].recipe;
     let mut less: Option<&'static [u8]> = None;
     let (mut plus, mut caret, mut question, mut bar) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -58,13 +57,20 @@ pub fn set<H: RuleHost>(host: &mut H, file: FileId, stem: Option<Name>, always_m
         }
         list.extend_from_slice(text);
     };
-    for dep in dependencies.iter().filter(|dep| !dep.needs_expansion() && !dep.hidden()) {
+    dependencies.retain(|dep| !dep.needs_expansion() && !dep.hidden());
+    for dep in dependencies.iter().filter(|dep| !dep.order_only()) {
+        let text = dep_text(host, dep);
+        less.get_or_insert(text);
+        push(&mut plus, shown(text));
+    }
+    // `$<` and `$+` still take a prerequisite listed both ways as it was listed.
+    if upgrade_order_only(host, file) {
+        dependencies.clone_from(&host.rules().files[file].dependencies);
+        dependencies.retain(|dep| !dep.needs_expansion() && !dep.hidden());
+    }
+    for dep in &dependencies {
         let text = dep_text(host, dep);
         let member = shown(text);
-        if !dep.order_only() {
-            less.get_or_insert(text);
-            push(&mut plus, member);
-        }
         if seen.insert(text, ()).is_some() {
             continue;
         }
@@ -110,11 +116,11 @@ fn dep_text<H: RuleHost>(host: &mut H, dep: &Dep) -> &'static [u8] {
     name.map_or(&[], |name| host.context().names.text(name))
 }
 
-/// A prerequisite that is listed both as order-only and as a normal one is a normal one.
-fn upgrade_order_only<H: RuleHost>(host: &mut H, file: FileId) {
+/// A prerequisite that is listed both as order-only and as a normal one is a normal one. Whether there was any.
+fn upgrade_order_only<H: RuleHost>(host: &mut H, file: FileId) -> bool {
     let dependencies = &host.rules().files[file].dependencies;
     if !dependencies.iter().any(Dep::order_only) || dependencies.iter().all(Dep::order_only) {
-        return;
+        return false;
     }
     let dependencies = dependencies.clone();
     let mut first: HashMap<&'static [u8], usize, FxBuildHasher> = HashMap::default();
@@ -134,7 +140,9 @@ fn upgrade_order_only<H: RuleHost>(host: &mut H, file: FileId) {
             Some(_) => {}
         }
     }
+    let any = !upgraded.is_empty();
     for index in upgraded {
         host.rules().files[file].dependencies[index].set_order_only(false);
     }
+    any
 }

@@ -79,7 +79,7 @@ impl Run {
         let gpath = expand_text(session, b"$(strip $(GPATH))")?;
         session.rules.paths.gpath = crate::rules::vpath::folders_of(&gpath);
         for name in session.settings.old_files.clone() {
-            let file = session.enter_file(&name);
+            let file = enter_record(session, &name);
             let record = &mut session.rules.files[file];
             record.mtime = crate::os::files::Mtime::OLD;
             record.mtime_before = record.mtime;
@@ -97,7 +97,7 @@ impl Run {
     fn mark_new_files(&mut self) {
         let session = &mut self.build.session;
         for name in session.settings.new_files.clone() {
-            let file = session.enter_file(&name);
+            let file = enter_record(session, &name);
             let record = &mut session.rules.files[file];
             record.mtime = crate::os::files::Mtime::NEW;
             record.mtime_before = record.mtime;
@@ -178,4 +178,10 @@ impl Run {
         self.set_up_grouping();
         Ok(())
     }
+}
+
+/// The file that `-o` or `-W` names; of a double-colon target a further record, so that its rules are left as they are.
+fn enter_record(session: &mut crate::load::Session, text: &[u8]) -> crate::rules::file::FileId {
+    let name = session.context.names.intern(crate::rules::file::plain_name(text));
+    session.rules.files.enter(name)
 }

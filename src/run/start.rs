@@ -126,8 +126,8 @@ impl Run {
         if decoded.end != End::Go {
             return Err(Stop::Exit(2));
         }
-        self.build.session.context.warn_undefined = self.build.session.settings.warn_undefined_variables;
-        for operand in decoded.operands {
+        for (index, operand) in decoded.operands.into_iter().enumerate() {
+            self.warn_from(index >= decoded.unwarned);
             match operand {
                 Operand::Definition(text) => {
                     let origin = match source {
@@ -140,7 +140,14 @@ impl Run {
                 Operand::Goal(name) => self.add_goal(&name),
             }
         }
+        self.warn_from(true);
         Ok(())
+    }
+
+    /// Lets undefined variables be told of, or not yet, where that was asked for.
+    fn warn_from(&mut self, now: bool) {
+        let session = &mut self.build.session;
+        session.context.warn_undefined = now && session.settings.warn_undefined_variables;
     }
 
     fn add_goal(&mut self, name: &[u8]) {

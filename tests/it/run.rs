@@ -135,8 +135,9 @@ fn supervise(mut command: Command, stdin: Vec<u8>, merged: bool) -> io::Result<(
     let (out, out_end) = io::pipe()?;
     let (err, err_end) = io::pipe()?;
     if merged {
-        command.stderr(out_end.try_clone()?);
+        // Nobody writes to the other pipe: its reader is to see the end at once.
         drop(err_end);
+        command.stderr(out_end.try_clone()?);
     } else {
         command.stderr(err_end);
     }

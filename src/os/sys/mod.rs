@@ -118,14 +118,17 @@ pub fn error_words(error: i32) -> String {
     }
 }
 
-/// The home directory of `user`, or of the user that runs this process.
+/// The home directory of `user`, or of the user that is logged in at this process's terminal.
 pub fn home_of(user: Option<&CStr>) -> Option<Vec<u8>> {
-    // SAFETY: the entry returned by `getpwnam`/`getpwuid` is static until the next such call and copied at once; only
-    // one thread of this program calls it.
+    // SAFETY: what `getlogin` and `getpwnam` return is static until the next such call and copied at once; only one
+    // thread of this program calls it.
     unsafe {
         let entry = match user {
             Some(user) => libc::getpwnam(user.as_ptr()),
-            None => libc::getpwuid(libc::getuid()),
+            None => {
+                let login = libc::getlogin();
+                if login.is_null() { std::ptr::null_mut() } else { libc::getpwnam(login) }
+            }
         };
         if entry.is_null() || (*entry).pw_dir.is_null() {
             return None;
