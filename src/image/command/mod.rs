@@ -6,6 +6,7 @@
 //! [`kinds::Reach`]), so that nobody claims more than is known.
 
 mod assigned;
+mod builtins;
 pub mod flags;
 pub mod kinds;
 pub mod lifecycle;
@@ -18,7 +19,9 @@ pub mod variables;
 
 pub use kinds::{Client, ImageCommand, Recognised};
 pub use lifecycle::{Lifecycle, lifecycle};
-pub use recognise::{Reading, recognise};
+pub use recognise::{Reading, mentions_client, recognise};
 
+#[cfg(test)]
+mod differential;
 #[cfg(test)]
 mod tests;

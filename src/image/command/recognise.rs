@@ -1,6 +1,7 @@
 //! Walks a script in the order it would run and collects the engine commands. Runs nothing, and asks no engine.
 
 use super::assigned::{DIRECTORY, assigned_in};
+use super::builtins::join;
 use super::kinds::*;
 use super::program::{self, Called, Found};
 use super::shell::{
@@ -9,9 +10,10 @@ use super::shell::{
 };
 use super::text::{Piece, Source, Text};
 use super::typed;
-use super::variables::{Environment, Variables};
+use super::variables::{Environment, Mark, Variables};
 use crate::base::Span;
 use std::collections::HashMap;
+use std::rc::Rc;
 
 /// What a script does, as far as it can be read.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -37,8 +39,12 @@ pub struct OtherProgram {
 const COMMANDS_MAX: usize = 4096;
 /// Rounds of one `for` that are followed one by one.
 const ROUNDS_MAX: usize = 64;
-/// Functions calling functions, and `sh -c` in `sh -c`.
-const CALLS_MAX: usize = 8;
+/// Whether a text names an engine client at all: a glance that spares most recipes the reading. A client that only a
+/// shell variable names is not seen by it.
+pub fn mentions_client(text: &[u8]) -> bool {
+    let names: [&[u8]; 4] = [b"docker", b"podman", b"nerdctl", b"buildah"];
+    names.iter().any(|name| memchr::memmem::find(text, name).is_some())
+}
 
 /// Reads `text`, the expanded text of a recipe line (of the recipe, under `.ONESHELL`), as a shell would run it with
 /// `environment`.
@@ -49,10 +55,11 @@ pub fn recognise(text: &[u8], environment: &Environment<'_>) -> Reading {
     let mut walker = Walker {
         script: &script,
         variables,
-        functions: HashMap::new(),
+        functions: Functions::default(),
         reading: Reading::default(),
         budget: COMMANDS_MAX,
         calls: 0,
+        locals: Vec::new(),
     };
     walker.list(&script.list, &Place::default());
     walker.reading
@@ -60,12 +67,12 @@ pub fn recognise(text: &[u8], environment: &Environment<'_>) -> Reading {
 
 /// Where a command stands.
 #[derive(Clone, Default)]
-struct Place {
-    reach: Reach,
-    capture: Option<Capture>,
-    piped_in: bool,
-    background: bool,
-    failure_ignored: bool,
+pub(super) struct Place {
+    pub(super) reach: Reach,
+    pub(super) capture: Option<Capture>,
+    pub(super) piped_in: bool,
+    pub(super) background: bool,
+    pub(super) failure_ignored: bool,
 }
 
 impl Reach {
@@ -80,17 +87,50 @@ impl Reach {
     }
 }
 
-struct Walker<'s, 'e> {
-    script: &'s Script,
-    variables: Variables<'e>,
-    functions: HashMap<Vec<u8>, &'s Command>,
-    reading: Reading,
-    budget: usize,
-    calls: usize,
+/// The functions that a script defined, with whether that is certain. Shared until one is added.
+pub(super) type Functions<'s> = Rc<HashMap<Vec<u8>, (&'s Command, bool)>>;
+
+/// The shell's state at one point, to come back to.
+pub(super) struct State<'s> {
+    variables: Mark,
+    functions: Functions<'s>,
+}
+
+pub(super) struct Walker<'s, 'e> {
+    pub(super) script: &'s Script,
+    pub(super) variables: Variables<'e>,
+    pub(super) functions: Functions<'s>,
+    pub(super) reading: Reading,
+    /// Commands that may still be followed.
+    pub(super) budget: usize,
+    /// How deep in functions and inner scripts this is.
+    pub(super) calls: usize,
+    /// Names that the function being followed declared its own.
+    pub(super) locals: Vec<Vec<u8>>,
 }
 
 impl<'s> Walker<'s, '_> {
-    fn list(&mut self, list: &'s List, place: &Place) {
+    pub(super) fn mark(&self) -> State<'s> {
+        State { variables: self.variables.mark(), functions: Rc::clone(&self.functions) }
+    }
+
+    /// The end of a subshell: what it changed is gone.
+    pub(super) fn undo(&mut self, state: &State<'s>) {
+        self.variables.undo(state.variables);
+        self.functions = Rc::clone(&state.functions);
+    }
+
+    /// The end of what may not have run: what it changed is unknown.
+    pub(super) fn blur(&mut self, state: &State<'s>) {
+        self.variables.blur(state.variables);
+        if !Rc::ptr_eq(&self.functions, &state.functions) {
+            for (name, (body, certain)) in Rc::make_mut(&mut self.functions).iter_mut() {
+                *certain &= state.functions.get(name).is_some_and(|(before, _)| std::ptr::eq(*before, *body));
+            }
+        }
+    }
+
+    pub(super) fn list(&mut self, list: &'s List, place: &Place) {
         for item in &list.items {
             if self.budget == 0 {
                 return;
@@ -102,7 +142,7 @@ impl<'s> Walker<'s, '_> {
     fn item(&mut self, item: &'s Item, place: &Place) {
         let mut place = place.clone();
         place.background |= item.background;
-        let start = self.variables.mark();
+        let start = self.mark();
         let ignored = |index: usize| {
             item.rest
                 .get(index)
@@ -110,12 +150,12 @@ impl<'s> Walker<'s, '_> {
         };
         let first = Place { failure_ignored: ignored(0) || item.first.negated, ..place.clone() };
         self.pipeline(&item.first, &first);
-        let branch = self.variables.mark();
+        let branch = self.mark();
         let mut reach = Reach::Always;
         let mut previous = Connector::And;
         for (index, (connector, pipeline)) in item.rest.iter().enumerate() {
             if *connector != previous && index > 0 {
-                self.variables.blur(branch);
+                self.blur(&branch);
             }
             previous = *connector;
             reach = reach.then(match connector {
@@ -130,10 +170,10 @@ impl<'s> Walker<'s, '_> {
             self.pipeline(pipeline, &next);
         }
         if !item.rest.is_empty() {
-            self.variables.blur(branch);
+            self.blur(&branch);
         }
         if item.background {
-            self.variables.undo(start);
+            self.undo(&start);
         }
     }
 
@@ -144,15 +184,15 @@ impl<'s> Walker<'s, '_> {
             let last = index + 1 == pipeline.commands.len();
             let capture = if last { place.capture.clone() } else { None };
             let inner = Place { piped_in: index > 0 || place.piped_in, capture, ..place.clone() };
-            let mark = self.variables.mark();
+            let mark = self.mark();
             self.command(command, &inner);
             if !alone {
-                self.variables.undo(mark);
+                self.undo(&mark);
             }
         }
     }
 
-    fn command(&mut self, command: &'s Command, place: &Place) {
+    pub(super) fn command(&mut self, command: &'s Command, place: &Place) {
         if self.budget == 0 {
             return;
         }
@@ -169,39 +209,39 @@ impl<'s> Walker<'s, '_> {
             CommandKind::Simple(simple) => self.simple(simple, command, place),
             CommandKind::Group(list) => self.list(list, place),
             CommandKind::Subshell(list) => {
-                let mark = self.variables.mark();
+                let mark = self.mark();
                 self.list(list, place);
-                self.variables.undo(mark);
+                self.undo(&mark);
             }
             CommandKind::If { branches, otherwise } => {
-                let start = self.variables.mark();
+                let start = self.mark();
                 for (index, (condition, body)) in branches.iter().enumerate() {
                     self.list(condition, if index == 0 { place } else { &perhaps });
                     self.list(body, &perhaps);
-                    self.variables.blur(start);
+                    self.blur(&start);
                 }
                 otherwise.iter().for_each(|body| self.list(body, &perhaps));
-                self.variables.blur(start);
+                self.blur(&start);
             }
             CommandKind::For { name, words, body } => self.for_loop(name, words.as_deref(), body, place),
             CommandKind::Loop { condition, body } => {
                 self.forget_assigned(condition);
                 self.forget_assigned(body);
-                let start = self.variables.mark();
+                let start = self.mark();
                 self.list(condition, &Place { reach: place.reach.then(Reach::Perhaps), ..place.clone() });
                 self.list(body, &perhaps);
-                self.variables.blur(start);
+                self.blur(&start);
             }
             CommandKind::Case { subject, arms } => {
                 self.parts(&subject.parts, place);
-                let start = self.variables.mark();
+                let start = self.mark();
                 for (_, body) in arms {
                     self.list(body, &perhaps);
-                    self.variables.blur(start);
+                    self.blur(&start);
                 }
             }
             CommandKind::Function { name, body } => {
-                self.functions.insert(name.clone(), body);
+                Rc::make_mut(&mut self.functions).insert(name.clone(), (body, true));
             }
             CommandKind::Test => {}
             CommandKind::Opaque(reason) => {
@@ -228,20 +268,20 @@ impl<'s> Walker<'s, '_> {
             return;
         }
         let perhaps = Place { reach: Reach::Perhaps, ..place.clone() };
-        let start = self.variables.mark();
+        let start = self.mark();
         if certain {
             // `break` and `continue` make the later rounds uncertain, not their values.
             for (index, round) in rounds.iter().enumerate() {
                 self.variables.assign(name, round);
                 self.list(body, if index == 0 { place } else { &perhaps });
-                self.variables.blur(start);
+                self.blur(&start);
             }
             return;
         }
         self.forget_assigned(body);
         self.variables.forget(name);
         self.list(body, &perhaps);
-        self.variables.blur(start);
+        self.blur(&start);
     }
 
     /// Makes unknown what a loop's body assigns: a later round sees an earlier one's values.
@@ -259,9 +299,9 @@ impl<'s> Walker<'s, '_> {
             match &part.kind {
                 PartKind::Substitution(list) => {
                     let inner = Place { capture: None, piped_in: false, ..place.clone() };
-                    let mark = self.variables.mark();
+                    let mark = self.mark();
                     self.list(list, &inner);
-                    self.variables.undo(mark);
+                    self.undo(&mark);
                 }
                 PartKind::Parameter { word, .. } => self.parts(word, place),
                 PartKind::Literal(_) | PartKind::Unknown => {}
@@ -332,10 +372,10 @@ impl<'s> Walker<'s, '_> {
             (value.pieces.as_slice(), word.parts.as_slice())
         {
             let capture = Some(Capture::Variable(assignment.name.clone(), unknown.id));
-            let mark = self.variables.mark();
+            let mark = self.mark();
             let before = self.reading.commands.len();
             self.list(list, &Place { capture, piped_in: false, ..place.clone() });
-            self.variables.undo(mark);
+            self.undo(&mark);
             let made = self.reading.commands.get(before..).unwrap_or_default();
             if matches!(made, [one] if prints_id(&one.command))
                 && let Some(Piece::Unknown(unknown)) = value.pieces.first_mut()
@@ -346,123 +386,6 @@ impl<'s> Walker<'s, '_> {
             self.parts(&word.parts, place);
         }
         self.variables.assign(&assignment.name, &value);
-    }
-
-    /// The shell's own commands that matter here, and calls of the script's functions; whether it was one.
-    fn builtin(&mut self, simple: &'s Simple, words: &[Text], place: &Place) -> bool {
-        let Some(name) = words.first().and_then(Text::known) else { return false };
-        if let Some(function) = self.functions.get(name).copied() {
-            if self.calls < CALLS_MAX {
-                self.calls += 1;
-                for (index, word) in words.iter().enumerate().skip(1).take(9) {
-                    self.variables.assign(index.to_string().as_bytes(), word);
-                }
-                self.command(function, place);
-                self.calls -= 1;
-            } else {
-                self.variables.disturb();
-            }
-            return true;
-        }
-        match name {
-            b"cd" | b"pushd" | b"popd" => self.change_directory(name, words),
-            b"export" | b"readonly" | b"local" | b"declare" | b"typeset" => {
-                for word in words.iter().skip(1) {
-                    match word.split_at(b'=') {
-                        Some((name, value)) => match name.known() {
-                            Some(name) => self.variables.assign(name, &value),
-                            None => self.variables.disturb(),
-                        },
-                        None if word.known().is_none() => self.variables.disturb(),
-                        None => {}
-                    }
-                }
-            }
-            b"unset" => {
-                for word in words.iter().skip(1) {
-                    match word.known() {
-                        Some(name) => self.variables.unset(name),
-                        None => self.variables.disturb(),
-                    }
-                }
-            }
-            b"read" | b"getopts" | b"mapfile" | b"readarray" | b"let" => {
-                for word in words.iter().skip(1) {
-                    match word.known() {
-                        Some(name) => self.variables.forget(name),
-                        None => self.variables.disturb(),
-                    }
-                }
-            }
-            b"trap" => {
-                let span = simple.words.first().map_or(Span::default(), |word| word.span);
-                let script = words.get(1).filter(|script| script.known() != Some(b"-") && words.len() > 2);
-                if let Some(script) = script {
-                    self.inner_script(script, span, &Place { reach: Reach::OnExit, ..Place::default() });
-                }
-            }
-            b"eval" | b"." | b"source" | b"alias" => {
-                self.variables.disturb();
-                let span = simple.words.first().map_or(Span::default(), |word| word.span);
-                self.reading.others.push(OtherProgram { name: Some(name.to_vec()), span });
-            }
-            b"set" | b":" | b"true" | b"false" | b"test" | b"[" | b"echo" | b"printf" | b"exit"
-            | b"return" | b"break" | b"continue" | b"shift" | b"wait" | b"umask" | b"ulimit" | b"pwd"
-            | b"type" | b"hash" | b"shopt" => {}
-            _ => return false,
-        }
-        true
-    }
-
-    fn change_directory(&mut self, name: &[u8], words: &[Text]) {
-        let operands: Vec<&Text> = words
-            .iter()
-            .skip(1)
-            .filter(|word| !matches!(word.known(), Some(b"--" | b"-P" | b"-L" | b"-e")))
-            .collect();
-        let here = Text {
-            pieces: self.variables.value(DIRECTORY, Span::default()).unwrap_or_default(),
-            ..Text::default()
-        };
-        match (name, operands.as_slice()) {
-            (b"cd" | b"pushd", [to])
-                if to.known() != Some(b"-") && !to.splits() && !to.prefix().starts_with(b"+") =>
-            {
-                let joined = join(&here, to);
-                self.variables.assign(DIRECTORY, &joined);
-            }
-            _ => self.variables.forget(DIRECTORY),
-        }
-    }
-
-    /// `sh -c SCRIPT`: read as part of the whole where its text stands here as it is.
-    fn inner_script(&mut self, text: &Text, span: Span, place: &Place) {
-        let Some(known) = text.known().filter(|_| self.calls < CALLS_MAX) else {
-            return self.reading.others.push(OtherProgram { name: None, span });
-        };
-        let script = shell::parse(known);
-        let mut variables = self.variables.inherited();
-        let here = self.variables.value(DIRECTORY, span).unwrap_or_default();
-        variables.assign(DIRECTORY, &Text { pieces: here, ..Text::default() });
-        let mut walker = Walker {
-            script: &script,
-            variables,
-            functions: HashMap::new(),
-            reading: Reading::default(),
-            budget: self.budget,
-            calls: self.calls + 1,
-        };
-        walker.list(&script.list, place);
-        self.budget = walker.budget;
-        // Places within a quoted script are not those of the whole: everything in it stands where the command does.
-        for mut inner in walker.reading.commands {
-            (inner.span, inner.program) = (span, span);
-            self.reading.commands.push(inner);
-        }
-        self.reading
-            .others
-            .extend(walker.reading.others.into_iter().map(|other| OtherProgram { span, ..other }));
-        self.reading.opaque.extend(walker.reading.opaque.into_iter().map(|(_, reason)| (span, reason)));
     }
 
     fn client(
@@ -531,20 +454,6 @@ impl<'s> Walker<'s, '_> {
         }
         (output, input)
     }
-}
-
-/// `to` as seen from `here`.
-fn join(here: &Text, to: &Text) -> Text {
-    let stays = to.known() == Some(b".");
-    if to.prefix().starts_with(b"/") || here.known() == Some(b"") {
-        return if stays { here.clone() } else { to.clone() };
-    }
-    let mut joined = here.clone();
-    if !stays {
-        joined.push_known(b"/");
-        to.pieces.iter().for_each(|piece| joined.push(piece));
-    }
-    joined
 }
 
 /// Whether all that a command prints is the id of what it made.

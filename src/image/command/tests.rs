@@ -289,6 +289,12 @@ fn the_table_of_commands_holds() {
 }
 
 #[test]
+fn a_glance_tells_texts_without_clients() {
+    assert!(super::mentions_client(b"cd x && sudo docker build ."));
+    assert!(!super::mentions_client(b"cc -o dock er.c"));
+}
+
+#[test]
 fn values_have_their_places() {
     let script = b"docker build -t app:1 --build-arg A=b --target=x .";
     let reading = recognise(script, &environment);

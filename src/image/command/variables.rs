@@ -52,6 +52,9 @@ struct Assigned {
     epoch: u32,
 }
 
+/// What a variable was at one point.
+pub(super) struct Saved(Option<Assigned>);
+
 /// A place in the log of assignments.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
@@ -143,6 +146,20 @@ impl<'e> Variables<'e> {
     /// `unset`
     pub(super) fn unset(&mut self, name: &[u8]) {
         self.set(name, Value::Unset);
+    }
+
+    /// A variable's state, to be put back later.
+    pub(super) fn saved(&self, name: &[u8]) -> Saved {
+        Saved(self.values.get(name).cloned())
+    }
+
+    /// Puts a saved state back.
+    pub(super) fn put_back(&mut self, name: &[u8], saved: Saved) {
+        let old = match saved.0 {
+            Some(assigned) => self.values.insert(name.to_vec(), assigned),
+            None => self.values.remove(name),
+        };
+        self.log.push((name.to_vec(), old));
     }
 
     fn set(&mut self, name: &[u8], value: Value) {

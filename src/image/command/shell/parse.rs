@@ -344,7 +344,7 @@ impl<'t> Parser<'t> {
     fn for_command(&mut self) -> Parsed<CommandKind> {
         self.skip_blanks();
         if self.looking_at(b"((") {
-            self.at = self.arithmetic_end(self.at + 2).ok_or(Reason::UnclosedCommand)?;
+            self.at = self.brackets_end(self.at + 2, b"").ok_or(Reason::UnclosedCommand)?;
             self.skip_separators();
             let body = self.do_group()?;
             return Ok(CommandKind::Loop { condition: List::default(), body });
@@ -427,25 +427,34 @@ impl<'t> Parser<'t> {
 
     /// Offset past the `))` that closes the arithmetic whose inside starts at `from`; none where it is none.
     pub(super) fn arithmetic_end(&self, from: usize) -> Option<usize> {
-        let mut open = 0usize;
-        let mut at = from;
+        let end = self.brackets_end(from, b"'\"`;")?;
         // Two words side by side are no arithmetic, but a command: `((docker ps))` is a subshell in a subshell.
+        let inside = self.text.get(from..end - 2)?;
+        let is_word = |byte: &u8| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
         let mut after_word = false;
-        while at < self.end {
-            let byte = *self.text.get(at)?;
-            let is_word = byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'.');
-            if is_word && after_word && self.text.get(at - 1).is_some_and(u8::is_ascii_whitespace) {
+        for pair in inside.windows(2) {
+            after_word = is_word(&pair[0]) || (after_word && pair[0].is_ascii_whitespace());
+            if after_word && pair[0].is_ascii_whitespace() && is_word(&pair[1]) {
                 return None;
             }
-            after_word = is_word || (after_word && byte.is_ascii_whitespace());
+        }
+        Some(end)
+    }
+
+    /// Offset past the `))` that closes the brackets whose inside starts at `from`, with none of the bytes `never` in it.
+    fn brackets_end(&self, from: usize, never: &[u8]) -> Option<usize> {
+        let mut open = 0usize;
+        for (index, byte) in self.text.get(from..self.end)?.iter().enumerate() {
             match byte {
                 b'(' => open += 1,
                 b')' if open > 0 => open -= 1,
-                b')' => return (at + 1 < self.end && self.text.get(at + 1) == Some(&b')')).then_some(at + 2),
-                b'\'' | b'"' | b'`' | b';' => return None,
+                b')' => {
+                    let after = from + index + 1;
+                    return (after < self.end && self.text.get(after) == Some(&b')')).then_some(after + 1);
+                }
+                byte if never.contains(byte) => return None,
                 _ => {}
             }
-            at += 1;
         }
         None
     }
@@ -464,7 +473,17 @@ impl<'t> Parser<'t> {
                 continue;
             }
             match self.word()? {
-                Some(word) => simple.words.push(word),
+                Some(mut word) => {
+                    // bash's `declare NAME=( … )`: an array, whose value is not followed.
+                    let is_array = self.byte(0) == Some(b'(') && word.span.of(self.text).ends_with(b"=");
+                    if is_array && !simple.words.is_empty() {
+                        self.array()?;
+                        let span = Span::new(word.span.end, self.at);
+                        word.parts.push(Part { kind: PartKind::Unknown, quoted: true, span });
+                        word.span.end = self.at;
+                    }
+                    simple.words.push(word);
+                }
                 None => break,
             }
             if simple.words.len() == 1 && simple.assignments.is_empty() && redirections.is_empty() {

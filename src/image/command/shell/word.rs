@@ -180,19 +180,20 @@ impl Parser<'_> {
                 parts.add(PartKind::Substitution(list), quoted, start, self.at);
             }
             Some(b'\'') if !quoted => {
-                // bash's $'…': its escapes are not followed, so it is known only where it has none.
+                // A string with escapes to some shells, a dollar and a string to others: not followed.
                 let body = &self.text[start + 2..self.end];
                 let mut length = 0;
                 while body.get(length).ok_or(Reason::UnclosedQuote)? != &b'\'' {
                     length += if body[length] == b'\\' { 2 } else { 1 };
                 }
                 self.at = start + length + 3;
-                let text = body[..length].to_vec();
-                let kind = if text.contains(&b'\\') { PartKind::Unknown } else { PartKind::Literal(text) };
-                parts.add(kind, true, start, self.at);
+                parts.add(PartKind::Unknown, true, start, self.at);
             }
-            // bash's $"…": a translated string.
-            Some(b'"') if !quoted => self.at += 1,
+            // A translated string to bash, a dollar before a string to others.
+            Some(b'"') if !quoted => {
+                self.at += 1;
+                parts.add(PartKind::Unknown, true, start, self.at);
+            }
             Some(byte) if byte.is_ascii_alphabetic() || byte == b'_' => {
                 let rest = &self.text[start + 1..self.end];
                 let length = rest.iter().position(|byte| !is_name_byte(*byte)).unwrap_or(rest.len());
