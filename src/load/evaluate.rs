@@ -37,7 +37,21 @@ pub struct Reader<'t> {
     skipping_define: bool,
 }
 
-impl Reader<'_> {
+impl<'t> Reader<'t> {
+    fn new(lines: Lines<'t>, file: Option<&'static [u8]>, line: u32, set_default: bool) -> Reader<'t> {
+        Reader {
+            lines,
+            file,
+            line,
+            span: 0,
+            set_default,
+            pending: None,
+            no_targets: false,
+            conditionals: Conditionals::default(),
+            skipping_define: false,
+        }
+    }
+
     /// The place of the current line.
     pub fn place(&self) -> Option<Place> {
         self.file.map(|file| Place::new(file, self.line))
@@ -47,37 +61,18 @@ impl Reader<'_> {
 /// Reads the text of file `name`.
 pub fn evaluate_file(session: &mut Session, name: &'static [u8], text: &[u8], set_default: bool) -> Outcome {
     let body = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut reader = Reader {
-        lines: Lines::of_file(body),
-        file: Some(name),
-        line: 1,
-        span: 0,
-        set_default,
-        pending: None,
-        no_targets: false,
-        conditionals: Conditionals::default(),
-        skipping_define: false,
-    };
-    let saved = session.context.reading;
-    let result = run(session, &mut reader);
-    session.context.reading = saved;
-    result
+    read(session, Reader::new(Lines::of_file(body), Some(name), 1, set_default))
 }
 
 /// Reads `text` as part of the makefile that is being read, or of none.
 pub fn evaluate_string(session: &mut Session, text: Vec<u8>, place: Option<Place>) -> Outcome {
     let place = place.or(session.context.reading);
-    let mut reader = Reader {
-        lines: Lines::of_string(&text),
-        file: place.map(|place| place.file),
-        line: place.map_or(1, |place| place.line + place.offset),
-        span: 0,
-        set_default: true,
-        pending: None,
-        no_targets: false,
-        conditionals: Conditionals::default(),
-        skipping_define: false,
-    };
+    let line = place.map_or(1, |place| place.line + place.offset);
+    read(session, Reader::new(Lines::of_string(&text), place.map(|place| place.file), line, true))
+}
+
+/// Reads all of `reader`'s lines; what was being read before goes on after.
+fn read(session: &mut Session, mut reader: Reader) -> Outcome {
     let saved = session.context.reading;
     let result = run(session, &mut reader);
     session.context.reading = saved;

@@ -25,17 +25,22 @@ pub fn name_of<H: Host>(host: &mut H, function: Function) -> Vec<u8> {
     }
 }
 
-/// Calls a function as it stands in an expression.
-pub fn call<H: Host>(host: &mut H, text: &[u8], call: &Call, out: &mut Vec<u8>) -> Outcome {
-    let function = call.function;
-    let (least, expanded) = match function {
+/// The least count of arguments of `function`, and whether they are expanded before the call.
+fn least_and_expanded<H: Host>(host: &mut H, function: Function) -> (usize, bool) {
+    match function {
         Function::Loaded(at) => host
             .context()
             .loaded
             .get(at as usize)
             .map_or((0, true), |function| (function.least, function.expanded)),
         own => (own.arity().0, own.arity().2),
-    };
+    }
+}
+
+/// Calls a function as it stands in an expression.
+pub fn call<H: Host>(host: &mut H, text: &[u8], call: &Call, out: &mut Vec<u8>) -> Outcome {
+    let function = call.function;
+    let (least, expanded) = least_and_expanded(host, function);
     if !expanded && !matches!(function, Function::Loaded(_)) {
         check_count(host, function, least, call.arguments.len())?;
         return control::call(host, text, call, out);
@@ -69,14 +74,7 @@ pub fn apply_checked<H: Host>(
     arguments: &mut Vec<Vec<u8>>,
     out: &mut Vec<u8>,
 ) -> Outcome {
-    let (least, expanded) = match function {
-        Function::Loaded(at) => host
-            .context()
-            .loaded
-            .get(at as usize)
-            .map_or((0, true), |function| (function.least, function.expanded)),
-        own => (own.arity().0, own.arity().2),
-    };
+    let (least, expanded) = least_and_expanded(host, function);
     check_count(host, function, least, arguments.len())?;
     if arguments.is_empty() && !matches!(function, Function::Loaded(_)) {
         return Ok(());
