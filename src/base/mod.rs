@@ -2,8 +2,10 @@
 
 pub mod diagnostic;
 pub mod intern;
+pub mod nearest;
 pub mod source;
 pub mod table_order;
 
 pub use intern::{Name, Names};
+pub use nearest::nearest;
 pub use source::Span;

@@ -168,6 +168,9 @@ impl Build {
 
     /// Makes `file`: starts its recipe, or does what stands for one.
     fn make(&mut self, file: FileId) -> Outcome {
+        if let Some(block) = self.block_of(file) {
+            return self.execute_image(file, &block);
+        }
         let record = &self.session.rules.files[file];
         let Some(recipe) = record.recipe else {
             let (possible, dont_care) = (record.phony || record.is_target, record.dont_care);

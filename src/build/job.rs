@@ -3,6 +3,7 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
+use crate::build::images::steps::Step;
 use crate::cli::settings::DebugLevels;
 use crate::load::plugin;
 use crate::os::files::Mtime;
@@ -13,6 +14,7 @@ use crate::rules::file::{FileId, State, Status};
 use crate::rules::prerequisites::expand_for_file;
 use crate::rules::recipe::RecipeId;
 use crate::rules::scope::open_scope;
+use std::collections::VecDeque;
 use std::ffi::CString;
 use std::rc::Rc;
 
@@ -46,6 +48,14 @@ pub struct Child {
     pub dont_care: bool,
     /// It counts among the jobs that run.
     pub has_slot: bool,
+    /// Commands of the engine that go before the lines.
+    pub steps: VecDeque<Step>,
+    /// The one of them that runs.
+    pub step: Option<Step>,
+    /// The place of the one that ran last, until the lines begin.
+    pub step_place: Option<Place>,
+    /// The lines are to be expanded when the steps are over.
+    pub unexpanded: bool,
     /// The program that was started, for a message when it turns out not to be there.
     pub program: Option<Vec<u8>>,
 }
@@ -82,7 +92,7 @@ impl Build {
                 self.session.rules.files[file].unloaded = true;
             }
         }
-        self.new_job(file, recipe)
+        self.new_job(file, recipe, VecDeque::new())
     }
 
     /// Expands the lines of a recipe with the variables of its target.
@@ -106,8 +116,20 @@ impl Build {
         Ok(expanded)
     }
 
+    /// Expands the lines of `child` and takes the first.
+    pub fn take_lines(&mut self, child: &mut Child) -> Outcome {
+        // Output of functions in the recipe belongs to the job.
+        self.enter(child);
+        let lines = self.expand_lines(child.file, child.recipe);
+        self.leave_output(child);
+        child.unexpanded = false;
+        child.lines = lines?;
+        child.next_line();
+        Ok(())
+    }
+
     /// Prepares the recipe of `file`, waits for a place among the jobs, and starts it.
-    fn new_job(&mut self, file: FileId, recipe: RecipeId) -> Outcome {
+    pub fn new_job(&mut self, file: FileId, recipe: RecipeId, steps: VecDeque<Step>) -> Outcome {
         self.start_waiting()?;
         self.reap(false, false)?;
         let sync = self.session.context.output.grouping != crate::os::output::Grouping::None;
@@ -126,14 +148,15 @@ impl Build {
             deleted: false,
             dont_care: self.session.rules.files[file].dont_care,
             has_slot: false,
+            unexpanded: !steps.is_empty(),
+            steps,
+            step: None,
+            step_place: None,
             program: None,
         };
-        // Output of functions in the recipe belongs to the job.
-        self.enter(&mut child);
-        let lines = self.expand_lines(file, recipe);
-        self.leave_output(&mut child);
-        child.lines = lines?;
-        child.next_line();
+        if !child.unexpanded {
+            self.take_lines(&mut child)?;
+        }
         self.wait_for_slot(&child)?;
         self.tokens += 1;
         if self.debugging(DebugLevels::WHY) {
@@ -197,6 +220,11 @@ impl Build {
 }
 
 impl Child {
+    /// Whether anything is left to do after what runs now; takes the next line.
+    pub fn goes_on(&mut self) -> bool {
+        !self.steps.is_empty() || self.unexpanded || self.next_line()
+    }
+
     /// Takes the next line that is not empty; false where there is none.
     pub fn next_line(&mut self) -> bool {
         while self.rest.as_ref().is_none_or(Vec::is_empty) {

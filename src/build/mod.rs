@@ -5,6 +5,7 @@ pub mod decide;
 pub mod delete;
 pub mod finish;
 pub mod goals;
+pub mod images;
 pub mod job;
 pub mod reap;
 pub mod shuffle;
@@ -86,6 +87,8 @@ pub struct Build {
     pub shuffle: Shuffle,
     /// The file of the lock for grouped output, where this process made it.
     pub lock_path: Option<tempfile::TempPath>,
+    /// Image targets.
+    pub images: images::ImageTargets,
     /// Whether `.DELETE_ON_ERROR` is a target, once that was needed.
     pub delete_on_error: Option<bool>,
 }
@@ -113,6 +116,7 @@ impl Build {
             dying: false,
             shuffle: Shuffle::default(),
             lock_path: None,
+            images: images::ImageTargets::default(),
             delete_on_error: None,
         }
     }

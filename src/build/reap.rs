@@ -75,6 +75,10 @@ impl Build {
             && child.recursive;
         let ignored =
             child.no_error || self.session.settings.ignore_errors || self.session.rules.ignore_errors;
+        let failed = match child.step.take() {
+            Some(step) => self.step_ended(&mut child, step, failed),
+            None => failed,
+        };
         let mut child_failed = failed;
         if failed && !ignored {
             if !child.dont_care && !question {
@@ -89,7 +93,7 @@ impl Build {
                 self.child_error(&mut child, &ended, true);
                 child_failed = false;
             }
-            if child.next_line() {
+            if child.goes_on() {
                 if self.dying {
                     self.session.rules.files[file].status = Status::Failed;
                 } else {
@@ -156,7 +160,8 @@ impl Build {
         if ignored && self.is_silent() {
             return;
         }
-        let place = match self.session.rules.recipes[child.recipe].place {
+        let line_place = self.session.rules.recipes[child.recipe].place;
+        let place = match child.step_place.or(line_place) {
             Some(Place { file, line, .. }) => {
                 [file, format!(":{}", line as usize + child.line()).as_bytes()].concat()
             }

@@ -141,6 +141,14 @@ impl Build {
 
     /// Runs the next line of `child` that needs a process; where none is left, the target is finished.
     pub fn start_line(&mut self, child: &mut Child) -> Outcome {
+        while let Some(step) = child.steps.pop_front() {
+            if self.run_step(child, step)? {
+                return Ok(());
+            }
+        }
+        if child.unexpanded {
+            self.steps_over(child)?;
+        }
         loop {
             if child.rest.is_none() {
                 return self.no_line_left(child);
@@ -244,6 +252,14 @@ impl Build {
         if is_empty || (just_print && !child.recursive) {
             return Ok(false);
         }
+        self.prepare_child(child)?;
+        self.spawn(child, arguments, false)?;
+        self.set_state(child.file, State::Running);
+        Ok(true)
+    }
+
+    /// Makes ready what a process of `child` needs.
+    pub fn prepare_child(&mut self, child: &mut Child) -> Outcome {
         self.session.context.output.begin();
         child.good_input = !std::mem::replace(&mut self.input_used, true);
         child.deleted = false;
@@ -254,12 +270,11 @@ impl Build {
         }
         // After the environment, whose values may print (`$(info)`).
         self.session.context.output.flush();
-        self.spawn(child, arguments)?;
-        self.set_state(child.file, State::Running);
-        Ok(true)
+        Ok(())
     }
 
-    fn spawn(&mut self, child: &mut Child, arguments: &[Vec<u8>]) -> Outcome {
+    /// Starts a process of `child`; with `quiet` its standard output is thrown away.
+    pub fn spawn(&mut self, child: &mut Child, arguments: &[Vec<u8>], quiet: bool) -> Outcome {
         self.waiter.prepare();
         if !child.good_input && self.no_input.is_none() {
             self.no_input = broken_input();
@@ -271,7 +286,11 @@ impl Build {
                 .as_ref()
                 .is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
         let capture = self.session.context.output.current.as_ref().filter(|capture| capture.wanted);
-        let (stdout, stderr) = capture.map_or((None, None), |capture| capture.streams());
+        let (mut stdout, stderr) = capture.map_or((None, None), |capture| capture.streams());
+        let nowhere = if quiet { std::fs::OpenOptions::new().write(true).open("/dev/null").ok() } else { None };
+        if let Some(nowhere) = &nowhere {
+            stdout = Some(nowhere.as_fd());
+        }
         let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };
         let started = children::start(arguments, &environment, Streams { stdin, stdout, stderr });
         if inherit && let Some(jobserver) = &self.jobserver {

@@ -187,6 +187,7 @@ impl Build {
         }
         let record = &mut self.session.rules.files[file];
         record.no_diagnostic = record.dont_care;
+        self.meet_image(file)?;
         self.set_updating(file, true);
         let original = file;
         let depth = depth + 1;

@@ -83,6 +83,8 @@ pub trait Host {
     fn evaluate(&mut self, text: Vec<u8>) -> Outcome;
     /// A special variable was set from `origin`.
     fn special_set(&mut self, variable: VariableId, origin: Origin) -> Outcome;
+    /// The first tag of the image target called `name`, for `$(image NAME)`; none where there are no image blocks.
+    fn image_tag(&mut self, name: &[u8]) -> Outcome<Option<Vec<u8>>>;
     /// Calls the function that a loaded object registered as number `function`.
     fn call_loaded(&mut self, function: u16, arguments: &[Vec<u8>]) -> Outcome<Vec<u8>>;
 }

@@ -79,7 +79,14 @@ fn computed<H: Host>(host: &mut H, name: &[u8], out: &mut Vec<u8>) -> Outcome {
 pub fn reference<H: Host>(host: &mut H, name: Name, out: &mut Vec<u8>) -> Outcome {
     let context = host.context();
     let Some(id) = context.lookup(name) else {
-        context.warn_undefined(name);
+        let text = context.names.text(name);
+        if let Some(image) = text.strip_prefix(b"image ")
+            && let Some(tag) = host.image_tag(crate::os::words::trim(image))?
+        {
+            out.extend_from_slice(&tag);
+            return Ok(());
+        }
+        host.context().warn_undefined(name);
         return Ok(());
     };
     let variable = context.variables.get(id);

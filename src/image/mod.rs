@@ -11,3 +11,5 @@ pub mod command;
 pub mod engine;
 
 pub mod journal;
+
+pub mod block;

@@ -8,7 +8,8 @@ use crate::expand::{Export, Origin, expand_text, expand_to};
 use crate::load::Session;
 use crate::load::conditionals::Conditionals;
 use crate::load::record::PendingRule;
-use crate::load::{define, include, rule_line};
+use crate::load::{define, image_block, include, rule_line};
+use crate::rules::images::Block;
 use crate::os::words::{skip_space, word_length, words};
 use crate::syntax::assignment::{Assignment, Definition, Modifiers};
 use crate::syntax::lines::{Line, Lines, join_continuations};
@@ -35,6 +36,8 @@ pub struct Reader<'t> {
     pub conditionals: Conditionals,
     /// A `define` is being skipped.
     skipping_define: bool,
+    /// The image block that is being read.
+    pub image: Option<Block>,
 }
 
 impl<'t> Reader<'t> {
@@ -49,6 +52,7 @@ impl<'t> Reader<'t> {
             no_targets: false,
             conditionals: Conditionals::default(),
             skipping_define: false,
+            image: None,
         }
     }
 
@@ -90,6 +94,9 @@ fn run(session: &mut Session, reader: &mut Reader) -> Outcome {
     if reader.conditionals.is_open() {
         return Err(Stop::fatal(reader.place(), Complaint::MissingEndif));
     }
+    if let Some(block) = &reader.image {
+        return Err(Stop::fatal(block.place, Complaint::MissingEndimage));
+    }
     record_pending(session, reader)
 }
 
@@ -125,6 +132,12 @@ fn one_line(session: &mut Session, reader: &mut Reader, line: Line) -> Outcome {
             reader.skipping_define |= matches!(definition, Definition::Define(_));
             return Ok(());
         }
+        if let Some(mut block) = reader.image.take() {
+            let place = reader.place();
+            image_block::define(session, &mut block, modifiers, &definition, place)?;
+            reader.image = Some(block);
+            return Ok(());
+        }
         record_pending(session, reader)?;
         return define_variable(session, reader, modifiers, definition);
     }
@@ -146,7 +159,21 @@ fn one_line(session: &mut Session, reader: &mut Reader, line: Line) -> Outcome {
     if skipping {
         return Ok(());
     }
+    if reader.image.is_some() {
+        if parsed != Statement::EndImage {
+            return Err(Stop::fatal(reader.place(), Complaint::NotInImageBlock));
+        }
+        image_block::end(session, reader);
+        return Ok(());
+    }
     match parsed {
+        Statement::Image(names) if !is_recipe => {
+            record_pending(session, reader)?;
+            if image_block::begin(session, reader, names)? {
+                return Ok(());
+            }
+            rule_line::execute(session, reader, text, &joined)
+        }
         Statement::Export { exporting, names } => {
             record_pending(session, reader)?;
             export(session, exporting, names, reader.place())

@@ -4,6 +4,7 @@
 pub mod conditionals;
 pub mod define;
 pub mod evaluate;
+pub mod image_block;
 pub mod include;
 pub mod plugin;
 pub mod record;

@@ -297,15 +297,19 @@ pub fn check_specials(session: &mut Session, reader: &Reader) {
                 _ => {}
             }
         }
-        if !reader.set_default {
-            continue;
-        }
-        let Some(goal) = session.default_goal else { continue };
-        if !session.context.variables.get(goal).value.is_empty() {
-            continue;
-        }
-        if memchr::memchr(b'%', text).is_some() {
-            break;
+    }
+    if reader.set_default {
+        offer_default_goal(session, &pending.targets);
+    }
+}
+
+/// Makes the first of `targets` that can be it the default goal, where there is none yet (manual, "How make Processes a Makefile").
+pub fn offer_default_goal(session: &mut Session, targets: &[Name]) {
+    let Some(goal) = session.default_goal else { return };
+    for &target in targets {
+        let text = session.context.names.text(target);
+        if !session.context.variables.get(goal).value.is_empty() || memchr::memchr(b'%', text).is_some() {
+            return;
         }
         if (text.first() == Some(&b'.') && memchr::memchr(b'/', text).is_none()) || is_suffix(session, text) {
             continue;

@@ -143,6 +143,10 @@ impl Host for Session {
         }
     }
 
+    fn image_tag(&mut self, name: &[u8]) -> Outcome<Option<Vec<u8>>> {
+        crate::load::image_block::tag_of(self, name)
+    }
+
     fn call_loaded(&mut self, function: u16, arguments: &[Vec<u8>]) -> Outcome<Vec<u8>> {
         plugin::call(self, function, arguments)
     }

@@ -4,6 +4,7 @@
 pub mod automatic;
 pub mod builtin;
 pub mod file;
+pub mod images;
 pub mod implicit;
 pub mod pattern;
 pub mod prerequisites;
@@ -56,6 +57,8 @@ pub struct Rules {
     pub pattern_variables: PatternVariables,
     /// `VPATH`, `vpath`, `GPATH`.
     pub paths: SearchPaths,
+    /// Image blocks.
+    pub images: images::Images,
     /// Names of special targets.
     pub special: SpecialNames,
     /// The file `.SUFFIXES`.
@@ -100,6 +103,7 @@ impl Rules {
             patterns: PatternRules::default(),
             pattern_variables: PatternVariables::default(),
             paths: SearchPaths::default(),
+            images: images::Images::default(),
             special,
             suffix_file,
             default_file,

@@ -96,6 +96,8 @@ const PIECES: &[&str] = &[
     "vpath ",
     "ifeq (",
     "endef",
+    "image ",
+    "endimage",
 ];
 
 fn pieces(most: usize) -> impl Strategy<Value = Vec<u8>> {

@@ -81,6 +81,10 @@ pub enum Statement<'t> {
         /// The objects, not expanded.
         objects: &'t [u8],
     },
+    /// `image`: the beginning of an image block, its targets not expanded.
+    Image(&'t [u8]),
+    /// `endimage`.
+    EndImage,
     /// Anything else: a rule, or an error.
     Rule,
 }
@@ -129,6 +133,12 @@ mod tests {
         assert!(matches!(statement(b"ifdef = x"), Statement::Definition(..)));
         assert_eq!(statement(b"-include a b"), Statement::Include { optional: true, files: b"a b" });
         assert_eq!(statement(b"a: b"), Statement::Rule);
+        assert_eq!(statement(b"image a $(b:c=d)"), Statement::Image(b"a $(b:c=d)"));
+        assert_eq!(statement(b" endimage "), Statement::EndImage);
+        for rule in [&b"image: a"[..], b"image a: b", b"image", b"image ", b"image a; b", b"image $(a", b"endimage a"] {
+            assert_eq!(statement(rule), Statement::Rule);
+        }
+        assert!(matches!(statement(b"image = a"), Statement::Definition(..)));
         for (text, left, right, extraneous) in [
             ("(a,b) x", "a", "b", "x"),
             ("($(f a,b) , (c) )", "$(f a,b)", "(c) ", ""),

@@ -119,6 +119,26 @@ pub enum Complaint {
     FunctionGone(Vec<u8>),
     LibraryPatternWithoutPercent(Vec<u8>),
     NestedArchive(Vec<u8>),
+    /// `image` whose targets expand to nothing.
+    ImageWithoutTarget,
+    /// A line other than an assignment of an attribute, a conditional or a comment between `image` and `endimage`.
+    NotInImageBlock,
+    MissingEndimage,
+    /// An attribute nobody knows, and the nearest known one.
+    UnknownAttribute(Vec<u8>, Option<Vec<u8>>),
+    /// `$(image NAME)` for a name that no block is for.
+    NoImageTarget(Vec<u8>),
+    /// `inherits` names no block.
+    InheritsUnknown(Vec<u8>),
+    InheritsItself(Vec<u8>),
+    /// An attribute's value can't be: the attribute, the value, what is wanted.
+    AttributeValue {
+        attribute: &'static str,
+        value: Vec<u8>,
+        wanted: String,
+    },
+    /// An image block without a tag.
+    ImageWithoutTags(Vec<u8>),
     RenameColons {
         from: Vec<u8>,
         to: Vec<u8>,

@@ -112,6 +112,22 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
         FunctionGone(name) => join!("function '", name, "' belongs to an object that is being remade"),
         LibraryPatternWithoutPercent(text) => join!(".LIBPATTERNS element '", text, "' is not a pattern"),
         NestedArchive(name) => join!("attempt to use unsupported feature: '", name, "'"),
+        ImageWithoutTarget => join!("image block without a target"),
+        NotInImageBlock => join!("an image block holds assignments of attributes alone, up to 'endimage'"),
+        MissingEndimage => join!("missing 'endimage'"),
+        UnknownAttribute(name, None) => join!("unknown attribute '", name, "' in an image block"),
+        UnknownAttribute(name, Some(near)) => {
+            join!("unknown attribute '", name, "' in an image block; did you mean '", near, "'?")
+        }
+        NoImageTarget(name) => join!("there is no image target '", name, "'"),
+        InheritsUnknown(name) => join!("no image block is called '", name, "'"),
+        InheritsItself(name) => join!("image block '", name, "' inherits from itself"),
+        AttributeValue { attribute, value, wanted } => {
+            join!("'", attribute, " = ", value, "': ", wanted)
+        }
+        ImageWithoutTags(target) => {
+            join!("image target '", target, "' has no tag; add for example 'tags = name:$@'")
+        }
         RenameColons { from, to, to_double: true } => {
             join!("can't rename single-colon '", from, "' to double-colon '", to, "'")
         }

@@ -234,14 +234,18 @@ fn build(buildx: bool, arguments: Arguments) -> Build {
     }
 }
 
+/// Whether a build's operand names a context that the engine fetches (docker's `context_detect.go`).
+pub fn is_remote_context(text: &[u8]) -> bool {
+    const REMOTE: [&[u8]; 6] = [b"http://", b"https://", b"git://", b"git@", b"ssh://", b"github.com/"];
+    REMOTE.iter().any(|start| text.starts_with(start))
+}
+
 /// What a build's operand names (docker's `context_detect.go`, which buildah follows).
 fn context(text: Text) -> BuildContext {
-    const REMOTE: [&[u8]; 6] = [b"http://", b"https://", b"git://", b"git@", b"ssh://", b"github.com/"];
     if text.known() == Some(b"-") {
         return BuildContext::Stdin;
     }
-    let prefix = text.prefix();
-    if REMOTE.iter().any(|start| prefix.starts_with(start)) {
+    if is_remote_context(text.prefix()) {
         return BuildContext::Remote(text);
     }
     match text.known() {

@@ -11,7 +11,7 @@ use super::expand::{self, Mode};
 use super::graph::{Graph, Source};
 use super::instruction::{Copy, Heredoc, Instruction, Kind, Mount, Pair, Text};
 use super::names::{self, ContextKind};
-use super::nearest::nearest;
+use crate::base::nearest;
 use super::parse::{Dockerfile, parse};
 use super::scope::{BuildArgs, Env, Globals, is_predefined};
 use super::value::{Scope, Value};

@@ -6,7 +6,7 @@
 use super::error::{Error, ErrorKind};
 use super::instruction::{Mount, Text};
 use super::lines::Line;
-use super::nearest::nearest;
+use crate::base::nearest;
 use crate::base::Span;
 use std::ops::Range;
 

@@ -8,7 +8,7 @@ use super::error::{Error, ErrorKind};
 use super::expand::{self, Mode};
 use super::instruction::{Instruction, Kind};
 use super::names::{self, ContextKind};
-use super::nearest::nearest;
+use crate::base::nearest;
 use super::parse::{Dockerfile, parse_trigger};
 use super::scope::Globals;
 use super::value::{Nothing, Value};

@@ -13,7 +13,6 @@ mod instruction;
 mod json;
 mod lines;
 pub mod names;
-mod nearest;
 mod parse;
 pub mod runes;
 mod scope;
@@ -31,6 +30,6 @@ pub use instruction::{
     CommandLine, Copy, From, Healthcheck, Heredoc, INSTRUCTIONS, Instruction, Kind, Mount, Onbuild, Pair,
     Run, Text,
 };
-pub use nearest::nearest;
+pub use crate::base::nearest;
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
 pub use value::{Lookup, Scope, Value};

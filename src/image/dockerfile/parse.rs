@@ -11,7 +11,7 @@ use super::instruction::{
 };
 use super::json::{self, ExecForm};
 use super::lines::{Line, Reader};
-use super::nearest::nearest;
+use crate::base::nearest;
 use super::runes;
 use super::syntax;
 use crate::base::Span;

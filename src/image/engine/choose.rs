@@ -103,10 +103,15 @@ pub fn choose(name: Option<&str>, surroundings: &Surroundings) -> Result<Box<dyn
     if let Some(name) = name.filter(|name| !name.is_empty()) {
         return named(name, surroundings);
     }
+    first(surroundings).map(|(_, engine)| engine)
+}
+
+/// The first engine that answers, in the order of [`ClientKind::ALL`], with its kind.
+pub fn first(surroundings: &Surroundings) -> Result<(ClientKind, Box<dyn Engine>), EngineError> {
     for kind in ClientKind::ALL {
         let Ok(engine) = named(kind.name(), surroundings) else { continue };
         if engine.version().is_ok() {
-            return Ok(engine);
+            return Ok((kind, engine));
         }
     }
     Err(EngineError::NoEngine)

@@ -35,6 +35,8 @@ pub fn statement(line: &[u8]) -> Statement<'_> {
         Rule::export => Statement::Export { exporting: is(Rule::exporting), names: rest },
         Rule::include => Statement::Include { optional: is(Rule::include_some), files: rest },
         Rule::load => Statement::Load { optional: is(Rule::load_some), objects: rest },
+        Rule::image => Statement::Image(first.map_or(&line[..0], |names| bytes(&names, line))),
+        Rule::end_image => Statement::EndImage,
         Rule::vpath => Statement::Vpath(first.map_or(&line[..0], |rest| bytes(&rest, line))),
         _ => Statement::Rule,
     }

@@ -105,12 +105,33 @@ pub fn statement(line: &[u8]) -> Option<Statement<'_>> {
         b"export" | b"unexport" | b"override" | b"private" | b"define" | b"undefine" => None,
         b"vpath" | b"load" | b"-load" => None,
         b"include" => Some(Statement::Include { optional: false, files: skip_space(rest) }),
+        b"image" if is_image_list(rest) => Some(Statement::Image(skip_space(rest))),
+        b"endimage" if skip_space(rest).is_empty() => Some(Statement::EndImage),
         b"-include" | b"sinclude" => Some(Statement::Include { optional: true, files: skip_space(rest) }),
         _ => Some(match Conditional::named(word) {
             Some(conditional) => Statement::Conditional(conditional, skip_space(rest)),
             None => Statement::Rule,
         }),
     }
+}
+
+/// Whether `rest`, what follows the word `image`, names targets and is neither a rule's nor an assignment's.
+fn is_image_list(rest: &[u8]) -> bool {
+    if !rest.first().is_some_and(|&byte| is_blank(byte)) || skip_space(rest).is_empty() {
+        return false;
+    }
+    let mut at = 0;
+    while let Some(&byte) = rest.get(at) {
+        at = match byte {
+            b':' | b'=' | b';' => return false,
+            b'$' => match closed_reference(rest, at).filter(|&end| end <= rest.len()) {
+                Some(end) => end,
+                None => return false,
+            },
+            _ => at + 1,
+        };
+    }
+    true
 }
 
 /// Reads the operands of `ifeq` and `ifneq` between balanced parentheses.

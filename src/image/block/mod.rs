@@ -1,0 +1,210 @@
+//! An image block's meaning: attributes as typed values, and the engine's command lines that they stand for. Knows nothing of when
+//! and whether they run.
+
+mod command;
+pub mod extract;
+pub mod words;
+
+pub use command::Program;
+
+use crate::base::diagnostic::{Complaint, Place};
+use crate::image::reference::Reference;
+use crate::rules::images::{Attribute, Attributes};
+
+/// A word of an attribute, with its place.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Given {
+    /// The word, unquoted.
+    pub text: Vec<u8>,
+    /// The assignment's place.
+    pub place: Option<Place>,
+}
+
+/// When an image's tags are removed again.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Cleanup {
+    /// They stay, whatever happens.
+    Never,
+    /// They stay unless the target fails.
+    #[default]
+    OnFailure,
+    /// They go at the end of the target, however it ends.
+    Always,
+}
+
+/// A file or folder copied out of an image.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Extract {
+    /// Its path in the image.
+    pub source: Vec<u8>,
+    /// Where it goes; into it, where that is a folder.
+    pub destination: Vec<u8>,
+    /// The assignment's place.
+    pub place: Option<Place>,
+}
+
+/// An image target's block, read.
+#[derive(Clone, Debug)]
+pub struct Block {
+    /// The target's name.
+    pub name: Vec<u8>,
+    /// Where the block begins.
+    pub place: Option<Place>,
+    /// What is copied out.
+    pub extracts: Vec<Extract>,
+    /// When its tags go.
+    pub cleanup: Cleanup,
+    values: Vec<(Attribute, Vec<Given>)>,
+}
+
+/// Why an attribute's value can't be.
+pub type Fault = (Option<Place>, Complaint);
+
+fn fault(attribute: Attribute, given: &Given, wanted: impl Into<String>) -> Fault {
+    let (value, wanted) = (given.text.clone(), wanted.into());
+    (given.place, Complaint::AttributeValue { attribute: attribute.name(), value, wanted })
+}
+
+impl Block {
+    /// Reads the attributes of the target called `name`.
+    ///
+    /// # Errors
+    /// The first attribute whose value can't be, with its place.
+    pub fn read(name: &[u8], attributes: &Attributes) -> Result<Block, Fault> {
+        let mut block = Block {
+            name: name.to_vec(),
+            place: attributes.place,
+            extracts: Vec::new(),
+            cleanup: Cleanup::default(),
+            values: Vec::new(),
+        };
+        for &(_, attribute) in Attribute::ALL {
+            let mut given = Vec::new();
+            for piece in attributes.get(attribute) {
+                let place = piece.place;
+                let words = words::split(&piece.text).map_err(|words::Unclosed(quote)| {
+                    let whole = Given { text: piece.text.clone(), place };
+                    fault(attribute, &whole, format!("there is no closing {}", char::from(quote)))
+                })?;
+                given.extend(words.into_iter().map(|text| Given { text, place }));
+            }
+            if !given.is_empty() {
+                block.values.push((attribute, given));
+            }
+        }
+        block.check()?;
+        Ok(block)
+    }
+
+    /// The words of `attribute`.
+    pub fn words(&self, attribute: Attribute) -> &[Given] {
+        self.values.iter().find(|(own, _)| *own == attribute).map_or(&[], |(_, words)| words)
+    }
+
+    /// The word of an attribute that has one.
+    pub fn word(&self, attribute: Attribute) -> Option<&Given> {
+        self.words(attribute).last()
+    }
+
+    /// Names of the image, the first of which is `$(.IMAGE)`.
+    pub fn tags(&self) -> &[Given] {
+        self.words(Attribute::Tags)
+    }
+
+    /// The build context.
+    pub fn context(&self) -> &[u8] {
+        self.word(Attribute::Context).map_or(b".", |given| &given.text)
+    }
+
+    /// Whether the context is no folder of this machine.
+    pub fn is_remote(&self) -> bool {
+        crate::image::command::is_remote_context(self.context())
+    }
+
+    /// The path of the Dockerfile, where one is named: like bake's and compose's it starts from the context.
+    pub fn dockerfile(&self) -> Option<Vec<u8>> {
+        let given = self.word(Attribute::Dockerfile)?;
+        let context = self.context();
+        if given.text.starts_with(b"/") || context == b"." || self.is_remote() {
+            return Some(given.text.clone());
+        }
+        let folder = context.strip_suffix(b"/").unwrap_or(context);
+        Some([folder, b"/", &given.text].concat())
+    }
+
+    /// Whether `attribute` says yes.
+    pub fn is_on(&self, attribute: Attribute) -> bool {
+        self.word(attribute).is_some_and(|given| boolean(&given.text) == Some(true))
+    }
+
+    fn check(&mut self) -> Result<(), Fault> {
+        use Attribute::*;
+        if self.tags().is_empty() {
+            return Err((self.place, Complaint::ImageWithoutTags(self.name.clone())));
+        }
+        for given in self.tags() {
+            let parsed = Reference::parse(&given.text).map_err(|wrong| fault(Tags, given, wrong.message()))?;
+            if parsed.digest.is_some() {
+                return Err(fault(Tags, given, "a name for an image has no digest"));
+            }
+        }
+        for one in [Context, Dockerfile, Target, Network, Pull, NoCache, ShmSize, Cleanup, Engine, Builder] {
+            if let [_, second, ..] = self.words(one) {
+                return Err(fault(one, second, "one word is wanted"));
+            }
+        }
+        for one in [Pull, NoCache] {
+            if let Some(given) = self.word(one)
+                && boolean(&given.text).is_none()
+            {
+                return Err(fault(one, given, "'true' or 'false' is wanted"));
+            }
+        }
+        if let Some(given) = self.word(Context)
+            && (given.text.is_empty() || given.text.starts_with(b"-"))
+        {
+            return Err(fault(Context, given, "a folder or an address is wanted"));
+        }
+        if let Some(given) = self.word(Attribute::Cleanup) {
+            self.cleanup = match &given.text[..] {
+                b"never" => self::Cleanup::Never,
+                b"on-failure" => self::Cleanup::OnFailure,
+                b"always" => self::Cleanup::Always,
+                _ => return Err(fault(Attribute::Cleanup, given, "'never', 'on-failure' or 'always' is wanted")),
+            };
+        }
+        for attribute in [Args, Labels, Annotations, Contexts] {
+            for given in self.words(attribute) {
+                let named = given.text.iter().position(|&byte| byte == b'=');
+                if named == Some(0) || given.text.is_empty() || (attribute == Contexts && named.is_none()) {
+                    return Err(fault(attribute, given, "NAME=VALUE is wanted"));
+                }
+            }
+        }
+        let extracts = self.words(Attribute::Extract).iter().map(extract).collect::<Result<Vec<_>, _>>()?;
+        self.extracts = extracts;
+        Ok(())
+    }
+}
+
+/// A truth value, as bake writes it.
+fn boolean(text: &[u8]) -> Option<bool> {
+    match text.to_ascii_lowercase().as_slice() {
+        b"true" | b"yes" | b"1" | b"on" => Some(true),
+        b"false" | b"no" | b"0" | b"off" => Some(false),
+        _ => None,
+    }
+}
+
+fn extract(given: &Given) -> Result<Extract, Fault> {
+    let wrong = || fault(Attribute::Extract, given, "PATH-IN-IMAGE:DESTINATION is wanted");
+    let colon = memchr::memrchr(b':', &given.text).ok_or_else(wrong)?;
+    let (source, destination) = (&given.text[..colon], &given.text[colon + 1..]);
+    if !source.starts_with(b"/") || destination.is_empty() {
+        return Err(wrong());
+    }
+    Ok(Extract { source: source.to_vec(), destination: destination.to_vec(), place: given.place })
+}
+
+#[cfg(test)]
+mod tests;
