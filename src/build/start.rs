@@ -287,7 +287,8 @@ impl Build {
                 .is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
         let capture = self.session.context.output.current.as_ref().filter(|capture| capture.wanted);
         let (mut stdout, stderr) = capture.map_or((None, None), |capture| capture.streams());
-        let nowhere = if quiet { std::fs::OpenOptions::new().write(true).open("/dev/null").ok() } else { None };
+        let nowhere =
+            if quiet { std::fs::OpenOptions::new().write(true).open("/dev/null").ok() } else { None };
         if let Some(nowhere) = &nowhere {
             stdout = Some(nowhere.as_fd());
         }

@@ -114,6 +114,11 @@ impl Flag {
         self
     }
 
+    const fn works(mut self) -> Flag {
+        self.shown = true;
+        self
+    }
+
     const fn value(mut self, value_name: &'static str) -> Flag {
         self.value_name = value_name;
         self
@@ -429,7 +434,8 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.emit), choices: &["makefile"], bare: None },
         Travel::Never,
         "Write the image blocks out as a plain makefile.",
-    ),
+    )
+    .works(),
     own(
         "keep-failed",
         Kind::Switch(slot!(own.keep_failed)),

@@ -2,3 +2,4 @@
 
 pub mod database;
 pub mod dockerfile;
+pub mod emit;

@@ -232,8 +232,8 @@ impl Images {
         by_pattern.chain(own).filter_map(|at| self.blocks.get(at).cloned()).collect()
     }
 
-    /// The blocks that `inherits` names: those of a target, or those written with this very pattern.
-    fn inherited(&self, names: &Names, text: &[u8]) -> Vec<Rc<Block>> {
+    /// The blocks for the target called `text`, the less specific first; those written with this very pattern where it is one.
+    pub fn blocks_for(&self, names: &Names, text: &[u8]) -> Vec<Rc<Block>> {
         if memchr::memchr(b'%', text).is_some() {
             let named = self.patterns.iter().filter(|(pattern, _)| pattern.text == text);
             return named.filter_map(|(_, at)| self.blocks.get(*at).cloned()).collect();
@@ -241,9 +241,6 @@ impl Images {
         self.blocks_of(names.find(text), text)
     }
 }
-
-/// How deep blocks may inherit from one another; more is a circle.
-const DEEPEST: usize = 64;
 
 /// The attributes of the image target `file`, expanded with its variables; none where no block is for it.
 ///
@@ -261,7 +258,7 @@ pub fn attributes<H: RuleHost>(host: &mut H, file: FileId) -> Outcome<Option<Att
         None => host.rules().files[file].stem,
     };
     automatic::set(host, file, stem, false);
-    apply(host, file, &blocks, &mut found, 0)?;
+    apply(host, file, &blocks, &mut found, &[])?;
     Ok(Some(found))
 }
 
@@ -270,9 +267,10 @@ fn apply<H: RuleHost>(
     file: FileId,
     blocks: &[Rc<Block>],
     found: &mut Attributes,
-    depth: usize,
+    above: &[Vec<Rc<Block>>],
 ) -> Outcome {
     // What is inherited comes first, wherever it is asked for.
+    let path = [above, &[blocks.to_vec()]].concat();
     for block in blocks {
         for assigned in block.assigned.iter().filter(|assigned| assigned.attribute == Attribute::Inherits) {
             let text = value(host, file, assigned)?;
@@ -281,10 +279,10 @@ fn apply<H: RuleHost>(
                 if inherited.is_empty() {
                     return Err(Stop::fatal(assigned.place, Complaint::InheritsUnknown(word.to_vec())));
                 }
-                if depth == DEEPEST || same(&inherited, blocks) {
+                if path.iter().any(|blocks| same(&inherited, blocks)) {
                     return Err(Stop::fatal(assigned.place, Complaint::InheritsItself(word.to_vec())));
                 }
-                apply(host, file, &inherited, found, depth + 1)?;
+                apply(host, file, &inherited, found, &path)?;
             }
         }
     }
@@ -307,13 +305,13 @@ fn apply<H: RuleHost>(
 }
 
 /// Whether two lists are the same blocks.
-fn same(some: &[Rc<Block>], others: &[Rc<Block>]) -> bool {
+pub fn same(some: &[Rc<Block>], others: &[Rc<Block>]) -> bool {
     some.len() == others.len() && some.iter().zip(others).all(|(one, other)| Rc::ptr_eq(one, other))
 }
 
 fn inherited_blocks<H: RuleHost>(host: &mut H, word: &[u8]) -> Vec<Rc<Block>> {
     let images = std::mem::take(&mut host.rules().images);
-    let found = images.inherited(&host.context().names, word);
+    let found = images.blocks_for(&host.context().names, word);
     host.rules().images = images;
     found
 }

@@ -1,5 +1,6 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
+mod emit;
 mod finish;
 mod flags;
 mod makefiles;
@@ -64,6 +65,9 @@ impl Run {
         self.read_makefiles()?;
         self.set_up_jobs()?;
         self.settle_rules()?;
+        if self.emit_makefile()? {
+            return Ok(());
+        }
         self.remake_makefiles()?;
         self.make_goals()
     }

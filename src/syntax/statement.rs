@@ -135,7 +135,9 @@ mod tests {
         assert_eq!(statement(b"a: b"), Statement::Rule);
         assert_eq!(statement(b"image a $(b:c=d)"), Statement::Image(b"a $(b:c=d)"));
         assert_eq!(statement(b" endimage "), Statement::EndImage);
-        for rule in [&b"image: a"[..], b"image a: b", b"image", b"image ", b"image a; b", b"image $(a", b"endimage a"] {
+        for rule in
+            [&b"image: a"[..], b"image a: b", b"image", b"image ", b"image a; b", b"image $(a", b"endimage a"]
+        {
             assert_eq!(statement(rule), Statement::Rule);
         }
         assert!(matches!(statement(b"image = a"), Statement::Definition(..)));

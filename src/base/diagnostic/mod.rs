@@ -124,6 +124,8 @@ pub enum Complaint {
     /// A line other than an assignment of an attribute, a conditional or a comment between `image` and `endimage`.
     NotInImageBlock,
     MissingEndimage,
+    /// `--emit` of a block that an included makefile holds.
+    BlockElsewhere,
     /// An attribute nobody knows, and the nearest known one.
     UnknownAttribute(Vec<u8>, Option<Vec<u8>>),
     /// `$(image NAME)` for a name that no block is for.

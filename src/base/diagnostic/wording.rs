@@ -114,6 +114,9 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
         NestedArchive(name) => join!("attempt to use unsupported feature: '", name, "'"),
         ImageWithoutTarget => join!("image block without a target"),
         NotInImageBlock => join!("an image block holds assignments of attributes alone, up to 'endimage'"),
+        BlockElsewhere => {
+            join!("this image block is in an included makefile; --emit writes out the first makefile alone")
+        }
         MissingEndimage => join!("missing 'endimage'"),
         UnknownAttribute(name, None) => join!("unknown attribute '", name, "' in an image block"),
         UnknownAttribute(name, Some(near)) => {

@@ -59,13 +59,8 @@ pub fn analysis(block: &Block) -> Option<Analysis> {
         })
         .collect();
     let target = block.word(Attribute::Target).map(|given| &given.text[..]);
-    let request = Request {
-        target,
-        build_args: &args,
-        named_contexts: &contexts,
-        platform_args: &[],
-        bases: &NoBases,
-    };
+    let request =
+        Request { target, build_args: &args, named_contexts: &contexts, platform_args: &[], bases: &NoBases };
     analyse(&text, &request).ok()
 }
 
@@ -119,7 +114,9 @@ impl Build {
                 let marker = std::str::from_utf8(UNKNOWN_STEM).unwrap_or_default();
                 let Some((before, after)) = tag.split_once(marker) else { continue };
                 let stem = wanted.strip_prefix(before).and_then(|rest| rest.strip_suffix(after));
-                let Some(stem) = stem.filter(|stem| !stem.is_empty() && !after.contains(marker)) else { continue };
+                let Some(stem) = stem.filter(|stem| !stem.is_empty() && !after.contains(marker)) else {
+                    continue;
+                };
                 let file = self.session.enter_file(&pattern.with_stem(stem.as_bytes()));
                 // The tag may hold more of the target's name than its stem: the target itself is asked.
                 let Ok(Some(own)) = self.read_block(file) else { continue };

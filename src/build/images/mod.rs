@@ -109,7 +109,8 @@ impl Build {
 
     /// The engine that `block` asks for, else the one chosen for the run.
     pub fn engine_for(&mut self, block: &Block) -> Rc<InUse> {
-        let own = block.word(Attribute::Engine).map(|given| String::from_utf8_lossy(&given.text).into_owned());
+        let own =
+            block.word(Attribute::Engine).map(|given| String::from_utf8_lossy(&given.text).into_owned());
         let chosen = own.or_else(|| {
             let option = self.session.settings.own.engine.as_ref();
             option.map(|name| String::from_utf8_lossy(name).into_owned())

@@ -114,7 +114,8 @@ impl Build {
     pub fn run_step(&mut self, child: &mut Child, step: Step) -> Outcome<bool> {
         let settings = &self.session.settings;
         let (question, touch, just_print) = (settings.question, settings.touch, settings.just_print);
-        child.no_error = self.session.rules.files[child.file].command_flags & crate::rules::recipe::NO_ERROR != 0;
+        child.no_error =
+            self.session.rules.files[child.file].command_flags & crate::rules::recipe::NO_ERROR != 0;
         child.recursive = false;
         if question {
             self.session.rules.files[child.file].status = Status::Question;

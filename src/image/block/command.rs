@@ -81,7 +81,13 @@ impl Block {
 
     /// Makes a container called `name` of the image called `tag`, to copy from; it is never started, and `label` marks it. An image without a
     /// command needs some word in its place.
-    pub fn create(&self, program: &Program, name: &str, tag: &[u8], label: Option<(&str, &str)>) -> Vec<Vec<u8>> {
+    pub fn create(
+        &self,
+        program: &Program,
+        name: &str,
+        tag: &[u8],
+        label: Option<(&str, &str)>,
+    ) -> Vec<Vec<u8>> {
         let mut words = vec![program.path.clone(), b"create".to_vec(), b"--name".to_vec(), name.into()];
         if let Some((label, value)) = label {
             words.extend([b"--label".to_vec(), format!("{label}={value}").into_bytes()]);

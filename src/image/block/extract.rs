@@ -91,7 +91,10 @@ fn place(from: &Path, to: &Path, changed: &mut bool) -> Result<(), (PathBuf, io:
     if found.is_symlink() {
         let target = fs::read_link(from).map_err(at(from))?;
         let beside = tempfile::Builder::new().prefix(".imk-").make_in(folder, |path| symlink(&target, path));
-        return beside.and_then(|beside| beside.persist(to).map_err(|error| error.error)).map(|_| ()).map_err(at(to));
+        return beside
+            .and_then(|beside| beside.persist(to).map_err(|error| error.error))
+            .map(|_| ())
+            .map_err(at(to));
     }
     let mut beside = tempfile::Builder::new().prefix(".imk-").tempfile_in(folder).map_err(at(folder))?;
     let mut content = fs::File::open(from).map_err(at(from))?;

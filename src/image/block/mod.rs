@@ -143,7 +143,8 @@ impl Block {
             return Err((self.place, Complaint::ImageWithoutTags(self.name.clone())));
         }
         for given in self.tags() {
-            let parsed = Reference::parse(&given.text).map_err(|wrong| fault(Tags, given, wrong.message()))?;
+            let parsed =
+                Reference::parse(&given.text).map_err(|wrong| fault(Tags, given, wrong.message()))?;
             if parsed.digest.is_some() {
                 return Err(fault(Tags, given, "a name for an image has no digest"));
             }
@@ -170,7 +171,13 @@ impl Block {
                 b"never" => self::Cleanup::Never,
                 b"on-failure" => self::Cleanup::OnFailure,
                 b"always" => self::Cleanup::Always,
-                _ => return Err(fault(Attribute::Cleanup, given, "'never', 'on-failure' or 'always' is wanted")),
+                _ => {
+                    return Err(fault(
+                        Attribute::Cleanup,
+                        given,
+                        "'never', 'on-failure' or 'always' is wanted",
+                    ));
+                }
             };
         }
         for attribute in [Args, Labels, Annotations, Contexts] {

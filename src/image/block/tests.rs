@@ -3,6 +3,7 @@
 use super::extract::landing;
 use super::words::quoted;
 use super::*;
+use crate::image::command::variables::Inherited;
 use crate::image::command::{Client, ImageCommand, recognise};
 use crate::rules::images::Piece;
 
@@ -27,18 +28,24 @@ fn line(values: &[(&str, &str)]) -> String {
 fn attributes_become_options() {
     assert_eq!(line(&[("tags", "app")]), "docker build --tag app .");
     assert_eq!(
-        line(&[
-            ("tags", "app app:1"),
-            ("target", "smoke test"),
-            ("target", "smoke"),
-            ("options", "--quiet --network=host"),
-            ("args", "A=1 MSG=\"two words\""),
-            ("platforms", "linux/amd64 linux/arm64"),
-            ("no-cache", "true"),
-            ("pull", "false"),
-            ("context", "sub"),
-            ("dockerfile", "Other"),
-        ][..].iter().filter(|(_, value)| *value != "smoke test").copied().collect::<Vec<_>>()),
+        line(
+            &[
+                ("tags", "app app:1"),
+                ("target", "smoke test"),
+                ("target", "smoke"),
+                ("options", "--quiet --network=host"),
+                ("args", "A=1 MSG=\"two words\""),
+                ("platforms", "linux/amd64 linux/arm64"),
+                ("no-cache", "true"),
+                ("pull", "false"),
+                ("context", "sub"),
+                ("dockerfile", "Other"),
+            ][..]
+                .iter()
+                .filter(|(_, value)| *value != "smoke test")
+                .copied()
+                .collect::<Vec<_>>()
+        ),
         "docker build --quiet --network=host --file sub/Other --target smoke --tag app --tag app:1 \
          --build-arg A=1 --build-arg 'MSG=two words' --platform linux/amd64,linux/arm64 --no-cache sub"
     );
@@ -50,8 +57,9 @@ fn attributes_become_options() {
 
 #[test]
 fn the_command_is_recognised_as_what_the_block_says() {
-    let text = line(&[("tags", "app:1"), ("target", "final"), ("args", "A='1 2'"), ("secrets", "id=s,src=f")]);
-    let reading = recognise(text.as_bytes(), &|_: &[u8]| None);
+    let text =
+        line(&[("tags", "app:1"), ("target", "final"), ("args", "A='1 2'"), ("secrets", "id=s,src=f")]);
+    let reading = recognise(text.as_bytes(), &|_: &[u8]| Inherited::Unknown);
     let [command] = &reading.commands[..] else { panic!("{reading:?}") };
     assert_eq!(command.client, Client::Docker);
     let ImageCommand::Build(build) = &command.command else { panic!("{command:?}") };

@@ -19,8 +19,8 @@ pub mod variables;
 
 pub use kinds::{Client, ImageCommand, Recognised};
 pub use lifecycle::{Lifecycle, lifecycle};
-pub use typed::is_remote_context;
 pub use recognise::{Reading, mentions_client, recognise};
+pub use typed::is_remote_context;
 
 #[cfg(test)]
 mod differential;

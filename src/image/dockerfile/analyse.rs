@@ -11,11 +11,11 @@ use super::expand::{self, Mode};
 use super::graph::{Graph, Source};
 use super::instruction::{Copy, Heredoc, Instruction, Kind, Mount, Pair, Text};
 use super::names::{self, ContextKind};
-use crate::base::nearest;
 use super::parse::{Dockerfile, parse};
 use super::scope::{BuildArgs, Env, Globals, is_predefined};
 use super::value::{Scope, Value};
 use crate::base::Span;
+use crate::base::nearest;
 use std::collections::{BTreeSet, HashSet};
 
 /// Reads `text` and finds what the target of `request` can depend on.

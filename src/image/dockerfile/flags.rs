@@ -6,8 +6,8 @@
 use super::error::{Error, ErrorKind};
 use super::instruction::{Mount, Text};
 use super::lines::Line;
-use crate::base::nearest;
 use crate::base::Span;
+use crate::base::nearest;
 use std::ops::Range;
 
 /// The flags of one instruction, of which the known ones are taken until none may be left.

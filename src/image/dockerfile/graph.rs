@@ -8,11 +8,11 @@ use super::error::{Error, ErrorKind};
 use super::expand::{self, Mode};
 use super::instruction::{Instruction, Kind};
 use super::names::{self, ContextKind};
-use crate::base::nearest;
 use super::parse::{Dockerfile, parse_trigger};
 use super::scope::Globals;
 use super::value::{Nothing, Value};
 use crate::base::Span;
+use crate::base::nearest;
 use std::collections::BTreeSet;
 
 /// What a name in COPY --from or a mount means.

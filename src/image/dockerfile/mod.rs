@@ -19,6 +19,7 @@ mod scope;
 mod syntax;
 mod value;
 
+pub use crate::base::nearest;
 pub use analyse::{analyse, analyse_file};
 pub use analysis::{
     Analysis, ArgUse, Asked, Base, BaseConfig, BaseImages, ContextRead, External, ImageUse, NoBases, Opaque,
@@ -30,6 +31,5 @@ pub use instruction::{
     CommandLine, Copy, From, Healthcheck, Heredoc, INSTRUCTIONS, Instruction, Kind, Mount, Onbuild, Pair,
     Run, Text,
 };
-pub use crate::base::nearest;
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
 pub use value::{Lookup, Scope, Value};

@@ -11,10 +11,10 @@ use super::instruction::{
 };
 use super::json::{self, ExecForm};
 use super::lines::{Line, Reader};
-use crate::base::nearest;
 use super::runes;
 use super::syntax;
 use crate::base::Span;
+use crate::base::nearest;
 use std::ops::Range;
 
 /// A Dockerfile, read.
