@@ -3,6 +3,7 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
+use crate::build::cleanup::recipe::Watch;
 use crate::cli::settings::DebugLevels;
 use crate::load::plugin;
 use crate::os::files::Mtime;
@@ -48,6 +49,8 @@ pub struct Child {
     pub has_slot: bool,
     /// The program that was started, for a message when it turns out not to be there.
     pub program: Option<Vec<u8>>,
+    /// What its engine commands make and remove, where it has any.
+    pub watch: Option<Box<Watch>>,
 }
 
 impl Build {
@@ -127,12 +130,14 @@ impl Build {
             dont_care: self.session.rules.files[file].dont_care,
             has_slot: false,
             program: None,
+            watch: None,
         };
         // Output of functions in the recipe belongs to the job.
         self.enter(&mut child);
         let lines = self.expand_lines(file, recipe);
         self.leave_output(&mut child);
         child.lines = lines?;
+        child.watch = Watch::of(&child.lines);
         child.next_line();
         self.wait_for_slot(&child)?;
         self.tokens += 1;

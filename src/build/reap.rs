@@ -68,6 +68,7 @@ impl Build {
             self.input_used = false;
         }
         let failed = ended.code != 0 || ended.signal != 0;
+        self.after_script(&mut child, &ended);
         let question = failed
             && ended.signal == 0
             && ended.code == 1
@@ -112,6 +113,8 @@ impl Build {
                 self.session.rules.files[file].status = Status::Success;
             }
         }
+        let won = self.session.rules.files[file].status == Status::Success;
+        self.job_over(&mut child, won);
         if let Some(mut capture) = child.capture.take() {
             self.session.context.output.show(&mut capture);
         }

@@ -163,6 +163,9 @@ impl Build {
     /// Runs one line; false where nothing was started for it.
     fn run_line(&mut self, child: &mut Child) -> Outcome<bool> {
         let Some(text) = child.rest.take() else { return Ok(false) };
+        if let Some(watch) = &mut child.watch {
+            watch.begun += 1;
+        }
         let number = child.line();
         let file = child.file;
         let mut flags = self.session.rules.files[file].command_flags
@@ -254,6 +257,7 @@ impl Build {
         }
         // After the environment, whose values may print (`$(info)`).
         self.session.context.output.flush();
+        self.before_script(child)?;
         self.spawn(child, arguments)?;
         self.set_state(child.file, State::Running);
         Ok(true)
@@ -298,7 +302,7 @@ fn broken_input() -> Option<std::fs::File> {
 }
 
 /// `text` without the recipe prefix after each continued newline.
-fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
+pub(in crate::build) fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
     if memchr::memchr(b'\n', text).is_none() {
         return text.to_vec();
     }

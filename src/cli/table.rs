@@ -114,6 +114,11 @@ impl Flag {
         self
     }
 
+    const fn works(mut self) -> Flag {
+        self.shown = true;
+        self
+    }
+
     const fn value(mut self, value_name: &'static str) -> Flag {
         self.value_name = value_name;
         self
@@ -415,7 +420,8 @@ pub static OWN: &[Flag] = &[
         Travel::Pass,
         "Use the container engine NAME.",
     )
-    .value("NAME"),
+    .value("NAME")
+    .works(),
     own(
         "builder",
         Kind::Text { slot: slot!(own.builder), bare: None },
@@ -435,8 +441,9 @@ pub static OWN: &[Flag] = &[
         Kind::Switch(slot!(own.keep_failed)),
         Travel::Pass,
         "Leave what a failed recipe made for a look.",
-    ),
-    own("reap", Kind::Switch(slot!(own.reap)), Travel::Never, "Remove what killed runs left behind."),
+    )
+    .works(),
+    own("reap", Kind::Switch(slot!(own.reap)), Travel::Never, "Remove what killed runs left behind.").works(),
     own(
         "env-file",
         Kind::List { slot: slot!(own.env_files), bare: None },
