@@ -148,11 +148,14 @@ impl Build {
                 Err(_) => {}
             }
         }
-        for planned in watch.removed_in(script) {
-            let Some(ticket) = planned.ticket else { continue };
-            match self.cleanup.gone(ticket) {
-                Ok(true) => planned.ticket = None,
-                Ok(false) | Err(_) => {}
+        // Where it failed the job is over, as a rule, and its end looks at everything: a tag that the removal took off before
+        // it failed is then given back.
+        if !interrupted && ended.code == 0 {
+            for planned in watch.removed_in(script) {
+                let Some(ticket) = planned.ticket else { continue };
+                if self.cleanup.gone(ticket) == Ok(true) {
+                    planned.ticket = None;
+                }
             }
         }
         child.watch = Some(watch);
@@ -281,7 +284,8 @@ mod tests {
             Shell { program: b"/bin/sh".to_vec(), flags: b"-c".to_vec(), ifs: Vec::new(), one_shell: false };
         let lines = [&b"@docker build \\\n\t--tag a ."[..], b"", b"-a b\n @c; d\n\ne", b"# x"];
         let cut = scripts(lines.map(<[u8]>::to_vec).to_vec(), &shell, b'\t');
-        let expected: [&[u8]; 5] = [b"docker build \\\n--tag a .", b"a b", b"c; d", b"e", b"# x"];
+        // The empty one is a line, too: it is taken, and nothing is started for it.
+        let expected: [&[u8]; 6] = [b"docker build \\\n--tag a .", b"a b", b"c; d", b"", b"e", b"# x"];
         assert_eq!(cut.iter().map(|text| text.as_slice()).collect::<Vec<_>>(), expected);
         let whole = Shell { one_shell: true, ..shell };
         let cut = scripts(vec![b"@a=1\n-docker rm $a\n".to_vec()], &whole, b'\t');

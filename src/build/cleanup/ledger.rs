@@ -328,3 +328,6 @@ impl Ledger {
 pub fn is_tried_again(left: &Left) -> bool {
     !matches!(left.reason, LeftReason::Unproven)
 }
+
+#[cfg(test)]
+mod tests;

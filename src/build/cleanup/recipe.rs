@@ -93,7 +93,9 @@ pub fn plan(scripts: &[Vec<u8>], chosen: Option<ClientKind>, environment: &Looku
         let is_own = |removal: &&OwnRemoval| {
             removal.removes.contains(&number)
                 && removal.reach != Reach::Perhaps
-                && command(removal.by.line, removal.by.command).is_some_and(is_certain)
+                && command(removal.by.line, removal.by.command)
+                    // What is not known of the operands alone was weighed when they were found to name its own.
+                    .is_some_and(|command| is_certain(command) || (!removal.more && !command.elevated))
         };
         let removed_in = match life.removals.iter().find(is_own) {
             Some(removal) => removal.by.line,

@@ -6,7 +6,7 @@ use crate::image::engine::choose::Surroundings;
 use crate::image::engine::client::ClientKind;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, symlink};
 use std::path::Path;
 use tempfile::TempDir;
 
@@ -39,7 +39,11 @@ impl Shim {
             return Ok(None);
         }
         let fault = |fault: std::io::Error| ShimError::Folder(fault.kind());
-        let folder = tempfile::Builder::new().prefix("imk-engine-").tempdir().map_err(fault)?;
+        let folder = tempfile::Builder::new()
+            .prefix("imk-engine-")
+            .permissions(std::fs::Permissions::from_mode(0o700))
+            .tempdir()
+            .map_err(fault)?;
         // An entry of PATH can hold anything but a colon.
         if folder.path().as_os_str().as_bytes().contains(&b':') {
             return Err(ShimError::Folder(ErrorKind::InvalidInput));
@@ -58,7 +62,6 @@ impl Shim {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::os::unix::fs::PermissionsExt;
 
     #[test]
     fn docker_in_the_folder_is_the_chosen_client() {
