@@ -3,7 +3,9 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
-use crate::build::images::steps::Step;
+use crate::build::cleanup::Ticket;
+use crate::build::cleanup::recipe::Watch;
+use crate::build::images::steps::{Step, Steps};
 use crate::cli::settings::DebugLevels;
 use crate::load::plugin;
 use crate::os::files::Mtime;
@@ -54,10 +56,16 @@ pub struct Child {
     pub step: Option<Step>,
     /// The place of the one that ran last, until the lines begin.
     pub step_place: Option<Place>,
+    /// The container that files are copied out of.
+    pub container: Option<Ticket>,
+    /// The line that is shown for the removal of the image's tags.
+    pub removal: Option<Vec<u8>>,
     /// The lines are to be expanded when the steps are over.
     pub unexpanded: bool,
     /// The program that was started, for a message when it turns out not to be there.
     pub program: Option<Vec<u8>>,
+    /// What its engine commands make and remove, where it has any.
+    pub watch: Option<Box<Watch>>,
 }
 
 impl Build {
@@ -92,7 +100,7 @@ impl Build {
                 self.session.rules.files[file].unloaded = true;
             }
         }
-        self.new_job(file, recipe, VecDeque::new())
+        self.new_job(file, recipe, Steps::default())
     }
 
     /// Expands the lines of a recipe with the variables of its target.
@@ -124,12 +132,13 @@ impl Build {
         self.leave_output(child);
         child.unexpanded = false;
         child.lines = lines?;
+        child.watch = Watch::of(&child.lines);
         child.next_line();
         Ok(())
     }
 
     /// Prepares the recipe of `file`, waits for a place among the jobs, and starts it.
-    pub fn new_job(&mut self, file: FileId, recipe: RecipeId, steps: VecDeque<Step>) -> Outcome {
+    pub fn new_job(&mut self, file: FileId, recipe: RecipeId, steps: Steps) -> Outcome {
         self.start_waiting()?;
         self.reap(false, false)?;
         let sync = self.session.context.output.grouping != crate::os::output::Grouping::None;
@@ -148,11 +157,14 @@ impl Build {
             deleted: false,
             dont_care: self.session.rules.files[file].dont_care,
             has_slot: false,
-            unexpanded: !steps.is_empty(),
-            steps,
+            unexpanded: !steps.all.is_empty(),
+            steps: steps.all,
             step: None,
             step_place: None,
+            container: None,
+            removal: steps.removal,
             program: None,
+            watch: None,
         };
         if !child.unexpanded {
             self.take_lines(&mut child)?;

@@ -1,6 +1,7 @@
 //! Targets brought up to date: the walk over prerequisites, the jobs it starts, what becomes of their targets (manual, "How make
 //! Processes a Makefile", "Parallel Execution"). Knows nothing of how makefiles are read.
 
+pub mod cleanup;
 pub mod decide;
 pub mod delete;
 pub mod finish;
@@ -91,6 +92,10 @@ pub struct Build {
     pub images: images::ImageTargets,
     /// Whether `.DELETE_ON_ERROR` is a target, once that was needed.
     pub delete_on_error: Option<bool>,
+    /// What jobs have made on engines for themselves.
+    pub cleanup: cleanup::Ledger,
+    /// The engine of `--engine`.
+    pub engine: cleanup::ChosenEngine,
 }
 
 impl Build {
@@ -118,6 +123,8 @@ impl Build {
             lock_path: None,
             images: images::ImageTargets::default(),
             delete_on_error: None,
+            cleanup: cleanup::Ledger::default(),
+            engine: cleanup::ChosenEngine::default(),
         }
     }
 

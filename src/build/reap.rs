@@ -68,6 +68,7 @@ impl Build {
             self.input_used = false;
         }
         let failed = ended.code != 0 || ended.signal != 0;
+        self.after_script(&mut child, &ended);
         let question = failed
             && ended.signal == 0
             && ended.code == 1
@@ -76,7 +77,7 @@ impl Build {
         let ignored =
             child.no_error || self.session.settings.ignore_errors || self.session.rules.ignore_errors;
         let failed = match child.step.take() {
-            Some(step) => self.step_ended(&mut child, step, failed),
+            Some(step) => self.step_ended(&mut child, step, &ended),
             None => failed,
         };
         let mut child_failed = failed;
@@ -116,6 +117,8 @@ impl Build {
                 self.session.rules.files[file].status = Status::Success;
             }
         }
+        let won = self.session.rules.files[file].status == Status::Success;
+        self.job_over(&mut child, won);
         if let Some(mut capture) = child.capture.take() {
             self.session.context.output.show(&mut capture);
         }

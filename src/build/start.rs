@@ -163,6 +163,7 @@ impl Build {
     }
 
     fn no_line_left(&mut self, child: &mut Child) -> Outcome {
+        self.show_removal(child);
         self.set_state(child.file, State::Running);
         self.session.rules.files[child.file].status = Status::Success;
         self.notice_finished(child.file)
@@ -171,6 +172,9 @@ impl Build {
     /// Runs one line; false where nothing was started for it.
     fn run_line(&mut self, child: &mut Child) -> Outcome<bool> {
         let Some(text) = child.rest.take() else { return Ok(false) };
+        if let Some(watch) = &mut child.watch {
+            watch.begun += 1;
+        }
         let number = child.line();
         let file = child.file;
         let mut flags = self.session.rules.files[file].command_flags
@@ -253,6 +257,7 @@ impl Build {
             return Ok(false);
         }
         self.prepare_child(child)?;
+        self.before_script(child)?;
         self.spawn(child, arguments, false)?;
         self.set_state(child.file, State::Running);
         Ok(true)
@@ -318,7 +323,7 @@ fn broken_input() -> Option<std::fs::File> {
 }
 
 /// `text` without the recipe prefix after each continued newline.
-fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
+pub(in crate::build) fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
     if memchr::memchr(b'\n', text).is_none() {
         return text.to_vec();
     }

@@ -420,7 +420,8 @@ pub static OWN: &[Flag] = &[
         Travel::Pass,
         "Use the container engine NAME.",
     )
-    .value("NAME"),
+    .value("NAME")
+    .works(),
     own(
         "builder",
         Kind::Text { slot: slot!(own.builder), bare: None },
@@ -441,8 +442,9 @@ pub static OWN: &[Flag] = &[
         Kind::Switch(slot!(own.keep_failed)),
         Travel::Pass,
         "Leave what a failed recipe made for a look.",
-    ),
-    own("reap", Kind::Switch(slot!(own.reap)), Travel::Never, "Remove what killed runs left behind."),
+    )
+    .works(),
+    own("reap", Kind::Switch(slot!(own.reap)), Travel::Never, "Remove what killed runs left behind.").works(),
     own(
         "env-file",
         Kind::List { slot: slot!(own.env_files), bare: None },

@@ -69,6 +69,8 @@ pub struct Context {
     pub environment_depth: u32,
     /// Greatest number of arguments among the calls in progress.
     pub call_arguments: usize,
+    /// A folder that stands before all others in the PATH of commands.
+    pub path_front: Option<Vec<u8>>,
     /// The folder this run started in, after `-C`.
     pub folder: Option<Vec<u8>>,
     /// Whether the debugging level shows verbose matters.
@@ -123,6 +125,7 @@ impl Context {
             jobserver_invalid: None,
             environment_depth: 0,
             call_arguments: 0,
+            path_front: None,
             folder: None,
             verbose: false,
         }

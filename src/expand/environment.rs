@@ -66,8 +66,13 @@ fn build<H: Host>(host: &mut H, scope: Option<ScopeId>, recursive: bool) -> Outc
             }
         }
     }
-    let common =
-        (context.common.shell, context.common.makelevel, context.common.makeflags, context.common.mflags);
+    let common = (
+        context.common.shell,
+        context.common.makelevel,
+        context.common.makeflags,
+        context.common.mflags,
+        context.common.path,
+    );
     let (mut has_shell, mut has_level) = (context.shell_given.is_none(), false);
     let mut entries = Vec::with_capacity(chosen.len() + 2);
     for (id, export) in chosen {
@@ -104,6 +109,11 @@ fn build<H: Host>(host: &mut H, scope: Option<ScopeId>, recursive: bool) -> Outc
             let at =
                 memchr::memmem::find(&value, b" -- ").filter(|_| name == common.2).unwrap_or(value.len());
             value.splice(at..at, invalid.bytes());
+        }
+        if name == common.4
+            && let Some(front) = &host.context().path_front
+        {
+            value = [front.as_slice(), b":", &value].concat();
         }
         push(&mut entries, host.context().names.text(name), &value);
     }

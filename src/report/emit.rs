@@ -148,7 +148,7 @@ fn around_recipe(lines: &mut [Option<Vec<u8>>], place: Place, before: &[u8], aft
         text.extend_from_slice(before);
         text.extend_from_slice(&first);
     } else if let Some(semicolon) = memchr::memchr(b';', &first) {
-        text.extend_from_slice(trim_end(&first[..semicolon]));
+        text.extend_from_slice(first[..semicolon].trim_ascii_end());
         text.push(b'\n');
         text.extend_from_slice(before);
         text.push(b'\t');

@@ -36,6 +36,7 @@ impl Run {
                 Ok(()) => {}
             }
         }
+        self.build.end_cleanup();
         self.build.remove_intermediates(false);
         if self.build.session.settings.print_data_base && !self.build.session.settings.print_version {
             database::print(&mut self.build.session);
@@ -57,6 +58,7 @@ impl Run {
         self.remove_stdin_copy();
         self.build.close_jobserver_quietly();
         self.build.die_for(signal);
+        self.build.end_cleanup();
         self.build.session.context.output.flush();
         if signal == libc::SIGQUIT {
             // No core of this process is wanted.

@@ -5,11 +5,11 @@ use super::Run;
 use super::start::{define, define_plain};
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::cli::decode::{End, Operand, Source, decode, flag_words};
-use crate::cli::encode::{Form, Overrides, command_variables, makeflags};
+use crate::cli::encode::{Form, Overrides, command_variables, makeflags, own_flags};
 use crate::cli::message::{Invocation, diagnostics};
 use crate::cli::settings::{DebugLevels, Jobs, JobsChange, Origin as FlagOrigin, OutputSync, Settings};
 use crate::expand::variables::{Special, VariableId};
-use crate::expand::{Origin, expand_text};
+use crate::expand::{Export, Origin, expand_text};
 use crate::load::Session;
 use crate::load::include;
 use crate::os::files::temporary_folder;
@@ -36,6 +36,15 @@ impl Before {
 
 fn no_home(_: Option<&[u8]>) -> Option<Vec<u8>> {
     None
+}
+
+/// Exports imk's own options to sub-makes, in IMKFLAGS. Without any there is no such variable.
+pub fn hand_down_own(session: &mut Session) {
+    let own = own_flags(&session.settings);
+    if !own.is_empty() {
+        let id = session.context.define_global(b"IMKFLAGS", &own, Origin::Environment, false);
+        session.context.variables.get_mut(id).export = Export::Always;
+    }
 }
 
 /// Writes the options in force into MAKEFLAGS and MFLAGS.

@@ -210,6 +210,7 @@ impl Run {
 
     /// Starts this program again, to read the makefiles that were remade.
     fn restart(&mut self) -> Outcome {
+        self.build.end_cleanup();
         self.build.remove_intermediates(false);
         if self.build.session.settings.print_data_base {
             crate::report::database::print(&mut self.build.session);

@@ -60,6 +60,10 @@ impl Run {
         self.import_environment();
         self.read_options()?;
         self.enter_folders()?;
+        self.build.choose_engine()?;
+        if self.build.session.settings.own.reap {
+            return Err(self.build.reap_only());
+        }
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
         self.read_makefiles()?;

@@ -188,6 +188,7 @@ impl Run {
         session.always_make = session.settings.always_make && self.restarts == 0;
         session.settings.imply();
         super::flags::spread(session);
+        super::flags::hand_down_own(session);
         self.set_up_reading_output();
         if self.build.debugging(DebugLevels::BASIC) {
             let text = help::version(if self.build.session.settings.print_data_base { "# " } else { "" });

@@ -11,6 +11,8 @@ mod bad_input;
 mod builder;
 mod case;
 mod case_files;
+mod cleanup;
+mod daemon;
 mod differ;
 mod language;
 mod program;
@@ -37,6 +39,7 @@ fn main() {
     trials.extend(case::trials());
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
+    trials.extend(cleanup::trials());
     trials.extend(differ::trials());
     trials.extend(language::trials());
     trials.extend(tables::trials());

@@ -6,27 +6,30 @@ pub mod steps;
 
 use crate::base::diagnostic::{Outcome, Stop};
 use crate::build::Build;
+use crate::build::cleanup::engines;
 use crate::expand::Origin;
 use crate::expand::variables::Definition;
 use crate::image::block::{Block, Program};
 use crate::image::command::Client;
+use crate::image::engine::EngineError;
 use crate::image::engine::choose::{self, Surroundings};
 use crate::image::engine::client::ClientKind;
-use crate::image::engine::{Engine, EngineError};
 use crate::os::files::Mtime;
 use crate::rules::automatic;
 use crate::rules::file::FileId;
 use crate::rules::images::{self, Attribute};
 use crate::rules::scope::open_scope;
 use std::collections::HashMap;
+use std::ffi::CString;
 use std::rc::Rc;
 
 /// An engine in use.
+#[derive(Clone)]
 pub struct InUse {
     /// Its client's program.
     pub program: Program,
-    /// The engine; the fault of looking for it where none answers.
-    pub engine: Result<Box<dyn Engine>, EngineError>,
+    /// Why it can't be used.
+    pub fault: Option<EngineError>,
 }
 
 /// What a run knows of its image targets.
@@ -37,7 +40,7 @@ pub struct ImageTargets {
     /// Which image target has which tag: canonical reference to file. Made when an edge is first looked for.
     tags: Option<HashMap<String, FileId>>,
     /// Engines by name; the empty name stands for the one that is chosen.
-    engines: HashMap<String, Rc<InUse>>,
+    engines: HashMap<String, InUse>,
 }
 
 impl Build {
@@ -107,30 +110,21 @@ impl Build {
         context.variables.get_mut(id).private = true;
     }
 
-    /// The engine that `block` asks for, else the one chosen for the run.
-    pub fn engine_for(&mut self, block: &Block) -> Rc<InUse> {
+    /// The engine that `block` asks for, else the one chosen for the run, else the first that answers.
+    pub fn engine_for(&mut self, block: &Block) -> InUse {
         let own =
             block.word(Attribute::Engine).map(|given| String::from_utf8_lossy(&given.text).into_owned());
-        let chosen = own.or_else(|| {
-            let option = self.session.settings.own.engine.as_ref();
-            option.map(|name| String::from_utf8_lossy(name).into_owned())
-        });
-        self.engine_called(&chosen.or_else(|| std::env::var("IMK_ENGINE").ok()).unwrap_or_default())
-    }
-
-    /// The engine called `name`, or the first that answers.
-    fn engine_called(&mut self, name: &str) -> Rc<InUse> {
-        if let Some(known) = self.images.engines.get(name) {
-            return Rc::clone(known);
+        let name = own.or_else(|| self.engine.kind.map(|kind| kind.name().to_owned())).unwrap_or_default();
+        if let Some(known) = self.images.engines.get(&name) {
+            return known.clone();
         }
-        let surroundings = Surroundings::of_process();
-        let (kind, engine) = match ClientKind::of(name) {
-            Some(kind) => (kind, choose::named(name, &surroundings)),
-            None if name.is_empty() => match choose::first(&surroundings) {
-                Ok((kind, engine)) => (kind, Ok(engine)),
-                Err(fault) => (ClientKind::Docker, Err(fault)),
+        let (kind, fault) = match ClientKind::of(&name) {
+            Some(kind) => (kind, None),
+            None if name.is_empty() => match choose::first(&Surroundings::of_process()) {
+                Ok((kind, _)) => (kind, None),
+                Err(fault) => (ClientKind::Docker, Some(fault)),
             },
-            None => (ClientKind::Docker, Err(EngineError::UnknownEngine(name.to_owned()))),
+            None => (ClientKind::Docker, Some(EngineError::UnknownEngine(name.clone()))),
         };
         let client = match kind {
             ClientKind::Docker => Client::Docker,
@@ -139,8 +133,19 @@ impl Build {
             ClientKind::Buildah => Client::Buildah,
         };
         let program = Program { client, path: kind.name().as_bytes().to_vec() };
-        let in_use = Rc::new(InUse { program, engine });
-        self.images.engines.insert(name.to_owned(), Rc::clone(&in_use));
+        let in_use = InUse { program, fault };
+        self.images.engines.insert(name, in_use.clone());
         in_use
+    }
+
+    /// Address of the engine that `program` speaks to in the environment of a job.
+    pub fn address_of(program: &Program, environment: &[CString]) -> Option<String> {
+        let name = String::from_utf8_lossy(&program.path).into_owned();
+        engines::chosen(&name, &|variable| {
+            environment.iter().find_map(|entry| {
+                let value = entry.as_bytes().strip_prefix(variable.as_bytes())?.strip_prefix(b"=")?;
+                Some(value.to_vec())
+            })
+        })
     }
 }

@@ -1,17 +1,26 @@
 //! The engine's commands of an image target, run before its recipe's lines: the build, and copies out of the image. Knows nothing of
 //! how their words are made.
 
-use crate::base::diagnostic::{Complaint, Outcome, Place};
+use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
+use crate::build::cleanup::ledger::Fault;
+use crate::build::cleanup::{self, Policy, Ticket};
+use crate::build::images::InUse;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
 use crate::image::block::extract::{Passage, landing};
-use crate::image::block::{Block, Program, words};
+use crate::image::block::{Block, Cleanup, Program, words};
+use crate::image::journal::Thing;
+use crate::os::children::Ended;
 use crate::rules::file::{FileId, State, Status};
+use crate::rules::recipe::{NO_ERROR, SILENT};
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
+
+/// The label that marks the containers of a run.
+const LABEL: &str = "imk.run";
 
 /// A command of the engine's client that imk runs itself, without a shell.
 pub struct Step {
@@ -21,101 +30,121 @@ pub struct Step {
     pub shown: Vec<u8>,
     /// The assignment it comes from, or the block.
     pub place: Option<Place>,
-    /// What is done when it has ended well.
-    pub then: Then,
+    /// What it does, as far as clean-up goes.
+    pub work: Work,
     /// Whether its standard output is of no interest.
     pub quiet: bool,
+    tickets: Vec<Ticket>,
 }
 
-/// What follows a step that ended well.
-pub enum Then {
-    /// Nothing.
-    Nothing,
-    /// A file was copied out: it goes to its place.
-    Deliver {
-        /// Where it is now.
+/// What a step does.
+pub enum Work {
+    /// Builds the image.
+    Build,
+    /// Makes the container to copy from; its name.
+    Create(String),
+    /// Copies out of it; the copy then goes to its place.
+    Copy {
+        /// Where the client writes.
         passage: Passage,
-        /// Its path in the image.
+        /// The path in the image.
         source: Vec<u8>,
         /// Where it goes.
         destination: Vec<u8>,
     },
+    /// Removes the container.
+    Remove,
+}
+
+/// The steps of a job.
+#[derive(Default)]
+pub struct Steps {
+    /// All of them, in order.
+    pub all: VecDeque<Step>,
+    /// The line that is shown when the image's tags are removed at the end of a job that won.
+    pub removal: Option<Vec<u8>>,
 }
 
 impl Step {
-    fn new(arguments: Vec<Vec<u8>>, place: Option<Place>) -> Step {
+    fn new(arguments: Vec<Vec<u8>>, place: Option<Place>, work: Work) -> Step {
         let shown = words::quoted(&arguments);
-        Step { arguments, shown, place, then: Then::Nothing, quiet: false }
+        let quiet = !matches!(work, Work::Build);
+        Step { arguments, shown, place, work, quiet, tickets: Vec::new() }
     }
 }
 
-/// The name of the container that files are copied out of: of this run alone where `own` is given.
-fn container_name(target: &[u8], own: Option<u32>) -> String {
+/// The name of the container that files are copied out of: of this run alone where its token is given.
+fn container_name(target: &[u8], token: Option<&str>) -> String {
     let plain = |byte: &u8| if byte.is_ascii_alphanumeric() { char::from(*byte) } else { '-' };
     let target: String = target.iter().map(plain).collect();
-    match own {
-        Some(own) => format!("imk-{own}-{target}"),
+    match token.and_then(|token| token.get(..12)) {
+        Some(token) => format!("imk-{token}-{target}"),
         None => format!("imk-{target}"),
     }
 }
 
 impl Build {
     /// The steps of an image target.
-    pub(super) fn steps_of(&mut self, file: FileId, block: &Rc<Block>) -> Outcome<VecDeque<Step>> {
-        let in_use = self.engine_for(block);
-        let program = &in_use.program;
-        let mut steps = VecDeque::from([Step::new(block.build(program, &[]), block.place)]);
-        if !block.extracts.is_empty() {
-            self.add_extraction(file, block, program, &mut steps)?;
+    ///
+    /// # Errors
+    /// There is no engine, and this is no run that only shows what it would do.
+    pub(super) fn steps_of(&mut self, file: FileId, block: &Rc<Block>) -> Outcome<Steps> {
+        let InUse { program, fault } = self.engine_for(block);
+        let pretends = self.pretends();
+        if let Some(fault) = fault.filter(|_| !pretends) {
+            return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
         }
-        Ok(steps)
+        let mut all = VecDeque::from([Step::new(block.build(&program, &[]), block.place, Work::Build)]);
+        if !block.extracts.is_empty() {
+            self.add_extraction(file, block, &program, &mut all);
+        }
+        let removal = match block.cleanup {
+            Cleanup::Always if !self.session.settings.touch && !self.session.settings.question => {
+                Some(words::quoted(&block.remove_tags(&program)))
+            }
+            _ => None,
+        };
+        Ok(Steps { all, removal })
     }
 
-    fn add_extraction(
-        &mut self,
-        file: FileId,
-        block: &Block,
-        program: &Program,
-        steps: &mut VecDeque<Step>,
-    ) -> Outcome {
-        let shown_only = self.session.settings.just_print;
-        let own = (!shown_only).then(std::process::id);
-        let name = container_name(self.session.name_of(file), own);
-        let Some(tag) = block.tags().first() else { return Ok(()) };
+    /// Whether nothing is run.
+    fn pretends(&self) -> bool {
+        let settings = &self.session.settings;
+        settings.just_print || settings.touch || settings.question
+    }
+
+    fn add_extraction(&mut self, file: FileId, block: &Block, program: &Program, all: &mut VecDeque<Step>) {
+        let target = self.session.name_of(file);
+        let pretends = self.pretends();
+        let token = if pretends { None } else { self.cleanup.token().map(str::to_owned).ok() };
+        let (own, plain) = (container_name(target, token.as_deref()), container_name(target, None));
+        let Some(tag) = block.tags().first() else { return };
         let place = block.extracts.first().and_then(|extract| extract.place);
-        let mut create = Step::new(block.create(program, &name, &tag.text, None), place);
-        create.quiet = true;
-        steps.push_back(create);
-        for extract in &block.extracts {
-            let target = landing(&extract.source, &extract.destination);
-            let shown = block.copy(program, &name, &extract.source, target.as_os_str().as_bytes());
-            let mut step = Step::new(shown, extract.place);
-            if !shown_only {
-                let passage = Passage::open().map_err(|error| {
-                    let error = error.raw_os_error().unwrap_or(libc::EIO);
-                    let what = crate::image::journal::FOLDER.as_bytes().to_vec();
-                    crate::base::diagnostic::Stop::fatal(extract.place, Complaint::System { what, error })
-                })?;
-                let to = passage.path();
-                step.arguments = block.copy(program, &name, &extract.source, to.as_os_str().as_bytes());
-                let (source, destination) = (extract.source.clone(), extract.destination.clone());
-                step.then = Then::Deliver { passage, source, destination };
-            }
-            step.quiet = true;
-            steps.push_back(step);
+        let mut create =
+            Step::new(block.create(program, &plain, &tag.text, None), place, Work::Create(own.clone()));
+        let label = token.as_deref().map(|token| (LABEL, token));
+        create.arguments = block.create(program, &own, &tag.text, label);
+        all.push_back(create);
+        for (number, extract) in block.extracts.iter().enumerate() {
+            let passage = Passage::new(token.as_deref().unwrap_or_default(), number);
+            let to = landing(&extract.source, &extract.destination);
+            let shown = block.copy(program, &plain, &extract.source, to.as_os_str().as_bytes());
+            let own = block.copy(program, &own, &extract.source, passage.path().as_os_str().as_bytes());
+            let (source, destination) = (extract.source.clone(), extract.destination.clone());
+            let mut step = Step::new(shown, extract.place, Work::Copy { passage, source, destination });
+            step.arguments = own;
+            all.push_back(step);
         }
-        let mut remove = Step::new(block.remove_container(program, &name), place);
-        remove.quiet = true;
-        steps.push_back(remove);
-        Ok(())
+        let mut remove = Step::new(block.remove_container(program, &plain), place, Work::Remove);
+        remove.arguments = block.remove_container(program, &own);
+        all.push_back(remove);
     }
 
     /// Runs a step; false where no process was started for it.
     pub fn run_step(&mut self, child: &mut Child, step: Step) -> Outcome<bool> {
         let settings = &self.session.settings;
         let (question, touch, just_print) = (settings.question, settings.touch, settings.just_print);
-        child.no_error =
-            self.session.rules.files[child.file].command_flags & crate::rules::recipe::NO_ERROR != 0;
+        child.no_error = self.session.rules.files[child.file].command_flags & NO_ERROR != 0;
         child.recursive = false;
         if question {
             self.session.rules.files[child.file].status = Status::Question;
@@ -125,8 +154,10 @@ impl Build {
         if touch {
             return Ok(false);
         }
+        let mut step = step;
+        child.step_place = step.place;
         self.enter(child);
-        let result = self.start_step(child, &step, just_print);
+        let result = self.start_step(child, &mut step, just_print);
         self.leave_output(child);
         if matches!(result, Ok(true)) {
             child.step = Some(step);
@@ -134,8 +165,8 @@ impl Build {
         result
     }
 
-    fn start_step(&mut self, child: &mut Child, step: &Step, just_print: bool) -> Outcome<bool> {
-        let silent = self.session.rules.files[child.file].command_flags & crate::rules::recipe::SILENT != 0;
+    fn start_step(&mut self, child: &mut Child, step: &mut Step, just_print: bool) -> Outcome<bool> {
+        let silent = self.session.rules.files[child.file].command_flags & SILENT != 0;
         if just_print || self.debugging(DebugLevels::PRINT) || (!silent && !self.is_silent()) {
             self.session.context.output.out(&[&step.shown[..], b"\n"].concat());
         }
@@ -150,6 +181,7 @@ impl Build {
         if !environment.iter().any(|entry| entry.as_bytes().starts_with(b"DOCKER_BUILDKIT=")) {
             environment.push(buildkit.to_owned());
         }
+        self.enter_things(child, step, &environment)?;
         child.environment = Some(Rc::new(environment));
         let result = self.spawn(child, &step.arguments, step.quiet);
         child.environment = Some(own);
@@ -162,42 +194,118 @@ impl Build {
     pub fn steps_over(&mut self, child: &mut Child) -> Outcome {
         child.step_place = None;
         if let Some(block) = self.block_of(child.file) {
-            self.define_image_id(child.file, &block);
+            let environment = child.environment.clone().unwrap_or_default();
+            self.define_image_id(child.file, &block, &environment);
         }
         self.take_lines(child)
     }
 
     /// Defines `.IMAGE_ID`, where the engine tells it.
-    fn define_image_id(&mut self, file: FileId, block: &Rc<Block>) {
-        let in_use = self.engine_for(block);
+    fn define_image_id(&mut self, file: FileId, block: &Rc<Block>, environment: &[CString]) {
+        let InUse { program, .. } = self.engine_for(block);
         let tag = block.tags().first().map(|given| String::from_utf8_lossy(&given.text).into_owned());
-        let (Ok(engine), Some(tag)) = (&in_use.engine, tag) else { return };
-        if let Ok(Some(image)) = engine.image(&tag) {
+        let (Some(address), Some(tag)) = (Build::address_of(&program, environment), tag) else { return };
+        let found = self.cleanup.engines.at(&address).and_then(|engine| engine.image(&tag));
+        if let Ok(Some(image)) = found {
             self.define_for(file, b".IMAGE_ID", image.id.as_bytes());
         }
     }
 
+    /// Enters what a step is about to make into the ledger.
+    fn enter_things(&mut self, child: &mut Child, step: &mut Step, environment: &[CString]) -> Outcome {
+        let Some(block) = self.block_of(child.file) else { return Ok(()) };
+        let InUse { program, .. } = self.engine_for(&block);
+        let Some(engine) = Build::address_of(&program, environment) else { return Ok(()) };
+        let mut things = Vec::new();
+        match &step.work {
+            Work::Build => {
+                self.reap_dead_runs();
+                let policy = match block.cleanup {
+                    Cleanup::Never => return Ok(()),
+                    Cleanup::OnFailure => Policy::OnFailure,
+                    Cleanup::Always => Policy::Always,
+                };
+                for tag in block.tags() {
+                    let tag = String::from_utf8_lossy(&tag.text).into_owned();
+                    things.push((Thing::Image { tag }, policy, None));
+                }
+            }
+            Work::Create(name) => {
+                let label = self.cleanup.token().ok().map(|token| (LABEL.to_owned(), token.to_owned()));
+                things.push((Thing::Container { name: Some(name.clone()) }, Policy::Always, label));
+            }
+            Work::Copy { passage, .. } => {
+                let path = passage.folder().to_path_buf();
+                things.push((Thing::File { path }, Policy::Always, None));
+            }
+            Work::Remove => {}
+        }
+        let target = String::from_utf8_lossy(self.session.name_of(child.file)).into_owned();
+        for (thing, policy, label) in things {
+            let work = cleanup::Work { owner: child.file, target: &target, engine: &engine, policy };
+            match self.cleanup.will_make(&work, thing, label) {
+                Ok(ticket) => step.tickets.push(ticket),
+                Err(Fault::Engine(fault)) => {
+                    return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
+                }
+                Err(Fault::Journal(_)) => {}
+            }
+        }
+        self.say_unwritten();
+        match &step.work {
+            Work::Create(_) => child.container = step.tickets.first().copied(),
+            Work::Copy { passage, .. } => passage.make().map_err(|error| {
+                let what = passage.folder().as_os_str().as_bytes().to_vec();
+                let error = error.raw_os_error().unwrap_or(libc::EIO);
+                Stop::fatal(step.place, Complaint::System { what, error })
+            })?,
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// Shows the removal of an image's tags, which the end of the job brings.
+    pub fn show_removal(&mut self, child: &mut Child) {
+        let Some(mut line) = child.removal.take() else { return };
+        if self.session.settings.just_print || !self.is_silent() {
+            line.push(b'\n');
+            self.enter(child);
+            self.session.context.output.out(&line);
+            self.leave_output(child);
+        }
+    }
+
     /// Does what follows a step whose process ended; tells whether it failed after all.
-    pub fn step_ended(&mut self, child: &mut Child, step: Step, failed: bool) -> bool {
-        child.step_place = step.place;
+    pub fn step_ended(&mut self, child: &mut Child, step: Step, ended: &Ended) -> bool {
+        let failed = ended.code != 0 || ended.signal != 0;
+        for &ticket in step.tickets.iter().filter(|_| !matches!(step.work, Work::Copy { .. })) {
+            // Where the engine does not answer, the thing stays held, and the end of the job asks once more.
+            let _ = match ended.signal != 0 || self.dying {
+                true => self.cleanup.look_after_interruption(ticket),
+                false => self.cleanup.look_after(ticket),
+            };
+        }
         if failed {
             return true;
         }
-        match step.then {
-            Then::Nothing => false,
-            Then::Deliver { passage, source, destination } => match passage.deliver(&source, &destination) {
+        match &step.work {
+            Work::Build | Work::Create(_) => false,
+            Work::Remove => {
+                if let Some(ticket) = child.container.take() {
+                    let _ = self.cleanup.gone(ticket);
+                }
+                false
+            }
+            Work::Copy { passage, source, destination } => match passage.deliver(source, destination) {
                 Ok(_) => {
                     self.session.context.folders.changed();
                     false
                 }
                 Err((path, error)) => {
-                    let what = path.into_os_string();
-                    let complaint = Complaint::System {
-                        what: what.as_bytes().to_vec(),
-                        error: error.raw_os_error().unwrap_or(libc::EIO),
-                    };
+                    let what = path.as_os_str().as_bytes().to_vec();
+                    let error = error.raw_os_error().unwrap_or(libc::EIO);
                     self.enter(child);
-                    self.session.complain(step.place, &complaint);
+                    self.session.complain(step.place, &Complaint::System { what, error });
                     self.leave_output(child);
                     true
                 }

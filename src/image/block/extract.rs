@@ -5,41 +5,38 @@ use std::ffi::OsStr;
 use std::fs::{self, Metadata};
 use std::io::{self, Read};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::fs::{PermissionsExt, symlink};
+use std::os::unix::fs::{DirBuilderExt, PermissionsExt, symlink};
 use std::path::{Path, PathBuf};
 
-/// A private folder for what is on its way; it goes with this value.
-#[derive(Debug)]
+/// A private folder for what is on its way. It belongs to the journal's folder, and whoever made it removes it.
+#[derive(Clone, Debug)]
 pub struct Passage {
-    folder: tempfile::TempDir,
+    folder: PathBuf,
 }
 
 impl Passage {
-    /// Makes the folder, inside of imk's own folder in the current one.
+    /// The folder number `number` of the run whose journal has `token`, not made yet.
+    pub fn new(token: &str, number: usize) -> Passage {
+        Passage { folder: Path::new(FOLDER).join(format!("extract-{token}-{number}")) }
+    }
+
+    /// The folder.
+    pub fn folder(&self) -> &Path {
+        &self.folder
+    }
+
+    /// Makes the folder.
     ///
     /// # Errors
-    /// Those of making folders; a symbolic link in the place of imk's folder is not followed.
-    pub fn open() -> io::Result<Passage> {
-        match fs::symlink_metadata(FOLDER) {
-            Ok(found) if found.is_dir() => {}
-            Ok(_) => return Err(io::ErrorKind::NotADirectory.into()),
-            Err(_) => {
-                fs::create_dir(FOLDER).or_else(|error| match error.kind() {
-                    io::ErrorKind::AlreadyExists => Ok(()),
-                    _ => Err(error),
-                })?;
-            }
-        }
-        let ignore = Path::new(FOLDER).join(".gitignore");
-        if !ignore.exists() {
-            fs::write(&ignore, "*\n")?;
-        }
-        Ok(Passage { folder: tempfile::Builder::new().prefix("extract-").tempdir_in(FOLDER)? })
+    /// Those of making a folder; what is there already is one.
+    pub fn make(&self) -> io::Result<()> {
+        fs::create_dir_all(FOLDER)?;
+        fs::DirBuilder::new().mode(0o700).create(&self.folder)
     }
 
     /// Where the engine's client is to write.
     pub fn path(&self) -> PathBuf {
-        self.folder.path().join("copy")
+        self.folder.join("copy")
     }
 
     /// Puts what the client wrote into its place. Tells whether anything was changed.

@@ -40,7 +40,7 @@ impl Surroundings {
     }
 
     /// Address of the docker daemon: the environment's, else the client context's, else the default socket.
-    fn docker_address(&self) -> String {
+    pub fn docker_address(&self) -> String {
         if let Some(host) = &self.docker_host {
             return host.clone();
         }
@@ -65,7 +65,8 @@ impl Surroundings {
         own["Endpoints"]["docker"]["Host"].as_str().map(str::to_owned)
     }
 
-    fn program(&self, kind: ClientKind) -> Result<PathBuf, EngineError> {
+    /// The program of this client along `PATH`.
+    pub fn program(&self, kind: ClientKind) -> Result<PathBuf, EngineError> {
         let found = which::which_in(kind.name(), self.path.as_ref(), &self.directory);
         found.map_err(|_| EngineError::NoClient(kind.name().to_owned()))
     }
@@ -87,6 +88,21 @@ pub fn named(name: &str, surroundings: &Surroundings) -> Result<Box<dyn Engine>,
         return Ok(Box::new(socket));
     }
     Ok(Box::new(ClientEngine::new(kind, surroundings.program(kind)?, Vec::new())))
+}
+
+/// The engine at an address that was written down: `docker ADDRESS`, or a client's name alone. Whoever reads it later
+/// reaches the same engine, whatever `DOCKER_HOST` is by then.
+pub fn at(address: &str, surroundings: &Surroundings) -> Result<Box<dyn Engine>, EngineError> {
+    let Some((name, host)) = address.split_once(' ') else { return named(address, surroundings) };
+    if name != ClientKind::Docker.name() {
+        return Err(EngineError::UnknownEngine(name.to_owned()));
+    }
+    let there = Surroundings { docker_host: Some(host.to_owned()), ..surroundings.clone() };
+    if let Ok(socket) = docker_socket(&there) {
+        return Ok(Box::new(socket));
+    }
+    let environment = vec![("DOCKER_HOST".to_owned(), host.to_owned())];
+    Ok(Box::new(ClientEngine::new(ClientKind::Docker, there.program(ClientKind::Docker)?, environment)))
 }
 
 /// The docker daemon's socket, where its address is one.
@@ -151,6 +167,16 @@ mod tests {
             Some(EngineError::UnsupportedAddress("tcp://host.example:2375".into()))
         );
         std::fs::remove_dir_all(home).unwrap();
+    }
+
+    #[test]
+    fn an_address_finds_its_engine_whatever_the_environment_says() {
+        let surroundings =
+            Surroundings { docker_host: Some("unix:///other.sock".into()), ..Surroundings::default() };
+        let found = at("docker unix:///run/one.sock", &surroundings).map(|engine| engine.description());
+        assert_eq!(found, Ok("the engine at /run/one.sock".to_owned()));
+        assert!(matches!(at("docker tcp://host:1", &surroundings), Err(EngineError::NoClient(_))));
+        assert!(matches!(at("rkt x", &surroundings), Err(EngineError::UnknownEngine(_))));
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl FakeEngine {
     pub fn make_container(&self, name: &str) -> String {
         let mut state = self.state();
         state.last_id += 1;
-        let id = format!("{:064x}", state.last_id);
+        let id = format!("{0:016x}{0:048x}", state.last_id);
         let created = Some(state.now);
         state.containers.push(Container {
             id: id.clone(),
@@ -57,7 +57,7 @@ impl FakeEngine {
     pub fn make_image(&self, tag: &str) -> String {
         let mut state = self.state();
         state.last_id += 1;
-        let id = format!("sha256:{:064x}", state.last_id);
+        let id = format!("sha256:{0:016x}{0:048x}", state.last_id);
         state.images.iter_mut().for_each(|image| image.tags.retain(|other| other != tag));
         let now = Some(state.now);
         let tags = vec![tag.to_owned()];

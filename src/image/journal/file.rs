@@ -10,6 +10,8 @@ use std::path::{Path, PathBuf};
 
 /// Largest journal that is read, in bytes.
 const SIZE_MAX: u64 = 64 * 1024 * 1024;
+/// How often the folder is made anew where others remove it meanwhile.
+const ATTEMPTS: u32 = 16;
 /// How journals' names begin.
 const PREFIX: &[u8] = b"journal-";
 
@@ -73,6 +75,59 @@ impl Folder {
         let folder = Folder::open(directory)?.ok_or(JournalError::Folder(path, ErrorKind::NotFound))?;
         folder.ignore();
         Ok(folder)
+    }
+
+    /// Opens `.imk` in `directory` and makes this run's journal in it. A run that ends removes the folder where it is idle;
+    /// where that comes between the two, the folder is made again.
+    pub fn make_with_journal(directory: &Path, token: &str) -> Result<(Folder, File, String), JournalError> {
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let attempt = Folder::make(directory)
+                .and_then(|folder| folder.create(token).map(|(file, name)| (folder, file, name)));
+            match attempt {
+                Err(
+                    JournalError::Create(ErrorKind::NotFound) | JournalError::Folder(_, ErrorKind::NotFound),
+                ) if attempts < ATTEMPTS => {}
+                result => return result,
+            }
+        }
+    }
+
+    /// Removes the folder if nothing is in it but the file that has it ignored. Whoever has just put something there keeps
+    /// it.
+    pub fn remove_if_idle(&self) {
+        let _ = self.locked(|| {
+            let entries = rustix::fs::Dir::read_from(&self.handle)
+                .map_err(|_| JournalError::Write(ErrorKind::Other))?;
+            let idle = entries
+                .filter_map(Result::ok)
+                .all(|entry| matches!(entry.file_name().to_bytes(), b"." | b".." | b".gitignore"));
+            let path = self.directory.join(FOLDER);
+            let same = match (rustix::fs::lstat(&path), rustix::fs::fstat(&self.handle)) {
+                (Ok(there), Ok(own)) => (there.st_dev, there.st_ino) == (own.st_dev, own.st_ino),
+                _ => false,
+            };
+            if idle && same && self.ignores() {
+                self.remove(".gitignore");
+                if rustix::fs::rmdir(&path).is_err() {
+                    self.ignore();
+                }
+            }
+            Ok(())
+        });
+    }
+
+    /// Whether the file that has the folder ignored is as it was made: what someone wrote there stays.
+    fn ignores(&self) -> bool {
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        match rustix::fs::openat(&self.handle, ".gitignore", flags, Mode::empty()) {
+            Ok(file) => {
+                let mut text = Vec::new();
+                File::from(file).take(16).read_to_end(&mut text).is_ok() && text == b"*\n"
+            }
+            Err(fault) => fault == rustix::io::Errno::NOENT,
+        }
     }
 
     /// Opens `.imk` in `directory`; none where there is none.
@@ -177,13 +232,15 @@ impl Folder {
         Read::by_ref(&mut file).take(SIZE_MAX).read_to_end(&mut text).ok()?;
         Some(Dead { name: name.to_owned(), text, alive_until, file })
     }
+}
 
-    /// Removes a temporary file of a run: only where its name holds the run's token.
-    pub fn remove_temporary(&self, path: &Path, token: &str) -> Option<std::io::Result<()>> {
-        let name = path.file_name().map(OsStr::as_bytes)?;
-        let holds = token.len() == 32 && memchr::memmem::find(name, token.as_bytes()).is_some();
-        holds.then(|| std::fs::remove_file(self.directory.join(path)))
-    }
+/// Removes a temporary file or folder of a run: only where its name holds the run's token.
+pub(super) fn remove_temporary(directory: &Path, path: &Path, token: &str) -> Option<std::io::Result<()>> {
+    let name = path.file_name().map(OsStr::as_bytes)?;
+    let holds = token.len() == 32 && memchr::memmem::find(name, token.as_bytes()).is_some();
+    let path = directory.join(path);
+    let is_folder = || std::fs::symlink_metadata(&path).is_ok_and(|status| status.is_dir());
+    holds.then(|| if is_folder() { std::fs::remove_dir_all(&path) } else { std::fs::remove_file(&path) })
 }
 
 /// When this process was started, in the kernel's ticks since boot; 0 where it can't be told. With the process id it

@@ -11,12 +11,14 @@
 //! - Two runs in one folder don't touch each other's things: a journal whose lock is held belongs to a live run.
 
 mod file;
+mod heartbeat;
 mod reap;
 mod record;
 
+pub use heartbeat::Heartbeat;
 pub use reap::{Left, LeftReason, Report, reap};
 
-use crate::image::engine::{Engine, EngineError};
+use crate::image::engine::{Engine, EngineError, Filter};
 use file::Folder;
 use record::Record;
 use std::fs::File;
@@ -77,7 +79,7 @@ pub enum Thing {
         /// Its name.
         name: String,
     },
-    /// A temporary file of imk's own. Its name holds the run's token ([`Journal::token`]), which is what identifies it.
+    /// A temporary file or folder of imk's own. Its name holds the run's token ([`Journal::token`]), which is what identifies it.
     File {
         /// Its path, from the folder that imk runs in.
         path: PathBuf,
@@ -114,13 +116,16 @@ pub struct Intent {
     pub label: Option<(String, String)>,
     /// Id of the image that a container will be made from, where that is known.
     pub image: Option<String>,
+    /// For a tag that is given back: the images that were on the engine when the intent was written, each by the first
+    /// digits of its id ([`short_id`]). An image among them was not made by the run, whatever it is called now.
+    pub present: Vec<String>,
 }
 
 impl Intent {
     /// An intent for a thing whose name nobody has.
     pub fn new(thing: Thing, target: &str, engine: &str) -> Intent {
         let (target, engine) = (target.to_owned(), engine.to_owned());
-        Intent { thing, target, engine, before: None, label: None, image: None }
+        Intent { thing, target, engine, before: None, label: None, image: None, present: Vec::new() }
     }
 
     /// Fills in what has the thing's name now.
@@ -132,8 +137,18 @@ impl Intent {
             Thing::Volume { name } => engine.volume(name)?.map(|volume| volume.made),
             Thing::Network { name } => engine.network(name)?.map(|network| network.id),
         };
+        if matches!(self.thing, Thing::Image { .. }) && self.before.is_some() {
+            let images = engine.images(&Filter::default())?;
+            self.present = images.iter().map(|image| short_id(&image.id).to_owned()).collect();
+        }
         Ok(self)
     }
+}
+
+/// The first digits of an image's id, without what names the digest: as many as tell the images of one engine apart.
+pub fn short_id(id: &str) -> &str {
+    let digits = id.rsplit_once(':').map_or(id, |(_, digits)| digits);
+    digits.get(..16).unwrap_or(digits)
 }
 
 /// Number of an intent within its journal.
@@ -155,12 +170,20 @@ pub struct Entry {
 
 /// The journal of this run.
 pub struct Journal {
-    folder: Folder,
-    file: File,
-    name: String,
+    /// The folder that imk runs in.
+    directory: PathBuf,
+    /// None where the journal is in memory alone.
+    disk: Option<Disk>,
     token: String,
     entries: Vec<Entry>,
     clock: fn() -> i64,
+}
+
+/// The journal's file.
+struct Disk {
+    folder: Folder,
+    file: File,
+    name: String,
 }
 
 /// Seconds since 1970 by the system's clock.
@@ -176,14 +199,31 @@ impl Journal {
     }
 
     fn begin_by(directory: &Path, clock: fn() -> i64) -> Result<Journal, JournalError> {
-        let folder = Folder::make(directory)?;
         let token = file::token()?;
-        let (file, name) = folder.create(&token)?;
-        let mut journal = Journal { folder, file, name, token, entries: Vec::new(), clock };
+        let (folder, file, name) = Folder::make_with_journal(directory, &token)?;
+        let disk = Some(Disk { folder, file, name });
+        let mut journal =
+            Journal { directory: directory.to_owned(), disk, token, entries: Vec::new(), clock };
         let begun =
             Record::Begun { token: journal.token.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
         journal.write(&begun)?;
         Ok(journal)
+    }
+
+    /// A journal in memory alone, for where no file can be had: it serves as long as the run lives.
+    pub fn unwritten(directory: &Path) -> Result<Journal, JournalError> {
+        let token = file::token()?;
+        Ok(Journal { directory: directory.to_owned(), disk: None, token, entries: Vec::new(), clock: now })
+    }
+
+    /// Goes on in memory alone, since the file can't be written any more. What it has so far stays for a reaper.
+    pub fn give_up_file(&mut self) {
+        self.disk = None;
+    }
+
+    /// Begins to give signs of life; see [`Heartbeat`].
+    pub fn heartbeat(&self) -> Option<Heartbeat> {
+        Heartbeat::begin(self.disk.as_ref()?.file.try_clone().ok()?)
     }
 
     /// This run's token: 32 hexadecimal digits that nobody can guess. It goes into labels and names of temporary files.
@@ -201,20 +241,22 @@ impl Journal {
         Ok(IntentId(number))
     }
 
-    /// Writes down the id of the thing that was made: of a volume, when it was made.
+    /// Writes down the id of the thing that was made: of a volume, when it was made. This run knows it even where it
+    /// can't be written.
     pub fn made(&mut self, intent: IntentId, id: &str) -> Result<(), JournalError> {
-        self.entry(intent)?;
-        self.write(&Record::Made { number: intent.0, id: id.to_owned() })?;
         self.entry(intent)?.id = Some(id.to_owned());
-        Ok(())
+        self.write(&Record::Made { number: intent.0, id: id.to_owned() })
     }
 
     /// Writes down that a thing is done with: it was removed, is kept on purpose, or was never made.
     pub fn settled(&mut self, intent: IntentId) -> Result<(), JournalError> {
-        self.entry(intent)?;
-        self.write(&Record::Settled { number: intent.0 })?;
         self.entry(intent)?.settled = true;
-        Ok(())
+        self.write(&Record::Settled { number: intent.0 })
+    }
+
+    /// What was written down under this number, and what became of it.
+    pub fn look(&self, intent: IntentId) -> Option<&Entry> {
+        self.entries.get(intent.0 as usize)
     }
 
     fn entry(&mut self, intent: IntentId) -> Result<&mut Entry, JournalError> {
@@ -225,12 +267,6 @@ impl Journal {
     pub fn outstanding(&self) -> impl Iterator<Item = (IntentId, &Entry)> {
         let numbered = self.entries.iter().enumerate().filter(|(_, entry)| !entry.settled);
         numbered.filter_map(|(number, entry)| Some((IntentId(u32::try_from(number).ok()?), entry)))
-    }
-
-    /// A sign of life, for runs that write no record for a while: things made later than a moment after a run's last sign
-    /// are not taken for its own. To be given every second or so while a thing is being made.
-    pub fn touch(&self) -> Result<(), JournalError> {
-        file::touch(&self.file)
     }
 
     /// Removes what is outstanding and `wanted`, last made first, and writes that down. What fails stays outstanding.
@@ -248,36 +284,42 @@ impl Journal {
         let alive_until = (self.clock)();
         for (id, entry) in chosen.into_iter().rev() {
             let mut proven = None;
+            let disk = &mut self.disk;
             let mut note = |found: &str| {
                 proven = Some(found.to_owned());
-                append_made(&mut self.file, id.0, found)
+                let record = Record::Made { number: id.0, id: found.to_owned() };
+                // A full disk is no reason to leave things: this run knows the id.
+                let _ = disk.as_mut().map(|disk| file::append(&mut disk.file, &record.line()));
+                Ok(())
             };
-            let place = reap::Place { folder: &self.folder, token: &self.token, alive_until, engines };
+            let place = reap::Place { directory: &self.directory, token: &self.token, alive_until, engines };
             let settled = reap::remove(&place, &entry, &mut note, &mut report);
             if proven.is_some() {
                 self.entry(id)?.id = proven;
             }
             if settled {
-                self.settled(id)?;
+                // Where it can't be written, the next run looks for the thing and finds that it is gone.
+                let _ = self.settled(id);
             }
         }
         Ok(report)
     }
 
-    /// Ends the journal. Its file is removed where nothing is outstanding; else the next run's reaping finds it.
+    /// Ends the journal. Its file is removed where nothing is outstanding, and the folder with it where nothing else is in
+    /// there; else the next run's reaping finds it.
     pub fn finish(self) {
-        if self.outstanding().next().is_none() {
-            self.folder.remove(&self.name);
+        if self.outstanding().next().is_some() {
+            return;
+        }
+        if let Some(disk) = self.disk {
+            disk.folder.remove(&disk.name);
+            disk.folder.remove_if_idle();
         }
     }
 
     fn write(&mut self, record: &Record) -> Result<(), JournalError> {
-        file::append(&mut self.file, &record.line())
+        self.disk.as_mut().map_or(Ok(()), |disk| file::append(&mut disk.file, &record.line()))
     }
-}
-
-fn append_made(file: &mut File, number: u32, id: &str) -> Result<(), JournalError> {
-    file::append(file, &Record::Made { number, id: id.to_owned() }.line())
 }
 
 /// Finds the engine of a name that an intent gives.

@@ -1,9 +1,9 @@
 //! Removing what runs left, by proven identity. Knows no way to read or write records.
 
-use super::file::Folder;
+use super::file::{self, Folder};
 use super::record::{self, Record};
-use super::{Engines, Entry, JournalError, Thing};
-use crate::image::engine::{Engine, EngineError, Filter, Removed};
+use super::{Engines, Entry, Intent, JournalError, Thing, short_id};
+use crate::image::engine::{Engine, EngineError, Filter, Image, Removed};
 use std::path::Path;
 
 /// How long after a run's last sign of life a thing may have been made by it still, and how far the clocks of imk and
@@ -68,19 +68,21 @@ pub fn reap(directory: &Path, engines: &Engines<'_>) -> Result<Report, JournalEr
             let alive_until = dead.alive_until;
             let mut note =
                 |id: &str| dead.append(&Record::Made { number: *number, id: id.to_owned() }.line());
-            let place = Place { folder: &folder, token: &history.token, alive_until, engines };
+            let place = Place { directory, token: &history.token, alive_until, engines };
             all_settled &= remove(&place, entry, &mut note, &mut report);
         }
         if all_settled {
             folder.remove(&dead.name);
         }
     }
+    folder.remove_if_idle();
     Ok(report)
 }
 
 /// What the removal of a run's things depends on.
 pub(super) struct Place<'p, 'e> {
-    pub folder: &'p Folder,
+    /// The folder that imk runs in.
+    pub directory: &'p Path,
     /// The run's token.
     pub token: &'p str,
     /// The run's last sign of life, in seconds since 1970.
@@ -163,7 +165,7 @@ impl From<Removed> for Outcome {
 
 fn attempt(place: &Place<'_, '_>, entry: &Entry, note: &mut Note<'_>) -> Result<Outcome, Fault> {
     if let Thing::File { path } = &entry.intent.thing {
-        return match place.folder.remove_temporary(path, place.token) {
+        return match file::remove_temporary(place.directory, path, place.token) {
             None => Ok(Outcome::Unproven),
             Some(Ok(())) => Ok(Outcome::Removed),
             Some(Err(fault)) if fault.kind() == std::io::ErrorKind::NotFound => Ok(Outcome::NotThere),
@@ -196,7 +198,7 @@ fn attempt(place: &Place<'_, '_>, entry: &Entry, note: &mut Note<'_>) -> Result<
             Some(volume) if volume.made == id => engine.remove_volume(name)?.into(),
             _ => Outcome::NotThere,
         },
-        Thing::Image { tag } => remove_image(engine, tag, &id, before, &window)?,
+        Thing::Image { tag } => remove_image(engine, tag, &id, &entry.intent, &window)?,
         Thing::File { .. } => Outcome::NotThere,
     })
 }
@@ -225,7 +227,11 @@ fn prove(engine: &dyn Engine, entry: &Entry, window: &Window) -> Result<Proof, E
             let fits_image = intent.image.as_ref().is_none_or(|image| *image == container.image_id);
             (container.id, fits_image && window.holds(container.created))
         }),
-        Thing::Image { tag } => engine.image(tag)?.map(|image| (image.id, window.holds(image.tagged))),
+        Thing::Image { tag } => engine.image(tag)?.map(|image| {
+            // podman does not tell when a tag was given.
+            let tagged = window.holds(image.tagged.or(image.created));
+            (image.id, tagged)
+        }),
         Thing::Volume { name } => {
             engine.volume(name)?.map(|volume| (volume.made, window.holds(volume.created)))
         }
@@ -248,19 +254,31 @@ fn remove_image(
     engine: &dyn Engine,
     tag: &str,
     id: &str,
-    before: Option<&str>,
+    intent: &Intent,
     window: &Window,
 ) -> Result<Outcome, EngineError> {
     let mut outcome = Outcome::NotThere;
-    if engine.image(tag)?.is_some_and(|image| image.id == id) {
-        match before.map(|before| engine.image(before)).transpose()?.flatten() {
-            Some(before) => engine.tag(&before.id, tag)?,
-            None => return engine.remove_image(tag).map(Outcome::from),
+    let holder = engine.image(tag)?.map(|image| image.id);
+    let before = match &intent.before {
+        Some(before) if holder.is_none() || holder.as_deref() == Some(id) => engine.image(before)?,
+        _ => None,
+    };
+    match (&holder, before) {
+        (Some(holder), Some(before)) if holder == id => {
+            engine.tag(&before.id, tag)?;
+            outcome = Outcome::Removed;
         }
-        outcome = Outcome::Removed;
+        (Some(holder), None) if holder == id => return engine.remove_image(tag).map(Outcome::from),
+        // The recipe's own removal took the tag off before it failed. An image without any tag lost it to the run.
+        (None, Some(before)) if before.tags.is_empty() => engine.tag(&before.id, tag)?,
+        _ => {}
     }
-    // Without its tag it is nobody's but where the run found it in the engine's cache: then it is older than the run.
-    if engine.image(id)?.is_some_and(|image| image.tags.is_empty() && window.holds(image.created)) {
+    // Without its tag it is nobody's but where the run found it on the engine.
+    let was_there = |image: &Image| match intent.present.as_slice() {
+        [] => !window.holds(image.created),
+        present => present.iter().any(|other| other == short_id(&image.id)),
+    };
+    if engine.image(id)?.is_some_and(|image| image.tags.is_empty() && !was_there(&image)) {
         match engine.remove_image(id) {
             Ok(_) => outcome = Outcome::Removed,
             // A container of someone's uses it.

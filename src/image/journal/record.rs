@@ -64,8 +64,8 @@ impl Record {
                     // A path is bytes, and JSON is text.
                     Thing::File { path } => ("file", json!(hex(path.as_os_str().as_bytes()))),
                 };
-                let Intent { target, engine, before, label, image, .. } = intent;
-                json!(["intends", number, at, kind, name, target, engine, before, label, image])
+                let Intent { target, engine, before, label, image, present, .. } = intent;
+                json!(["intends", number, at, kind, name, target, engine, before, label, image, present])
             }
             Record::Made { number, id } => json!(["made", number, id]),
             Record::Settled { number } => json!(["settled", number]),
@@ -102,6 +102,9 @@ impl Record {
                     before: string(7),
                     label: label.map(|(name, value)| (name.to_owned(), value.to_owned())),
                     image: string(9),
+                    present: value[10].as_array().map_or_else(Vec::new, |all| {
+                        all.iter().filter_map(|id| id.as_str().map(str::to_owned)).collect()
+                    }),
                 };
                 Some(Record::Intends { number, at: value[2].as_i64()?, intent })
             }
@@ -149,6 +152,7 @@ mod tests {
             before: Some("b".into()),
             label: Some(("k".into(), "v".into())),
             image: Some("i".into()),
+            present: vec!["0a".into(), "1b".into()],
             ..Intent::new(thing, "target \"\n", "docker")
         }
     }

@@ -20,7 +20,7 @@ impl Place {
     }
 
     fn journals(&self) -> Vec<PathBuf> {
-        let entries = std::fs::read_dir(self.0.join(FOLDER)).unwrap();
+        let entries = std::fs::read_dir(self.0.join(FOLDER)).into_iter().flatten();
         let paths = entries.map(|entry| entry.unwrap().path());
         paths.filter(|path| path.file_name().unwrap().to_string_lossy().starts_with("journal-")).collect()
     }

@@ -1,0 +1,150 @@
+//! Which engine a command speaks to, as an address that finds it again, and the engines that were found. Asks none of them
+//! anything.
+
+use crate::image::command::Client;
+use crate::image::command::lifecycle::EngineOf;
+use crate::image::engine::choose::{self, Surroundings};
+use crate::image::engine::client::ClientKind;
+use crate::image::engine::{Engine, EngineError};
+use std::collections::HashMap;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+
+/// The value of a variable in the environment of a command; none where it is not set.
+pub type Lookup<'l> = dyn Fn(&str) -> Option<Vec<u8>> + 'l;
+
+/// Engines by their addresses. Each is found once, and kept to the end of the run.
+pub struct Engines {
+    found: HashMap<String, Result<&'static dyn Engine, EngineError>>,
+    find: fn(&str) -> Result<Box<dyn Engine>, EngineError>,
+}
+
+impl Default for Engines {
+    fn default() -> Engines {
+        Engines { found: HashMap::new(), find: |address| choose::at(address, &Surroundings::of_process()) }
+    }
+}
+
+impl Engines {
+    /// The engine at `address`, whether or not it answers.
+    pub fn at(&mut self, address: &str) -> Result<&'static dyn Engine, EngineError> {
+        if let Some(found) = self.found.get(address) {
+            return found.clone();
+        }
+        // A run has one or two engines, and the journal's clean-up asks for them by reference until the very end.
+        let found = (self.find)(address).map(|engine| &*Box::leak(engine));
+        self.found.insert(address.to_owned(), found.clone());
+        found
+    }
+
+    /// Puts an engine at an address, in a test.
+    #[cfg(test)]
+    pub fn put(&mut self, address: &str, engine: &'static dyn Engine) {
+        self.found.insert(address.to_owned(), Ok(engine));
+    }
+}
+
+/// Address of the engine called `name` (`--engine`, `IMK_ENGINE`, a block's `engine`); none where there is none of that name.
+pub fn chosen(name: &str, environment: &Lookup<'_>) -> Option<String> {
+    let kind = ClientKind::of(name)?;
+    Some(match kind {
+        ClientKind::Docker => format!("docker {}", surroundings(environment).docker_address()),
+        other => other.name().to_owned(),
+    })
+}
+
+/// Address of the engine that a recipe's command speaks to in `environment`; none where that is not known for certain.
+/// `chosen` is the engine of `--engine`, which stands behind the name `docker`.
+pub fn of_command(
+    command: &EngineOf,
+    chosen_engine: Option<ClientKind>,
+    environment: &Lookup<'_>,
+) -> Option<String> {
+    let mut around = surroundings(environment);
+    match command.client {
+        Client::Docker => {
+            let kind = chosen_engine.unwrap_or_else(|| behind_docker(&around));
+            if kind != ClientKind::Docker {
+                return (command.connection.is_empty() && is_local(kind, environment))
+                    .then(|| kind.name().to_owned());
+            }
+            for (name, value) in &command.connection {
+                let value =
+                    String::from_utf8(value.known()?.to_vec()).ok().filter(|value| !value.is_empty())?;
+                match name.as_str() {
+                    "host" | "DOCKER_HOST" => around.docker_host = Some(value),
+                    "context" | "DOCKER_CONTEXT" => {
+                        (around.docker_host, around.docker_context) = (None, Some(value));
+                    }
+                    // It builds elsewhere, and what it loads comes to this engine.
+                    "builder" => {}
+                    _ => return None,
+                }
+            }
+            let address = around.docker_address();
+            // A blank would not be read back, and no address that works has one.
+            (!address.contains(' ')).then(|| format!("docker {address}"))
+        }
+        other => {
+            let kind = match other {
+                Client::Podman => ClientKind::Podman,
+                Client::Nerdctl => ClientKind::Nerdctl,
+                _ => ClientKind::Buildah,
+            };
+            (command.connection.is_empty() && is_local(kind, environment)).then(|| kind.name().to_owned())
+        }
+    }
+}
+
+/// Whether nothing in the environment sends the client to another engine than the one that this process would ask.
+fn is_local(kind: ClientKind, environment: &Lookup<'_>) -> bool {
+    let names: &[&str] = match kind {
+        ClientKind::Nerdctl => &["CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE"],
+        _ => &[
+            "CONTAINER_HOST",
+            "CONTAINER_CONNECTION",
+            "CONTAINERS_STORAGE_CONF",
+            "CONTAINERS_CONF",
+            "STORAGE_DRIVER",
+        ],
+    };
+    names.iter().all(|name| {
+        let own = std::env::var_os(name).map(OsStringExt::into_vec);
+        environment(name) == own
+    })
+}
+
+/// What a command's environment says of where engines are.
+fn surroundings(environment: &Lookup<'_>) -> Surroundings {
+    let value = |name: &str| environment(name).filter(|value| !value.is_empty());
+    let text = |name: &str| value(name).and_then(|value| String::from_utf8(value).ok());
+    let path = |name: &str| value(name).map(|value| PathBuf::from(OsString::from_vec(value)));
+    Surroundings {
+        docker_host: text("DOCKER_HOST"),
+        docker_context: text("DOCKER_CONTEXT"),
+        docker_config: path("DOCKER_CONFIG"),
+        home: path("HOME"),
+        path: value("PATH").map(OsString::from_vec),
+        directory: std::env::current_dir().unwrap_or_default(),
+    }
+}
+
+/// The engine that the program called `docker` is a client of: podman where it is a link to podman or the script of the
+/// package `podman-docker`.
+fn behind_docker(around: &Surroundings) -> ClientKind {
+    let Ok(program) = around.program(ClientKind::Docker) else { return ClientKind::Docker };
+    let name = std::fs::canonicalize(&program).ok().and_then(|path| path.file_name().map(OsString::from));
+    if let Some(kind) = name.as_ref().and_then(|name| name.to_str()).and_then(ClientKind::of) {
+        return kind;
+    }
+    if passes_on_to_podman(&program) { ClientKind::Podman } else { ClientKind::Docker }
+}
+
+/// Whether a program is a short script that calls podman with its own arguments.
+fn passes_on_to_podman(program: &Path) -> bool {
+    const LENGTH_MAX: u64 = 4096;
+    let short = std::fs::metadata(program).is_ok_and(|status| status.is_file() && status.len() <= LENGTH_MAX);
+    let text = if short { std::fs::read(program).unwrap_or_default() } else { Vec::new() };
+    text.starts_with(b"#!") && memchr::memmem::find(&text, b"podman \"$@\"").is_some()
+}
