@@ -6,7 +6,7 @@ use crate::image::command::lifecycle::EngineOf;
 use crate::image::engine::choose::{self, Surroundings};
 use crate::image::engine::client::ClientKind;
 use crate::image::engine::{Engine, EngineError};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -16,13 +16,13 @@ pub type Lookup<'l> = dyn Fn(&str) -> Option<Vec<u8>> + 'l;
 
 /// Engines by their addresses. Each is found once, and kept to the end of the run.
 pub struct Engines {
-    found: HashMap<String, Result<&'static dyn Engine, EngineError>>,
+    found: BTreeMap<String, Result<&'static dyn Engine, EngineError>>,
     find: fn(&str) -> Result<Box<dyn Engine>, EngineError>,
 }
 
 impl Default for Engines {
     fn default() -> Engines {
-        Engines { found: HashMap::new(), find: |address| choose::at(address, &Surroundings::of_process()) }
+        Engines { found: BTreeMap::new(), find: |address| choose::at(address, &Surroundings::of_process()) }
     }
 }
 

@@ -6,6 +6,7 @@ use crate::image::journal::{
     self, Heartbeat, Intent, IntentId, Journal, JournalError, Left, LeftReason, Report, Thing,
 };
 use crate::rules::file::FileId;
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
@@ -80,6 +81,8 @@ pub struct Ledger {
     pub engines: Engines,
     held: Vec<Held>,
     reaped: bool,
+    /// Engines that did not answer: they are waited for once a run.
+    silent: BTreeMap<String, EngineError>,
     unwritten: Option<JournalError>,
 }
 
@@ -100,6 +103,7 @@ impl Ledger {
             engines: Engines::default(),
             held: Vec::new(),
             reaped: false,
+            silent: BTreeMap::new(),
             unwritten: None,
         }
     }
@@ -156,7 +160,15 @@ impl Ledger {
     ) -> Result<Ticket, Fault> {
         let engine = self.engine(work.engine)?;
         let intent = Intent { label, ..Intent::new(thing, work.target, work.engine) };
-        let intent = intent.look_before(engine).map_err(Fault::Engine)?;
+        if let Some(fault) = self.silent.get(work.engine) {
+            return Err(Fault::Engine(fault.clone()));
+        }
+        let intent = intent.look_before(engine).map_err(|fault| {
+            if matches!(fault, EngineError::Unreachable(..) | EngineError::Timeout(_)) {
+                self.silent.insert(work.engine.to_owned(), fault.clone());
+            }
+            Fault::Engine(fault)
+        })?;
         let journal = self.begin()?;
         let number = match journal.intends(intent.clone()) {
             Ok(number) => number,

@@ -42,8 +42,14 @@ const ROUNDS_MAX: usize = 64;
 /// Whether a text names an engine client at all: a glance that spares most recipes the reading. A client that only a
 /// shell variable names is not seen by it.
 pub fn mentions_client(text: &[u8]) -> bool {
-    let names: [&[u8]; 4] = [b"docker", b"podman", b"nerdctl", b"buildah"];
-    names.iter().any(|name| memchr::memmem::find(text, name).is_some())
+    // All of them have a `d`, most of them at different places: one pass over the text.
+    let names: [(usize, &[u8]); 4] = [(0, b"docker"), (3, b"podman"), (3, b"nerdctl"), (4, b"buildah")];
+    memchr::memchr_iter(b'd', text).any(|at| {
+        names.iter().any(|(place, name)| {
+            at.checked_sub(*place)
+                .is_some_and(|start| text.get(start..).is_some_and(|rest| rest.starts_with(name)))
+        })
+    })
 }
 
 /// Reads `text`, the expanded text of a recipe line (of the recipe, under `.ONESHELL`), as a shell would run it with

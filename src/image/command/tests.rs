@@ -274,6 +274,18 @@ fn cases() -> Vec<(String, String)> {
 }
 
 #[test]
+fn a_glance_finds_every_client_and_no_more() {
+    for text in
+        ["docker", "x podman ps", "sudo nerdctl", "buildah", "ddocker", "DOCKER=docker-compose", "dddbuildah"]
+    {
+        assert!(super::mentions_client(text.as_bytes()), "{text}");
+    }
+    for text in ["", "d", "dock er", "podma", "cc -c d.c", "nerd ctl", "builda", "d".repeat(99).as_str()] {
+        assert!(!super::mentions_client(text.as_bytes()), "{text}");
+    }
+}
+
+#[test]
 fn the_table_of_commands_holds() {
     let mut failures = String::new();
     let cases = cases();
