@@ -108,6 +108,9 @@ impl Build {
 
     /// Prepares the recipe of `file`, waits for a place among the jobs, and starts it.
     fn new_job(&mut self, file: FileId, recipe: RecipeId) -> Outcome {
+        if self.collector.is_some() && self.session.settings.just_print {
+            return self.collect(file, recipe);
+        }
         self.start_waiting()?;
         self.reap(false, false)?;
         let sync = self.session.context.output.grouping != crate::os::output::Grouping::None;
@@ -217,7 +220,7 @@ impl Child {
 }
 
 /// Joins continuations inside references of a recipe line: functions are not to see them. Those outside stay, to be shown.
-fn join_in_references(line: &[u8]) -> Vec<u8> {
+pub(super) fn join_in_references(line: &[u8]) -> Vec<u8> {
     if memchr::memchr(b'\n', line).is_none() {
         return line.to_vec();
     }

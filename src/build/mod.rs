@@ -6,6 +6,7 @@ pub mod delete;
 pub mod finish;
 pub mod goals;
 pub mod job;
+pub mod plan;
 pub mod reap;
 pub mod shuffle;
 pub mod start;
@@ -88,6 +89,8 @@ pub struct Build {
     pub lock_path: Option<tempfile::TempPath>,
     /// Whether `.DELETE_ON_ERROR` is a target, once that was needed.
     pub delete_on_error: Option<bool>,
+    /// What would be run, where nothing is to be (`--plan`, `--check`).
+    pub collector: Option<plan::Collector>,
 }
 
 impl Build {
@@ -114,6 +117,7 @@ impl Build {
             shuffle: Shuffle::default(),
             lock_path: None,
             delete_on_error: None,
+            collector: None,
         }
     }
 

@@ -298,7 +298,7 @@ fn broken_input() -> Option<std::fs::File> {
 }
 
 /// `text` without the recipe prefix after each continued newline.
-fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
+pub(super) fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
     if memchr::memchr(b'\n', text).is_none() {
         return text.to_vec();
     }

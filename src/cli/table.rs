@@ -114,6 +114,12 @@ impl Flag {
         self
     }
 
+    /// It works: it is understood, and said to be there.
+    const fn working(mut self) -> Flag {
+        self.shown = true;
+        self
+    }
+
     const fn value(mut self, value_name: &'static str) -> Flag {
         self.value_name = value_name;
         self
@@ -349,13 +355,15 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.plan), choices: FORMS, bare: Some("text") },
         Travel::Never,
         "Say what the goals would do, and do nothing.",
-    ),
+    )
+    .working(),
     own(
         "check",
         Kind::Choice { slot: slot!(own.check), choices: FORMS, bare: Some("text") },
         Travel::Never,
         "Find what would go wrong, and do nothing.",
-    ),
+    )
+    .working(),
     own(
         "why",
         Kind::Choice { slot: slot!(own.why), choices: FORMS, bare: Some("text") },

@@ -3,6 +3,7 @@
 mod finish;
 mod flags;
 mod makefiles;
+mod plan;
 mod start;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
@@ -65,7 +66,8 @@ impl Run {
         self.set_up_jobs()?;
         self.settle_rules()?;
         self.remake_makefiles()?;
-        self.make_goals()
+        self.make_goals()?;
+        self.present()
     }
 
     /// After the makefiles: special targets, built-in rules, search paths, `-o` and `-W`.
