@@ -13,6 +13,7 @@ mod case;
 mod case_files;
 mod differ;
 mod language;
+mod plans;
 mod program;
 mod run;
 mod tables;
@@ -39,6 +40,7 @@ fn main() {
     trials.extend(case_files::trials());
     trials.extend(differ::trials());
     trials.extend(language::trials());
+    trials.extend(plans::trials());
     trials.extend(tables::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

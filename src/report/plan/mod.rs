@@ -29,13 +29,22 @@ pub fn text(plan: &Plan, style: Style) -> String {
     out
 }
 
-/// `left` and, at the end of the line, `right`.
+/// `left`, broken into lines where it is long, and at the end of the last line `right`.
 fn aligned(left: &str, right: &str, style: Style) -> String {
-    let room = WIDTH.saturating_sub(left.chars().count() + right.chars().count());
-    match right {
-        "" => left.to_owned(),
-        _ => format!("{left}{}{}", " ".repeat(room.max(2)), style.dim(right)),
+    const INDENT: usize = 6;
+    let words: Vec<String> = left.split_whitespace().map(str::to_owned).collect();
+    let mut text = format!("  {}", wrapped(&words, "", 2, INDENT));
+    if right.is_empty() {
+        return text;
     }
+    let used = text.rsplit('\n').next().map_or(0, |line| line.chars().count());
+    let width = right.chars().count();
+    let mut room = WIDTH.saturating_sub(used + width);
+    if room < 2 {
+        text.push('\n');
+        room = WIDTH.saturating_sub(width);
+    }
+    format!("{text}{}{}", " ".repeat(room), style.dim(right))
 }
 
 fn paragraph(target: &TargetPlan, style: Style, out: &mut String) {
@@ -46,7 +55,7 @@ fn paragraph(target: &TargetPlan, style: Style, out: &mut String) {
     out.push('\n');
     for step in &target.steps {
         let place = step.place.as_ref().map(words::line_of).unwrap_or_default();
-        let mut left = format!("  {}", sentence(target, step));
+        let mut left = sentence(target, step);
         let when = words::when(step.when);
         if !when.is_empty() {
             left.push_str(&format!(", {when}"));
