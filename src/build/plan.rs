@@ -8,6 +8,7 @@ use crate::build::job::join_in_references;
 use crate::expand::Export;
 use crate::expand::command_line::{self, Shell, is_bourne_shell};
 use crate::expand::variables::Origin;
+use crate::image::command::mentions_client;
 use crate::image::command::variables::Inherited;
 use crate::image::recipe::{self, Line, Recipe, Reference, Runner, SourceFile, Written};
 use crate::os::words::is_blank;
@@ -24,6 +25,13 @@ pub struct Collector {
     recipes: Vec<(FileId, Recipe)>,
     up_to_date: Vec<Vec<u8>>,
     makefiles: HashMap<&'static [u8], Rc<Makefile>>,
+}
+
+impl Collector {
+    /// Keeps the recipe of `file`: for targets that have none of a makefile's own.
+    pub fn add(&mut self, file: FileId, recipe: Recipe) {
+        self.recipes.push((file, recipe));
+    }
 }
 
 /// What the goals would run.
@@ -83,7 +91,7 @@ impl Build {
         self.note_environment(file, &mut found);
         self.commands_started += found.lines.len() as u64;
         if let Some(collector) = &mut self.collector {
-            collector.recipes.push((file, found));
+            collector.add(file, found);
         }
         self.set_state(file, State::Running);
         self.session.rules.files[file].status = Status::Success;
@@ -295,7 +303,14 @@ impl Build {
         let (files, recipes): (Vec<FileId>, Vec<Recipe>) = collector.recipes.into_iter().unzip();
         let index: HashMap<FileId, usize> = files.iter().enumerate().map(|(at, &file)| (file, at)).collect();
         let after = self.waits();
-        let before = files.iter().map(|&file| {
+        // Of very many recipes only those of images are asked for what precedes them: the question costs a search each.
+        let asked = |recipe: &Recipe| {
+            recipes.len() <= MOST_SEARCHES || recipe.lines.iter().any(|line| mentions_client(&line.text))
+        };
+        let before = files.iter().zip(&recipes).map(|(&file, recipe)| {
+            if !asked(recipe) {
+                return HashSet::new();
+            }
             let mut seen = HashSet::from([file]);
             let mut todo = vec![file];
             while let Some(file) = todo.pop() {
@@ -310,7 +325,8 @@ impl Build {
             seen.remove(&file);
             seen.iter().filter_map(|file| index.get(file)).copied().collect()
         });
-        Walked { before: before.collect(), recipes, up_to_date: collector.up_to_date }
+        let before = before.collect();
+        Walked { before, recipes, up_to_date: collector.up_to_date }
     }
 
     /// For each file those that `.WAIT` puts before it.
@@ -338,6 +354,9 @@ impl Build {
 
 /// A recipe's line is looked for this many lines below the one before it: comments and conditionals may lie between.
 const MOST_BETWEEN: usize = 400;
+
+/// So many recipes are all asked for what precedes them.
+const MOST_SEARCHES: usize = 2000;
 
 /// The end of the reference that begins with the dollar at `dollar`.
 fn reference_end(raw: &[u8], dollar: usize) -> usize {
