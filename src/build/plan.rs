@@ -80,7 +80,9 @@ impl Build {
             self.session.rules.recipes[recipe].place = place;
             let (offset, line) =
                 offsets.get(number).copied().unwrap_or((None, place.map_or(0, |at| at.line as usize)));
-            let written = Written { raw: Rc::clone(raw), file: makefile.clone(), offset, line };
+            // Under `.ONESHELL` each line lacks the prefix that it has in the makefile.
+            let inserted = usize::from(self.session.context.one_shell);
+            let written = Written { raw: Rc::clone(raw), file: makefile.clone(), offset, line, inserted };
             self.split(file, recipe, number, traced?, &written, &mut found)?;
         }
         found.place = match (found.lines.first().and_then(Line::whole), place) {
@@ -274,8 +276,8 @@ impl Build {
             let found = (number..makefile.starts.len()).take(MOST_BETWEEN).find_map(|at| {
                 let start = makefile.starts[at];
                 let line = text.get(start..)?;
-                let ends = |length: usize| matches!(line.get(length), None | Some(b'\n' | b'\r'));
-                if line.first() == Some(&prefix) && line[1..].starts_with(raw) && ends(raw.len() + 1) {
+                if line.first() == Some(&prefix) && (is_line(&line[1..], raw) || is_lines(line, prefix, raw))
+                {
                     return Some((at, start + 1));
                 }
                 // The recipe that follows a rule's semicolon.
@@ -283,8 +285,8 @@ impl Build {
                 let semicolon = memchr::memchr(b';', own).filter(|_| index == 0)?;
                 let rest = &line[semicolon + 1..];
                 let blanks = rest.iter().take_while(|byte| is_blank(**byte)).count();
-                let begin = semicolon + 1 + blanks;
-                (rest[blanks..].starts_with(raw) && ends(begin + raw.len())).then_some((at, start + begin))
+                let skipped = (0..=blanks).find(|&skipped| is_line(&rest[skipped..], raw))?;
+                Some((at, start + semicolon + 1 + skipped))
             });
             match found {
                 Some((at, offset)) => {
@@ -315,7 +317,8 @@ impl Build {
             let mut todo = vec![file];
             while let Some(file) = todo.pop() {
                 let rules = &self.session.rules.files;
-                let own = rules[file].dependencies.iter().filter(|dep| !dep.is_name() && !dep.needs_expansion());
+                let own =
+                    rules[file].dependencies.iter().filter(|dep| !dep.is_name() && !dep.needs_expansion());
                 let waits = after.get(&file).into_iter().flatten().copied();
                 for dep in own.map(|dep| dep.file()).chain(waits) {
                     let first = rules.resolve(dep);
@@ -336,11 +339,10 @@ impl Build {
         for file in files.ids() {
             let list = &files[file].dependencies;
             let Some(first) = list.iter().position(|dep| dep.wait()) else { continue };
-            let entered =
-                |range: &[crate::rules::file::Dep]| -> Vec<FileId> {
-                    let known = range.iter().filter(|dep| !dep.is_name() && !dep.needs_expansion());
-                    known.map(|dep| files.resolve(dep.file())).collect()
-                };
+            let entered = |range: &[crate::rules::file::Dep]| -> Vec<FileId> {
+                let known = range.iter().filter(|dep| !dep.is_name() && !dep.needs_expansion());
+                known.map(|dep| files.resolve(dep.file())).collect()
+            };
             for at in first..list.len() {
                 let bound = (0..=at).rev().find(|&earlier| list[earlier].wait()).unwrap_or(first);
                 for later in entered(&list[at..=at]) {
@@ -357,6 +359,21 @@ const MOST_BETWEEN: usize = 400;
 
 /// So many recipes are all asked for what precedes them.
 const MOST_SEARCHES: usize = 2000;
+
+/// Whether `raw` is what `text` begins with, up to the end of a line.
+fn is_line(text: &[u8], raw: &[u8]) -> bool {
+    text.starts_with(raw) && matches!(text.get(raw.len()), None | Some(b'\n' | b'\r'))
+}
+
+/// Whether `raw` is the lines that `text` begins with, each without its prefix: a recipe under `.ONESHELL`.
+fn is_lines(text: &[u8], prefix: u8, raw: &[u8]) -> bool {
+    let mut rest = text;
+    raw.split(|&byte| byte == b'\n').all(|line| {
+        let same = rest.first() == Some(&prefix) && is_line(&rest[1..], line);
+        rest = rest.get(line.len() + 2..).unwrap_or_default();
+        same
+    })
+}
 
 /// The end of the reference that begins with the dollar at `dollar`.
 fn reference_end(raw: &[u8], dollar: usize) -> usize {
@@ -409,7 +426,9 @@ fn align(text: &[u8], start: usize, kept: &[u8]) -> Vec<usize> {
 
 /// A span of the text that `kept` was made from, in what was kept; none where it lies outside of `from..to`.
 fn moved(kept: &[usize], span: Span, from: usize, to: usize) -> Option<Span> {
-    let inside = span.start >= from.saturating_sub(1) && span.start <= to && (span.end > from || span.end == span.start);
+    let inside = span.start >= from.saturating_sub(1)
+        && span.start <= to
+        && (span.end > from || span.end == span.start);
     let place = |offset: usize| kept.partition_point(|&at| at < offset);
     (inside && span.start <= kept.last().map_or(from, |last| last + 1))
         .then(|| Span::new(place(span.start), place(span.end)))

@@ -132,7 +132,7 @@ pub struct Line {
 #[derive(Clone, Debug)]
 enum Where {
     /// Each byte's offset in the line as written.
-    Raw { origins: Vec<u32>, raw: Rc<[u8]>, file: Rc<SourceFile>, offset: Option<usize>, line: usize },
+    Raw { origins: Vec<u32>, written: Written },
     /// Places of words.
     Words { words: Vec<(Span, Option<Place>)>, line: Option<Place> },
 }
@@ -148,6 +148,8 @@ pub struct Written {
     pub offset: Option<usize>,
     /// The line's number.
     pub line: usize,
+    /// How many bytes the makefile has behind each newline that the line as given here lacks.
+    pub inserted: usize,
 }
 
 impl Line {
@@ -161,8 +163,7 @@ impl Line {
         runner: Runner,
         failure_ignored: bool,
     ) -> Line {
-        let Written { raw, file, offset, line } = written;
-        let place = Where::Raw { origins, raw, file, offset, line };
+        let place = Where::Raw { origins, written };
         Line { text, runner, failure_ignored, references, place }
     }
 
@@ -191,7 +192,7 @@ impl Line {
                 let word = words.iter().find(|(own, _)| own.start <= span.start && span.start < own.end);
                 word.and_then(|(_, place)| place.clone()).or_else(|| line.clone())
             }
-            Where::Raw { origins, raw, .. } => {
+            Where::Raw { origins, written: Written { raw, .. } } => {
                 let origin = |at: usize| origins.get(at).map(|&offset| offset as usize);
                 let start = origin(span.start).unwrap_or(raw.len());
                 let reference = |at: usize| self.references.iter().find(|known| known.raw.start == at);
@@ -209,15 +210,16 @@ impl Line {
     pub fn raw_place(&self, span: Span) -> Place {
         match &self.place {
             Where::Words { line, .. } => line.clone().unwrap_or_default(),
-            Where::Raw { raw, file, offset, line, .. } => {
+            Where::Raw { written: Written { raw, file, offset, line, inserted }, .. } => {
                 let name = String::from_utf8_lossy(&file.name);
+                let lines = |end: usize| memchr::memchr_iter(b'\n', raw.get(..end).unwrap_or(raw)).count();
                 match offset {
                     Some(offset) => {
-                        Place::of(&name, &file.text, Span::new(offset + span.start, offset + span.end))
+                        let place = |at: usize| offset + at + inserted * lines(at);
+                        Place::of(&name, &file.text, Span::new(place(span.start), place(span.end)))
                     }
                     None => {
-                        let above = raw.get(..span.start).unwrap_or(raw);
-                        let line = line + memchr::memchr_iter(b'\n', above).count();
+                        let line = line + lines(span.start);
                         Place { line, ..Place::line(&file.name, line) }
                     }
                 }
@@ -229,7 +231,7 @@ impl Line {
     pub fn whole(&self) -> Option<Place> {
         match &self.place {
             Where::Words { line, .. } => line.clone(),
-            Where::Raw { raw, .. } => {
+            Where::Raw { written: Written { raw, .. }, .. } => {
                 let start = raw.iter().take_while(|byte| b"@-+ \t".contains(byte)).count();
                 Some(self.raw_place(Span::new(start, raw.len())))
             }
@@ -268,7 +270,8 @@ mod tests {
     #[test]
     fn arguments_are_quoted_and_keep_their_places() {
         let place = Place { line: 7, ..Place::line(b"Imkfile", 7) };
-        let words = [(b"docker".to_vec(), None), (b"it's $x".to_vec(), Some(place.clone())), (Vec::new(), None)];
+        let words =
+            [(b"docker".to_vec(), None), (b"it's $x".to_vec(), Some(place.clone())), (Vec::new(), None)];
         let line = Line::of_arguments(&words, Some(Place::line(b"Imkfile", 3)));
         assert_eq!(line.text, b"docker 'it'\\''s $x' ''");
         assert_eq!(line.place(Span::new(0, 6)).map(|place| place.line), Some(3));

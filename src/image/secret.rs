@@ -21,7 +21,18 @@ const WORDS: [&str; 16] = [
 ];
 /// Words that say that it is none after all: `PUBLIC_KEY`, `CACHE_KEY`, `KEY_SERVER`, `TOKEN_URL`.
 const HARMLESS: [&str; 13] = [
-    "public", "cache", "server", "url", "file", "path", "id", "name", "endpoint", "fingerprint", "keyserver", "dir",
+    "public",
+    "cache",
+    "server",
+    "url",
+    "file",
+    "path",
+    "id",
+    "name",
+    "endpoint",
+    "fingerprint",
+    "keyserver",
+    "dir",
     "type",
 ];
 
@@ -68,10 +79,13 @@ mod tests {
 
     #[test]
     fn names_of_secrets_are_told_from_others() {
-        for name in ["TOKEN", "NPM_TOKEN", "DB_PASSWORD", "SSH_PRIVATE_KEY", "api-key", "SECRET", "GITHUB_PAT"] {
+        for name in
+            ["TOKEN", "NPM_TOKEN", "DB_PASSWORD", "SSH_PRIVATE_KEY", "api-key", "SECRET", "GITHUB_PAT"]
+        {
             assert!(is_secret_name(name.as_bytes()), "{name}");
         }
-        for name in ["KEYBOARD", "PUBLIC_KEY", "MONKEY", "CACHE_KEY", "VERSION", "TOKENIZERS", "COMPASS", ""] {
+        for name in ["KEYBOARD", "PUBLIC_KEY", "MONKEY", "CACHE_KEY", "VERSION", "TOKENIZERS", "COMPASS", ""]
+        {
             assert!(!is_secret_name(name.as_bytes()), "{name}");
         }
     }

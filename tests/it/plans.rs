@@ -41,7 +41,8 @@ fn root() -> &'static Path {
 /// A test in a copy of an example, its engine the stub.
 fn example(variant: &str) -> Result<Test, Failure> {
     let folder = root().join("examples/multistage-pipeline").join(variant);
-    let mut test = Test::new().setup(STUB).env("PATH", "stub:/usr/bin:/bin").env("DOCKER_HOST", "tcp://stub:1");
+    let mut test =
+        Test::new().setup(STUB).env("PATH", "stub:/usr/bin:/bin").env("DOCKER_HOST", "tcp://stub:1");
     let mut pending = vec![folder.clone()];
     while let Some(dir) = pending.pop() {
         for entry in fs::read_dir(&dir).map_err(|error| format!("{}: {error}", dir.display()))?.flatten() {
@@ -110,7 +111,8 @@ fn plan_of_two_hundred_images() -> Result<(), Failure> {
     let text = String::from_utf8_lossy(&outcome.stdout).into_owned();
     let count = |what: &str| text.matches(what).count();
     // Makefile, Dockerfile, the stub's two programs, 200 files.
-    match (outcome.status.as_str(), count("docker build team/app:"), count("204 files of"), count("N=199 (")) {
+    match (outcome.status.as_str(), count("docker build team/app:"), count("204 files of"), count("N=199 ("))
+    {
         ("0", 200, 200, 1) => Ok(()),
         found => Err(format!("{found:?}\n{text}")),
     }

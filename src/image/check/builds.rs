@@ -1,15 +1,15 @@
 //! Builds: Dockerfile, stage, arguments, context and what is copied from it. Asks no engine.
 
 use super::super::command::ImageCommand;
+use super::super::command::Recognised;
 use super::super::command::flags::FlagError;
 use super::super::command::kinds::{Build, BuildContext, OpaqueReason};
-use super::super::command::Recognised;
 use super::super::context::{Choice, Ignore, LoadError};
 use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, Value, WarningKind, nearest};
 use super::super::recipe::{Line, Place};
 use super::super::secret::is_secret_name;
 use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, Inputs, address};
-use super::references::place;
+use super::references::{place, swallowed};
 use super::{At, Finding, Kind, Severity};
 use crate::base::Span;
 use crate::base::source::line_column;
@@ -32,10 +32,8 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
         match &command.command {
             ImageCommand::Opaque(OpaqueReason::Flags(FlagError::UnknownOption(option, span))) => {
-                let kind = Kind::UnknownOption {
-                    engine: address::name(command.client),
-                    option: option.clone(),
-                };
+                let kind =
+                    Kind::UnknownOption { engine: address::name(command.client), option: option.clone() };
                 found.push(at.finding(Severity::Warning, place(line, command, *span), kind));
             }
             ImageCommand::Login { password_shown: true, .. } => {
@@ -96,9 +94,9 @@ impl One<'_> {
         self.add(found, Severity::Error, self.context_place(), kind);
     }
 
-    /// Whether a word known only to the shell may turn out as what is missing.
+    /// Whether a word known only to the shell may turn out as what is missing, or an option has taken it.
     fn may_take_more(&self) -> bool {
-        !self.command.doubts.is_empty()
+        !self.command.doubts.is_empty() || !swallowed(self.line, self.command).is_empty()
     }
 
     fn dockerfile(&self, found: &mut Vec<Finding>) {
@@ -144,11 +142,13 @@ impl One<'_> {
         for unused in &analysis.unused_args {
             let given = self.study.args.iter().rfind(|given| given.name == unused.name);
             let Some(given) = given else { continue };
-            let shared = self.line.references.iter().any(|known| {
-                known.value.start <= given.span.start && given.span.start < known.value.end
-            });
+            let shared = self
+                .line
+                .references
+                .iter()
+                .any(|known| known.value.start <= given.span.start && given.span.start < known.value.end);
             // Arguments kept in a variable for all builds are not each for every stage.
-            if unused.declared.is_some() && shared {
+            if shared && (unused.declared.is_some() || unused.nearest.is_none()) {
                 continue;
             }
             let text = match &self.study.dockerfile {

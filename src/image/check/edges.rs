@@ -25,9 +25,7 @@ pub(super) fn check(study: &Study, parallel: bool, found: &mut Vec<Finding>) {
                 let canonical = reference.with_default_tag().canonical();
                 let Some(known) = builders.get(&canonical) else { continue };
                 let ordered = |(builder, _): &(usize, Option<Place>)| {
-                    *builder == index
-                        || recipe.before.contains(builder)
-                        || (!parallel && *builder < index)
+                    *builder == index || recipe.before.contains(builder) || (!parallel && *builder < index)
                 };
                 if known.iter().any(ordered) {
                     continue;

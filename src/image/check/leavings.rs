@@ -30,7 +30,10 @@ fn left(at: &At<'_>, found: &mut Vec<Finding>) {
         };
         let removed = recipe.lifecycle.removals.iter().any(|removal| removal.removes.contains(&index));
         let certain = matches!(made.reach, Reach::Always | Reach::OnSuccess);
-        if made.removes_itself || removed || !certain || dealt_with(at, identity) {
+        let unread = recipe.readings.iter().any(|reading| {
+            !reading.opaque.is_empty() || reading.others.iter().any(|other| other.name.is_none())
+        });
+        if made.removes_itself || removed || !certain || unread || dealt_with(at, identity) {
             continue;
         }
         let name = identity.name.as_ref().map(|name| name.shown().into_owned());

@@ -37,6 +37,9 @@ pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
         programs::check(&at, &mut seen.programs, &mut own);
         programs::engines(&at, &mut seen.engines, &mut own);
         leavings::check(&at, &mut own);
+        own.sort_by_key(|finding| {
+            finding.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
+        });
         found.append(&mut own);
     }
     edges::check(study, setting.parallel, &mut found);
@@ -114,8 +117,24 @@ fn makes_files(recipe: &RecipeStudy, before: usize) -> bool {
 /// Programs that make no file by themselves.
 fn makes_none(name: &[u8]) -> bool {
     const NONE: [&[u8]; 18] = [
-        b"ls", b"cat", b"grep", b"date", b"sleep", b"hadolint", b"which", b"whoami", b"id", b"uname", b"jq", b"wc",
-        b"head", b"tail", b"command", b"rm", b"diff", b"kill",
+        b"ls",
+        b"cat",
+        b"grep",
+        b"date",
+        b"sleep",
+        b"hadolint",
+        b"which",
+        b"whoami",
+        b"id",
+        b"uname",
+        b"jq",
+        b"wc",
+        b"head",
+        b"tail",
+        b"command",
+        b"rm",
+        b"diff",
+        b"kill",
     ];
     NONE.contains(&name)
 }

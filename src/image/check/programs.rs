@@ -40,15 +40,15 @@ const PACKAGES: [(&str, &str); 24] = [
 
 /// Words that a shell knows by itself, beyond those that are followed.
 const BUILT_IN: [&str; 28] = [
-    "alias", "bg", "bind", "builtin", "caller", "command", "compgen", "complete", "dirs", "disown", "enable", "eval",
-    "exec", "fc", "fg", "getopts", "history", "jobs", "kill", "let", "logout", "source", "suspend", "times", ".",
-    "unalias", "local", "declare",
+    "alias", "bg", "bind", "builtin", "caller", "command", "compgen", "complete", "dirs", "disown", "enable",
+    "eval", "exec", "fc", "fg", "getopts", "history", "jobs", "kill", "let", "logout", "source", "suspend",
+    "times", ".", "unalias", "local", "declare",
 ];
 
 /// Programs that may install others.
 const INSTALLERS: [&str; 22] = [
-    "apt", "apt-get", "apk", "brew", "bundle", "cargo", "conda", "corepack", "curl", "dnf", "gem", "go", "install",
-    "make", "npm", "pip", "pip3", "pipx", "python", "python3", "wget", "yum",
+    "apt", "apt-get", "apk", "brew", "bundle", "cargo", "conda", "corepack", "curl", "dnf", "gem", "go",
+    "install", "make", "npm", "pip", "pip3", "pipx", "python", "python3", "wget", "yum",
 ];
 
 /// Finds programs that are not on PATH; each is said once.
@@ -108,7 +108,8 @@ fn installer(reading: &super::super::command::Reading) -> bool {
 /// The place of the word `name` in a command; none where the command names it by a path.
 fn word(line: &Line, name: &[u8], span: Span) -> Option<Span> {
     let text = span.of(&line.text);
-    let is_end = |byte: Option<&u8>| byte.is_none_or(|byte| byte.is_ascii_whitespace() || b"'\";&|()".contains(byte));
+    let is_end =
+        |byte: Option<&u8>| byte.is_none_or(|byte| byte.is_ascii_whitespace() || b"'\";&|()".contains(byte));
     let mut found = memchr::memmem::find_iter(text, name);
     let at = found.find(|&at| is_end(text[..at].last()) && is_end(text.get(at + name.len())))?;
     Some(Span::new(span.start + at, span.start + at + name.len()))

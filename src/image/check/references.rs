@@ -15,10 +15,17 @@ use crate::base::Span;
 pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
     for (number, _, command) in at.recipe.commands() {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
+        let taken = swallowed(line, command);
         for text in names(&command.command) {
-            name(at, line, command, text, found);
+            if !taken.iter().any(|taken| taken.word == text.span) {
+                name(at, line, command, text, found);
+            }
         }
-        swallowed(at, line, command, found);
+        for Swallowed { reference, option, shown, .. } in taken {
+            let name = String::from_utf8_lossy(reference.name.as_deref().unwrap_or_default()).into_owned();
+            let kind = Kind::SwallowedWord { name, option, word: shown };
+            found.push(at.finding(Severity::Error, Some(line.raw_place(reference.raw)), kind));
+        }
     }
     tags_twice(at, found);
 }
@@ -77,7 +84,13 @@ fn name(at: &At<'_>, line: &Line, command: &Recognised, text: &Text, found: &mut
 /// Whether a name may be of another form than a reference: an id, or a transport of podman's and buildah's.
 fn other_form(client: Client, name: &[u8]) -> bool {
     const TRANSPORTS: [&[u8]; 8] = [
-        b"dir:", b"docker:", b"docker-archive:", b"docker-daemon:", b"oci:", b"oci-archive:", b"containers-storage:",
+        b"dir:",
+        b"docker:",
+        b"docker-archive:",
+        b"docker-daemon:",
+        b"oci:",
+        b"oci-archive:",
+        b"containers-storage:",
         b"ostree:",
     ];
     let is_id = name.len() == 64 && name.iter().all(u8::is_ascii_hexdigit);
@@ -86,8 +99,20 @@ fn other_form(client: Client, name: &[u8]) -> bool {
     is_id || transport
 }
 
-/// Options whose value is the word after an empty variable.
-fn swallowed(at: &At<'_>, line: &Line, command: &Recognised, found: &mut Vec<Finding>) {
+/// An option that takes the word after an empty variable for its value.
+pub(super) struct Swallowed<'l> {
+    reference: &'l Use,
+    option: String,
+    word: Span,
+    shown: String,
+}
+
+/// The options of `command` whose value is the word after an empty variable, or that have none for it.
+pub(super) fn swallowed<'l>(line: &'l Line, command: &Recognised) -> Vec<Swallowed<'l>> {
+    let empty = |gap: Span| {
+        let empty = |known: &&Use| known.value.start == known.value.end && known.name.is_some();
+        line.references_in(gap).find(empty)
+    };
     let own: &[Given] = match &command.command {
         ImageCommand::Build(build) => &build.options,
         ImageCommand::Create(container) | ImageCommand::Run(container) | ImageCommand::From(container) => {
@@ -95,29 +120,32 @@ fn swallowed(at: &At<'_>, line: &Line, command: &Recognised, found: &mut Vec<Fin
         }
         ImageCommand::Compose(compose) => &compose.options,
         ImageCommand::Opaque(OpaqueReason::Flags(FlagError::MissingValue(option, span))) => {
-            let after = Span::new(span.end + 1, line.text.len());
-            report(at, line, option.clone(), "", after, found);
-            return;
+            let reference = empty(Span::new(span.end + 1, command.span.end.max(line.text.len())));
+            let found = reference.map(|reference| Swallowed {
+                reference,
+                option: option.clone(),
+                word: Span::default(),
+                shown: String::new(),
+            });
+            return found.into_iter().collect();
         }
         _ => &[],
     };
+    let mut found = Vec::new();
     for given in command.globals.iter().chain(own) {
-        let Some(value) = &given.value else { continue };
-        if value.span.start > given.span.end + 1 {
-            let gap = Span::new(given.span.end + 1, value.span.start - 1);
-            let option = format!("--{}", given.name);
-            report(at, line, option, &value.shown(), gap, found);
+        let Some(value) = given.value.as_ref().filter(|value| value.span.start > given.span.end + 1) else {
+            continue;
+        };
+        if let Some(reference) = empty(Span::new(given.span.end + 1, value.span.start - 1)) {
+            found.push(Swallowed {
+                reference,
+                option: format!("--{}", given.name),
+                word: value.span,
+                shown: value.shown().into_owned(),
+            });
         }
     }
-}
-
-fn report(at: &At<'_>, line: &Line, option: String, word: &str, gap: Span, found: &mut Vec<Finding>) {
-    let empty = |known: &&Use| known.value.start == known.value.end && known.name.is_some();
-    if let Some(known) = line.references_in(gap).find(empty) {
-        let name = String::from_utf8_lossy(known.name.as_deref().unwrap_or_default()).into_owned();
-        let kind = Kind::SwallowedWord { name, option, word: word.to_owned() };
-        found.push(at.finding(Severity::Error, Some(line.raw_place(known.raw)), kind));
-    }
+    found
 }
 
 /// The tags of a recipe's builds: canonical, with their place.
@@ -128,6 +156,10 @@ fn tags(recipe: &RecipeStudy) -> Vec<(usize, usize, String, String, Option<Place
         else {
             continue;
         };
+        // What is only pushed has its tag elsewhere.
+        if build.push == Some(true) && build.load != Some(true) {
+            continue;
+        }
         for tag in &build.tags {
             let Some(Ok(reference)) = tag.known().map(Reference::parse) else { continue };
             let place = place(line, command, tag.span);
@@ -172,7 +204,6 @@ fn removed_again(recipe: &RecipeStudy, canonical: &str) -> bool {
         Thing::Image(identity) => identity.name.as_ref()?.known(),
         _ => None,
     });
-    names.any(|name| {
-        Reference::parse(name).is_ok_and(|name| name.with_default_tag().canonical() == canonical)
-    })
+    names
+        .any(|name| Reference::parse(name).is_ok_and(|name| name.with_default_tag().canonical() == canonical))
 }

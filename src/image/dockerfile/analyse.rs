@@ -57,18 +57,12 @@ fn foreign(text: &[u8], request: &Request<'_>) -> Result<Frontend, Opaque> {
         None => directives::frontend(text),
     };
     match frontend {
-        Frontend::Foreign { reference, span } => {
-            Err(Opaque::ForeignFrontend { reference, span: Some(span) })
-        }
+        Frontend::Foreign { reference, span } => Err(Opaque::ForeignFrontend { reference, span: Some(span) }),
         frontend => Ok(frontend),
     }
 }
 
-fn analyse_read(
-    frontend: &Frontend,
-    file: &Dockerfile,
-    request: &Request<'_>,
-) -> Result<Analysis, Error> {
+fn analyse_read(frontend: &Frontend, file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Error> {
     if let Frontend::Docker { reference, version: Some(version), span } = frontend
         && *version < (1, 4)
         && has_heredocs(file)

@@ -7,9 +7,7 @@ use super::super::context::LoadError;
 use super::super::dockerfile::{Analysis, Base, Error, Origin, Value};
 use super::super::recipe::{Line, Place};
 use super::super::secret::is_secret_name;
-use super::super::study::{
-    BuildStudy, Connection, ContextUse, DockerfileUse, RecipeStudy, Study, address,
-};
+use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, RecipeStudy, Study, address};
 use super::{
     ArgPlan, ArgValue, BuildPlan, ContextPlan, DockerfilePlan, DockerfileStatus, ImagePlan, StagePlan,
 };
@@ -139,9 +137,7 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
     let mut out: Vec<ArgPlan> = Vec::new();
     for arg in &analysis.args {
         let given = match arg.origin {
-            Origin::BuildArg | Origin::Predefined => {
-                study.args.iter().rfind(|given| given.name == arg.name)
-            }
+            Origin::BuildArg | Origin::Predefined => study.args.iter().rfind(|given| given.name == arg.name),
             _ => None,
         };
         let place = match given {
@@ -160,9 +156,7 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
         };
         let name = show(&arg.name);
         // A global argument that stages declare again is one, unless they change it.
-        if let Some(same) =
-            out.iter_mut().find(|known| known.name == name && known.value == value)
-        {
+        if let Some(same) = out.iter_mut().find(|known| known.name == name && known.value == value) {
             if arg.origin != Origin::Global {
                 same.from = arg.origin;
             }

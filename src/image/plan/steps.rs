@@ -98,13 +98,7 @@ fn add_line(recipe: &RecipeStudy, number: usize, out: &mut Vec<Step>) {
     out.extend(found.into_iter().map(|(.., step)| step));
 }
 
-fn engine_step(
-    recipe: &RecipeStudy,
-    line: usize,
-    index: usize,
-    command: &Recognised,
-    plain: Step,
-) -> Step {
+fn engine_step(recipe: &RecipeStudy, line: usize, index: usize, command: &Recognised, plain: Step) -> Step {
     let made = recipe.lifecycle.made.iter().enumerate();
     let makes = made.filter(|(_, made)| (made.by.line, made.by.command) == (line, index));
     let own = recipe.lifecycle.removals.iter();
@@ -179,9 +173,7 @@ fn action_of(command: &ImageCommand) -> (Action, Vec<String>) {
         ImageCommand::Build(build) => ("build", all(&build.tags)),
         ImageCommand::Bake(bake) if bake.only_asks => ("ask", all(&bake.targets)),
         ImageCommand::Bake(bake) => ("bake", all(&bake.targets)),
-        ImageCommand::Create(container) | ImageCommand::From(container) => {
-            ("create", some(&container.image))
-        }
+        ImageCommand::Create(container) | ImageCommand::From(container) => ("create", some(&container.image)),
         ImageCommand::Run(container) => ("run", some(&container.image)),
         ImageCommand::Start(names) => ("start", all(names)),
         ImageCommand::Stop(names) => ("stop", all(names)),

@@ -83,8 +83,7 @@ impl Files {
         dockerfile: Option<&Path>,
         convention: Convention,
     ) -> Rc<Result<Choice, LoadError>> {
-        let key =
-            (context.to_owned(), dockerfile.map(Path::to_owned), convention == Convention::Containers);
+        let key = (context.to_owned(), dockerfile.map(Path::to_owned), convention == Convention::Containers);
         let fresh = || Rc::new(load(context, dockerfile, convention));
         Rc::clone(self.ignores.entry(key).or_insert_with(fresh))
     }

@@ -3,9 +3,9 @@
 use super::super::command::Client;
 use super::super::context::{Choice, Convention, EntryKind, Ignore, LoadError, Selection, select};
 use super::super::dockerfile::{Analysis, ContextRead};
+use super::RecipeStudy;
 use super::builds::{BuildStudy, ContextUse, DockerfileUse};
 use super::files::Files;
-use super::RecipeStudy;
 use crate::base::Span;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};

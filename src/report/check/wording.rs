@@ -58,7 +58,9 @@ pub fn message(kind: &Kind) -> Message {
             "take the last backslash out, or add what it was to continue with",
         ),
         Kind::UnusedArg { name, nearest, declared } => match declared {
-            Some(line) => plain(format!("no stage on the way uses the argument {name}, declared in line {line}")),
+            Some(line) => {
+                plain(format!("no stage on the way uses the argument {name}, declared in line {line}"))
+            }
             None => meant(format!("no ARG declares {name}"), nearest.as_deref()),
         },
         Kind::NoSource { path, context, nearest } => {
@@ -67,9 +69,10 @@ pub fn message(kind: &Kind) -> Message {
         Kind::IgnoredSource { path, file, line } => {
             let text = format!("'{path}' is not in the context: {file} leaves it out");
             match line {
-                Some((number, line)) => {
-                    hinted(text, format!("line {number} of {file}, '{line}', says so; '!{path}' takes it back"))
-                }
+                Some((number, line)) => hinted(
+                    text,
+                    format!("line {number} of {file}, '{line}', says so; '!{path}' takes it back"),
+                ),
                 None => plain(text),
             }
         }
@@ -77,12 +80,10 @@ pub fn message(kind: &Kind) -> Message {
         Kind::UnreadableIgnoreFile(path, error) => {
             plain(format!("{path} can't be read: {}", system_error(*error)))
         }
-        Kind::UnreadableContext(path, error) => {
-            hinted(
-                format!("'{path}' in the context can't be read: {}", system_error(*error)),
-                "the ignore file can leave it out",
-            )
-        }
+        Kind::UnreadableContext(path, error) => hinted(
+            format!("'{path}' in the context can't be read: {}", system_error(*error)),
+            "the ignore file can leave it out",
+        ),
         Kind::ContextNotAFolder(path) => {
             hinted(format!("the context '{path}' is no folder"), "a Dockerfile is named by --file")
         }

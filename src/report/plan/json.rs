@@ -110,15 +110,14 @@ fn build(build: &BuildPlan) -> Value {
         DockerfileStatus::Elsewhere => ("elsewhere", None, None),
         DockerfileStatus::Unknown => ("unknown", None, None),
     };
-    let stages = build.stages.iter().map(|stage| {
-        json!({ "name": stage.name, "index": stage.index, "line": stage.line, "from": stage.from })
-    });
+    let stages = build.stages.iter().map(
+        |stage| json!({ "name": stage.name, "index": stage.index, "line": stage.line, "from": stage.from }),
+    );
     let widened = build.context.widened.iter();
     let widened = widened.map(|(why, line)| json!({ "line": line, "why": dockerfile::why(why) }));
     let images = build.images.iter();
-    let images = images.map(
-        |image| json!({ "reference": image.reference, "id": image.id, "line": image.line }),
-    );
+    let images =
+        images.map(|image| json!({ "reference": image.reference, "id": image.id, "line": image.line }));
     let externals = build.externals.iter().map(|(source, key)| json!({ "source": source, "key": key }));
     let contexts = build.contexts.iter().map(|(name, value)| json!({ "name": name, "value": value }));
     json!({
