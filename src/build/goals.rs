@@ -138,6 +138,10 @@ impl Build {
         {
             return;
         }
+        if self.collect_up_to_date(file) {
+            return;
+        }
+        let record = &self.session.rules.files[file];
         let output = &self.session.context.output;
         let before = crate::base::diagnostic::wording::prefix(None, &output.program, output.level);
         let name = self.session.name_of(file);

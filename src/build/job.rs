@@ -7,6 +7,7 @@ use crate::build::cleanup::Ticket;
 use crate::build::cleanup::recipe::Watch;
 use crate::build::images::steps::{Step, Steps};
 use crate::cli::settings::DebugLevels;
+use crate::image::block::words::quoted;
 use crate::load::plugin;
 use crate::os::files::Mtime;
 use crate::os::output::Capture;
@@ -139,6 +140,9 @@ impl Build {
 
     /// Prepares the recipe of `file`, waits for a place among the jobs, and starts it.
     pub fn new_job(&mut self, file: FileId, recipe: RecipeId, steps: Steps) -> Outcome {
+        if self.collector.is_some() && self.session.settings.just_print {
+            return self.collect(file, recipe, &steps);
+        }
         self.start_waiting()?;
         self.reap(false, false)?;
         let sync = self.session.context.output.grouping != crate::os::output::Grouping::None;
@@ -162,7 +166,7 @@ impl Build {
             step: None,
             step_place: None,
             container: None,
-            removal: steps.removal,
+            removal: steps.removal.map(|words| quoted(&words)),
             program: None,
             watch: None,
         };
@@ -257,7 +261,7 @@ impl Child {
 }
 
 /// Joins continuations inside references of a recipe line: functions are not to see them. Those outside stay, to be shown.
-fn join_in_references(line: &[u8]) -> Vec<u8> {
+pub(super) fn join_in_references(line: &[u8]) -> Vec<u8> {
     if memchr::memchr(b'\n', line).is_none() {
         return line.to_vec();
     }

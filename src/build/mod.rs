@@ -8,6 +8,7 @@ pub mod finish;
 pub mod goals;
 pub mod images;
 pub mod job;
+pub mod plan;
 pub mod reap;
 pub mod shuffle;
 pub mod start;
@@ -96,6 +97,8 @@ pub struct Build {
     pub cleanup: cleanup::Ledger,
     /// The engine of `--engine`.
     pub engine: cleanup::ChosenEngine,
+    /// What would be run, where nothing is to be (`--plan`, `--check`).
+    pub collector: Option<plan::Collector>,
 }
 
 impl Build {
@@ -125,6 +128,7 @@ impl Build {
             delete_on_error: None,
             cleanup: cleanup::Ledger::default(),
             engine: cleanup::ChosenEngine::default(),
+            collector: None,
         }
     }
 

@@ -114,6 +114,7 @@ impl Flag {
         self
     }
 
+    /// It works: it is understood, and said to be there.
     const fn works(mut self) -> Flag {
         self.shown = true;
         self
@@ -354,13 +355,15 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.plan), choices: FORMS, bare: Some("text") },
         Travel::Never,
         "Say what the goals would do, and do nothing.",
-    ),
+    )
+    .works(),
     own(
         "check",
         Kind::Choice { slot: slot!(own.check), choices: FORMS, bare: Some("text") },
         Travel::Never,
         "Find what would go wrong, and do nothing.",
-    ),
+    )
+    .works(),
     own(
         "why",
         Kind::Choice { slot: slot!(own.why), choices: FORMS, bare: Some("text") },

@@ -6,10 +6,19 @@ pub mod context;
 
 pub mod reference;
 
+pub mod secret;
+
 pub mod command;
+
+pub mod recipe;
 
 pub mod engine;
 
 pub mod journal;
 
 pub mod block;
+pub mod study;
+
+pub mod plan;
+
+pub mod check;

@@ -51,6 +51,8 @@ pub struct Output {
     pub current: Option<Capture>,
     /// The file whose lock keeps groups of several programs apart.
     pub lock: Option<File>,
+    /// Whether what is for standard output goes to standard error: standard output has another answer to give.
+    pub aside: bool,
     buffer: Vec<u8>,
     failed: Option<i32>,
 }
@@ -68,6 +70,7 @@ impl Output {
             as_comment: false,
             current: None,
             lock: None,
+            aside: false,
             buffer: Vec::new(),
             failed: None,
         }
@@ -81,7 +84,8 @@ impl Output {
     /// Writes out what is held for standard output.
     pub fn flush(&mut self) {
         if !self.buffer.is_empty() {
-            if let Err(error) = write_all(rustix::stdio::stdout(), &self.buffer) {
+            let stream = if self.aside { rustix::stdio::stderr() } else { rustix::stdio::stdout() };
+            if let Err(error) = write_all(stream, &self.buffer) {
                 if error == rustix::io::Errno::PIPE {
                     crate::os::sys::die_by_signal(libc::SIGPIPE);
                 }

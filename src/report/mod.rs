@@ -1,5 +1,8 @@
-//! What people read: the wording of findings, the printed data base. Knows nothing of how a run goes on.
+//! What people read: the wording of findings, plans, the printed data base. Knows nothing of how a run goes on.
 
+pub mod check;
 pub mod database;
 pub mod dockerfile;
 pub mod emit;
+pub mod plan;
+pub mod style;

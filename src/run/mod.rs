@@ -4,6 +4,7 @@ mod emit;
 mod finish;
 mod flags;
 mod makefiles;
+mod plan;
 mod start;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
@@ -73,7 +74,8 @@ impl Run {
             return Ok(());
         }
         self.remake_makefiles()?;
-        self.make_goals()
+        self.make_goals()?;
+        self.present()
     }
 
     /// After the makefiles: special targets, built-in rules, search paths, `-o` and `-W`.

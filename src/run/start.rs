@@ -178,6 +178,7 @@ impl Run {
             }
         }
         self.define_terminals();
+        self.plan_instead();
         let session = &mut self.build.session;
         let level = session
             .context

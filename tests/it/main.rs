@@ -15,6 +15,7 @@ mod cleanup;
 mod daemon;
 mod differ;
 mod language;
+mod plans;
 mod program;
 mod run;
 mod tables;
@@ -42,6 +43,7 @@ fn main() {
     trials.extend(cleanup::trials());
     trials.extend(differ::trials());
     trials.extend(language::trials());
+    trials.extend(plans::trials());
     trials.extend(tables::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

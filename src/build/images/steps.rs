@@ -30,6 +30,8 @@ pub struct Step {
     pub shown: Vec<u8>,
     /// The assignment it comes from, or the block.
     pub place: Option<Place>,
+    /// Places of the words, where they come from assignments of their own.
+    pub places: Vec<Option<Place>>,
     /// What it does, as far as clean-up goes.
     pub work: Work,
     /// Whether its standard output is of no interest.
@@ -61,15 +63,15 @@ pub enum Work {
 pub struct Steps {
     /// All of them, in order.
     pub all: VecDeque<Step>,
-    /// The line that is shown when the image's tags are removed at the end of a job that won.
-    pub removal: Option<Vec<u8>>,
+    /// The command that is shown when the image's tags are removed at the end of a job that won.
+    pub removal: Option<Vec<Vec<u8>>>,
 }
 
 impl Step {
     fn new(arguments: Vec<Vec<u8>>, place: Option<Place>, work: Work) -> Step {
         let shown = words::quoted(&arguments);
         let quiet = !matches!(work, Work::Build);
-        Step { arguments, shown, place, work, quiet, tickets: Vec::new() }
+        Step { arguments, shown, place, places: Vec::new(), work, quiet, tickets: Vec::new() }
     }
 }
 
@@ -94,13 +96,17 @@ impl Build {
         if let Some(fault) = fault.filter(|_| !pretends) {
             return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
         }
-        let mut all = VecDeque::from([Step::new(block.build(&program, &[]), block.place, Work::Build)]);
+        let given = block.build(&program, &[]);
+        let arguments = given.iter().map(|word| word.text.clone()).collect();
+        let mut build = Step::new(arguments, block.place, Work::Build);
+        build.places = given.iter().map(|word| word.place).collect();
+        let mut all = VecDeque::from([build]);
         if !block.extracts.is_empty() {
             self.add_extraction(file, block, &program, &mut all);
         }
         let removal = match block.cleanup {
             Cleanup::Always if !self.session.settings.touch && !self.session.settings.question => {
-                Some(words::quoted(&block.remove_tags(&program)))
+                Some(block.remove_tags(&program))
             }
             _ => None,
         };

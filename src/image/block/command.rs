@@ -1,6 +1,6 @@
 //! The command lines that a block stands for, by client. Knows nothing of processes.
 
-use super::Block;
+use super::{Block, Given};
 use crate::image::command::Client;
 use crate::rules::images::Attribute;
 
@@ -31,51 +31,52 @@ const LISTS: [(Attribute, &str); 13] = [
 ];
 
 impl Block {
-    /// The build, with `labels` besides its own. Options stand in a fixed order, the user's own (`options`) first.
-    pub fn build(&self, program: &Program, labels: &[(String, String)]) -> Vec<Vec<u8>> {
-        let mut words = vec![program.path.clone()];
+    /// The build, with `labels` besides its own, each word with the place of the assignment it comes from. Options stand in a fixed
+    /// order, the user's own (`options`) first.
+    pub fn build(&self, program: &Program, labels: &[(String, String)]) -> Vec<Given> {
+        let plain = |text: &[u8]| Given { text: text.to_vec(), place: None };
+        let mut words = vec![plain(&program.path)];
         let builder = self.word(Attribute::Builder);
         if builder.is_some() && program.client == Client::Docker {
-            words.push(b"buildx".to_vec());
+            words.push(plain(b"buildx"));
         }
-        words.push(b"build".to_vec());
-        let own = self.words(Attribute::Options).iter().map(|given| given.text.clone());
-        words.extend(own);
-        let mut option = |name: &str, value: &[u8]| words.extend([name.as_bytes().to_vec(), value.to_vec()]);
+        words.push(plain(b"build"));
+        words.extend_from_slice(self.words(Attribute::Options));
+        let mut option = |name: &str, value: &Given| words.extend([plain(name.as_bytes()), value.clone()]);
         if let Some(builder) = builder {
-            option("--builder", &builder.text);
+            option("--builder", builder);
         }
-        if let Some(file) = self.dockerfile() {
-            option("--file", &file);
+        if let (Some(text), Some(given)) = (self.dockerfile(), self.word(Attribute::Dockerfile)) {
+            option("--file", &Given { text, place: given.place });
         }
         if let Some(target) = self.word(Attribute::Target) {
-            option("--target", &target.text);
+            option("--target", target);
         }
         for (attribute, name) in LISTS {
             for given in self.words(attribute) {
-                option(name, &given.text);
+                option(name, given);
             }
         }
         for (name, value) in labels {
-            option("--label", format!("{name}={value}").as_bytes());
+            option("--label", &plain(format!("{name}={value}").as_bytes()));
         }
-        let platforms: Vec<&[u8]> =
-            self.words(Attribute::Platforms).iter().map(|given| &given.text[..]).collect();
-        if !platforms.is_empty() {
-            option("--platform", &platforms.join(&b','));
+        let platforms = self.words(Attribute::Platforms);
+        if let Some(first) = platforms.first() {
+            let all: Vec<&[u8]> = platforms.iter().map(|given| &given.text[..]).collect();
+            option("--platform", &Given { text: all.join(&b','), place: first.place });
         }
-        if let Some(network) = self.word(Attribute::Network) {
-            option("--network", &network.text);
-        }
-        if let Some(size) = self.word(Attribute::ShmSize) {
-            option("--shm-size", &size.text);
-        }
-        for (attribute, name) in [(Attribute::Pull, "--pull"), (Attribute::NoCache, "--no-cache")] {
-            if self.is_on(attribute) {
-                words.push(name.as_bytes().to_vec());
+        for (attribute, name) in [(Attribute::Network, "--network"), (Attribute::ShmSize, "--shm-size")] {
+            if let Some(given) = self.word(attribute) {
+                option(name, given);
             }
         }
-        words.push(self.context().to_vec());
+        for (attribute, name) in [(Attribute::Pull, "--pull"), (Attribute::NoCache, "--no-cache")] {
+            if let Some(given) = self.word(attribute).filter(|_| self.is_on(attribute)) {
+                words.push(Given { text: name.as_bytes().to_vec(), place: given.place });
+            }
+        }
+        let place = self.word(Attribute::Context).and_then(|given| given.place);
+        words.push(Given { text: self.context().to_vec(), place });
         words
     }
 

@@ -20,8 +20,12 @@ fn docker() -> Program {
     Program { client: Client::Docker, path: b"docker".to_vec() }
 }
 
+fn texts(words: &[Given]) -> Vec<Vec<u8>> {
+    words.iter().map(|given| given.text.clone()).collect()
+}
+
 fn line(values: &[(&str, &str)]) -> String {
-    String::from_utf8(quoted(&block(values).unwrap().build(&docker(), &[]))).unwrap()
+    String::from_utf8(quoted(&texts(&block(values).unwrap().build(&docker(), &[])))).unwrap()
 }
 
 #[test]

@@ -75,7 +75,7 @@ impl<'s> Walker<'s, '_> {
             b"eval" | b"." | b"source" | b"alias" => {
                 self.variables.disturb();
                 let span = simple.words.first().map_or(Span::default(), |word| word.span);
-                self.reading.others.push(OtherProgram { name: Some(name.to_vec()), span });
+                self.other(Some(name.to_vec()), span, place);
             }
             // `set -- …` and `shift` change the parameters, `set -e` does not.
             b"set" | b"shift" if name == b"shift" || words.iter().any(|word| word.known() == Some(b"--")) => {
@@ -136,7 +136,7 @@ impl<'s> Walker<'s, '_> {
     /// `sh -c SCRIPT`: read as part of the whole where its text stands here as it is.
     pub(super) fn inner_script(&mut self, text: &Text, span: Span, place: &Place) {
         let Some(known) = text.known().filter(|_| self.calls < CALLS_MAX) else {
-            return self.reading.others.push(OtherProgram { name: None, span });
+            return self.other(None, span, place);
         };
         let script = shell::parse(known);
         let mut variables = self.variables.inherited();

@@ -17,7 +17,7 @@ pub mod text;
 mod typed;
 pub mod variables;
 
-pub use kinds::{Client, ImageCommand, Recognised};
+pub use kinds::{Client, ImageCommand, Reach, Recognised};
 pub use lifecycle::{Lifecycle, lifecycle};
 pub use recognise::{Reading, mentions_client, recognise};
 pub use typed::is_remote_context;

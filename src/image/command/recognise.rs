@@ -33,6 +33,10 @@ pub struct OtherProgram {
     pub name: Option<Vec<u8>>,
     /// The command.
     pub span: Span,
+    /// When it runs.
+    pub reach: Reach,
+    /// Whether its failure is swallowed, as that of [`Recognised`] is.
+    pub failure_ignored: bool,
 }
 
 /// Commands followed in one script, rounds of loops and calls of functions counted: a bound on time and memory.
@@ -358,10 +362,15 @@ impl<'s> Walker<'s, '_> {
         }
         match program::called(&words) {
             Called::Nothing => {}
-            Called::Other(name) => self.reading.others.push(OtherProgram { name, span: command.span }),
+            Called::Other(name) => self.other(name, command.span, place),
             Called::Script(text) => self.inner_script(text, command.span, place),
             Called::Client(found) => self.client(found, environment, command, place),
         }
+    }
+
+    pub(super) fn other(&mut self, name: Option<Vec<u8>>, span: Span, place: &Place) {
+        let (reach, failure_ignored) = (place.reach, place.failure_ignored);
+        self.reading.others.push(OtherProgram { name, span, reach, failure_ignored });
     }
 
     fn assignment(&mut self, assignment: &'s shell::Assignment, place: &Place) {

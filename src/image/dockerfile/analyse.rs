@@ -23,27 +23,53 @@ use std::collections::{BTreeSet, HashSet};
 /// # Errors
 /// What BuildKit refuses: the file, or the request for it. A file for another frontend is no error but opaque.
 pub fn analyse(text: &[u8], request: &Request<'_>) -> Result<Analysis, Error> {
+    match foreign(text, request) {
+        Ok(frontend) => analyse_read(&frontend, &parse(text)?, request),
+        Err(why) => Ok(opaque(why)),
+    }
+}
+
+/// As [`analyse`], of a text that [`parse`] has read to `parsed`: one reading serves many requests.
+///
+/// # Errors
+/// As [`analyse`].
+pub fn analyse_parsed(
+    text: &[u8],
+    parsed: &Result<Dockerfile, Error>,
+    request: &Request<'_>,
+) -> Result<Analysis, Error> {
+    match foreign(text, request) {
+        Ok(frontend) => analyse_read(&frontend, parsed.as_ref().map_err(Clone::clone)?, request),
+        Err(why) => Ok(opaque(why)),
+    }
+}
+
+/// The frontend that reads the text, where it is Docker's own.
+fn foreign(text: &[u8], request: &Request<'_>) -> Result<Frontend, Opaque> {
     let frontend = match BuildArgs(request.build_args).get(b"BUILDKIT_SYNTAX") {
-        Some(Value::Unknown) => return Ok(opaque(Opaque::UnknownFrontend)),
+        Some(Value::Unknown) => return Err(Opaque::UnknownFrontend),
         Some(Value::Known(value)) => match directives::of_value(value, Span::default()) {
             Frontend::Foreign { reference, .. } => {
-                return Ok(opaque(Opaque::ForeignFrontend { reference, span: None }));
+                return Err(Opaque::ForeignFrontend { reference, span: None });
             }
             other => other,
         },
         None => directives::frontend(text),
     };
-    if let Frontend::Foreign { reference, span } = frontend {
-        return Ok(opaque(Opaque::ForeignFrontend { reference, span: Some(span) }));
+    match frontend {
+        Frontend::Foreign { reference, span } => Err(Opaque::ForeignFrontend { reference, span: Some(span) }),
+        frontend => Ok(frontend),
     }
-    let file = parse(text)?;
+}
+
+fn analyse_read(frontend: &Frontend, file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Error> {
     if let Frontend::Docker { reference, version: Some(version), span } = frontend
-        && version < (1, 4)
-        && has_heredocs(&file)
+        && *version < (1, 4)
+        && has_heredocs(file)
     {
-        return Ok(opaque(Opaque::OldFrontend { reference, span }));
+        return Ok(opaque(Opaque::OldFrontend { reference: reference.clone(), span: *span }));
     }
-    analyse_file(&file, request)
+    analyse_file(file, request)
 }
 
 fn opaque(why: Opaque) -> Analysis {

@@ -20,7 +20,7 @@ mod syntax;
 mod value;
 
 pub use crate::base::nearest;
-pub use analyse::{analyse, analyse_file};
+pub use analyse::{analyse, analyse_file, analyse_parsed};
 pub use analysis::{
     Analysis, ArgUse, Asked, Base, BaseConfig, BaseImages, ContextRead, External, ImageUse, NoBases, Opaque,
     Origin, Request, StageUse, UnusedArg, Via, Why, Widening,

@@ -7,7 +7,8 @@
 
 use super::text::Text;
 use crate::base::Span;
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
+use std::sync::OnceLock;
 
 /// The programs whose tables there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -35,35 +36,60 @@ impl Table {
         }
     }
 
+    /// The table, read at its first use.
+    fn read(self) -> &'static Read {
+        static TABLES: [OnceLock<Read>; 5] = [const { OnceLock::new() }; 5];
+        let number = match self {
+            Table::Docker => 0,
+            Table::Compose => 1,
+            Table::Podman => 2,
+            Table::Buildah => 3,
+            Table::Nerdctl => 4,
+        };
+        TABLES[number].get_or_init(|| Read::of(self.text()))
+    }
+
     /// The options of the command called `name`, for instance `image build`; `*` and `**` are those of the program.
     pub fn section(self, name: &str) -> Option<Section> {
-        let mut lines = self.text().lines();
+        self.read().sections.get(name).cloned()
+    }
+
+    /// Whether `word` is the first of commands of two words, as `image` is.
+    pub fn is_group(self, word: &str) -> bool {
+        self.read().groups.contains(word)
+    }
+}
+
+/// A table taken apart.
+struct Read {
+    sections: HashMap<&'static str, Section>,
+    groups: HashSet<&'static str>,
+}
+
+impl Read {
+    fn of(text: &'static str) -> Read {
+        let mut read = Read { sections: HashMap::new(), groups: HashSet::new() };
+        let mut lines = text.lines().peekable();
         while let Some(line) = lines.next() {
             let Some(head) = line.strip_suffix(':').filter(|_| !line.starts_with([' ', '#'])) else {
                 continue;
             };
             let names = head.strip_suffix(" !").unwrap_or(head);
-            if !names.split(", ").any(|known| known == name) {
-                continue;
+            let mut options = Vec::new();
+            while let Some(body) = lines.next_if(|line| line.starts_with(' ')) {
+                options.extend(body.split_whitespace().map(entry));
             }
-            let body = lines.by_ref().take_while(|line| line.starts_with(' '));
-            return Some(Section {
+            let section = Section {
                 canonical: names.split(", ").next().unwrap_or(names),
-                options: body.flat_map(str::split_whitespace).collect(),
+                options,
                 stops_at_operand: names.len() < head.len(),
-            });
+            };
+            for name in names.split(", ") {
+                read.groups.extend(name.split_once(' ').map(|(first, _)| first));
+                read.sections.entry(name).or_insert_with(|| section.clone());
+            }
         }
-        None
-    }
-
-    /// Whether `word` is the first of commands of two words, as `image` is.
-    pub fn is_group(self, word: &str) -> bool {
-        let starts = |name: &str| name.split_once(' ').is_some_and(|(first, _)| first == word);
-        let heads = self.text().lines().filter(|line| !line.starts_with([' ', '#']));
-        let names = heads
-            .filter_map(|line| line.strip_suffix(':'))
-            .map(|head| head.strip_suffix(" !").unwrap_or(head));
-        names.flat_map(|head| head.split(", ")).any(starts)
+        read
     }
 }
 
@@ -72,8 +98,8 @@ impl Table {
 pub struct Section {
     /// The first of the command's names.
     pub canonical: &'static str,
-    /// The options as the table writes them.
-    options: Vec<&'static str>,
+    /// The options: short name, long name as written, what it is.
+    options: Vec<(Option<char>, &'static str, Known)>,
     /// Whether everything after the first operand is an operand.
     pub stops_at_operand: bool,
 }
@@ -87,6 +113,20 @@ pub struct Known {
     pub takes_value: bool,
 }
 
+/// An option as the table writes it.
+fn entry(entry: &'static str) -> (Option<char>, &'static str, Known) {
+    let (entry, takes_value) = match entry.strip_suffix('=') {
+        Some(entry) => (entry, true),
+        None => (entry, false),
+    };
+    let (short, entry) = entry.split_once(',').map_or((None, entry), |(s, rest)| (s.chars().next(), rest));
+    let (long, name) = entry.split_once('>').unwrap_or((entry, entry));
+    (short, long, Known { name, takes_value })
+}
+
+/// The option that every command has.
+const HELP: Known = Known { name: "help", takes_value: false };
+
 impl Section {
     /// The section with another's options added.
     pub fn with(mut self, other: Option<Section>) -> Section {
@@ -96,37 +136,20 @@ impl Section {
 
     /// Every option: short name, long name as written, and what it is.
     pub fn options(&self) -> impl Iterator<Item = (Option<char>, &'static str, Known)> {
-        self.options.iter().map(|entry| {
-            let (entry, takes_value) = match entry.strip_suffix('=') {
-                Some(entry) => (entry, true),
-                None => (*entry, false),
-            };
-            let (short, entry) =
-                entry.split_once(',').map_or((None, entry), |(s, rest)| (s.chars().next(), rest));
-            let (long, name) = entry.split_once('>').unwrap_or((entry, entry));
-            (short, long, Known { name, takes_value })
-        })
+        self.options.iter().copied()
     }
 
-    /// The tables of this section for looking up many options.
-    fn index(&self) -> Index {
-        let mut index = Index { longs: HashMap::new(), shorts: HashMap::new() };
-        for (short, long, known) in self.options() {
-            index.longs.entry(long.as_bytes()).or_insert(known);
-            if let Some(short) = short.and_then(|short| u8::try_from(short).ok()) {
-                index.shorts.entry(short).or_insert(known);
-            }
-        }
-        let help = Known { name: "help", takes_value: false };
-        index.longs.entry(b"help").or_insert(help);
-        index.shorts.entry(b'h').or_insert(help);
-        index
+    /// The option of a long name; the first that the table has.
+    fn long(&self, name: &[u8]) -> Option<Known> {
+        let found = self.options.iter().find(|(_, long, _)| long.as_bytes() == name);
+        found.map(|(.., known)| *known).or((name == b"help").then_some(HELP))
     }
-}
 
-struct Index {
-    longs: HashMap<&'static [u8], Known>,
-    shorts: HashMap<u8, Known>,
+    /// The option of a letter.
+    fn short(&self, letter: u8) -> Option<Known> {
+        let found = self.options.iter().find(|(short, ..)| *short == Some(char::from(letter)));
+        found.map(|(.., known)| *known).or((letter == b'h').then_some(HELP))
+    }
 }
 
 /// An option that was given.
@@ -221,7 +244,6 @@ fn parse_boolean(bytes: &[u8]) -> Option<bool> {
 /// Takes the words after a command's name apart by its table. With `stop` set, reading ends before the first operand,
 /// and the second result is the index of that word.
 pub fn parse(words: &[Text], section: &Section, stop: bool) -> Result<(Arguments, usize), FlagError> {
-    let index = section.index();
     let mut arguments = Arguments::default();
     let mut at = 0;
     while let Some(word) = words.get(at) {
@@ -254,8 +276,8 @@ pub fn parse(words: &[Text], section: &Section, stop: bool) -> Result<(Arguments
         at += 1;
         let next = words.get(at);
         let used_next = match prefix.strip_prefix(b"--") {
-            Some(_) => long(word, next, &index, &mut arguments)?,
-            None => shorts(word, next, &index, &mut arguments)?,
+            Some(_) => long(word, next, section, &mut arguments)?,
+            None => shorts(word, next, section, &mut arguments)?,
         };
         at += usize::from(used_next);
     }
@@ -272,7 +294,7 @@ fn doubt_splitting(word: &Text, doubts: &mut Vec<Doubt>) {
 fn long(
     word: &Text,
     next: Option<&Text>,
-    index: &Index,
+    section: &Section,
     arguments: &mut Arguments,
 ) -> Result<bool, FlagError> {
     let body = word.skip(2);
@@ -282,7 +304,7 @@ fn long(
     };
     let Some(name) = name.known() else { return Err(FlagError::UnknownName(word.span)) };
     let shown = || format!("--{}", String::from_utf8_lossy(name));
-    let known = *index.longs.get(name).ok_or_else(|| FlagError::UnknownOption(shown(), word.span))?;
+    let known = section.long(name).ok_or_else(|| FlagError::UnknownOption(shown(), word.span))?;
     give(known, value, next, word, shown, arguments)
 }
 
@@ -290,7 +312,7 @@ fn long(
 fn shorts(
     word: &Text,
     next: Option<&Text>,
-    index: &Index,
+    section: &Section,
     arguments: &mut Arguments,
 ) -> Result<bool, FlagError> {
     let mut rest = word.skip(1);
@@ -299,7 +321,7 @@ fn shorts(
             return Err(FlagError::UnknownName(word.span));
         };
         let shown = || format!("-{}", letter as char);
-        let known = *index.shorts.get(&letter).ok_or_else(|| FlagError::UnknownOption(shown(), word.span))?;
+        let known = section.short(letter).ok_or_else(|| FlagError::UnknownOption(shown(), word.span))?;
         rest = rest.skip(1);
         if rest.known() == Some(b"") {
             return give(known, None, next, word, shown, arguments);

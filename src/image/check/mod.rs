@@ -1,0 +1,154 @@
+//! What would go wrong, found before anything runs: each finding typed, with its place. Runs nothing, asks engines only
+//! whether they answer and what base images hold, and knows nothing of how findings are worded.
+//!
+//! A finding is made only where it is certain: what an earlier command may bring about (a file in a context, a program
+//! installed) is left alone.
+
+mod builds;
+mod edges;
+mod kinds;
+mod leavings;
+mod programs;
+mod references;
+
+pub use kinds::{Finding, Kind, Owner, Severity};
+
+use super::recipe::Place;
+use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
+use crate::base::Span;
+
+/// What is known of the run besides its recipes.
+pub struct Setting<'o> {
+    /// The folder that recipes run in.
+    pub outside: &'o Outside<'o>,
+    /// Whether targets may be made at once at all: not under `.NOTPARALLEL`.
+    pub parallel: bool,
+}
+
+/// All findings, in the order of the recipes, those of one recipe by place.
+pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
+    let mut found = Vec::new();
+    let mut seen = Seen::default();
+    for (index, recipe) in study.recipes.iter().enumerate() {
+        let mut own = Vec::new();
+        let at = At { study, index, recipe, setting };
+        references::check(&at, &mut own);
+        builds::check(&at, &mut own);
+        programs::check(&at, &mut seen.programs, &mut own);
+        programs::engines(&at, &mut seen.engines, &mut own);
+        leavings::check(&at, &mut own);
+        own.sort_by_key(|finding| {
+            finding.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
+        });
+        found.append(&mut own);
+    }
+    edges::check(study, setting.parallel, &mut found);
+    settle(found)
+}
+
+/// What is said once, however many recipes have it.
+#[derive(Default)]
+struct Seen {
+    programs: Vec<Vec<u8>>,
+    engines: Vec<usize>,
+}
+
+/// A recipe under check.
+struct At<'s> {
+    study: &'s Study,
+    index: usize,
+    recipe: &'s RecipeStudy,
+    setting: &'s Setting<'s>,
+}
+
+impl At<'_> {
+    fn target(&self) -> String {
+        String::from_utf8_lossy(&self.recipe.recipe.target).into_owned()
+    }
+
+    fn finding(&self, severity: Severity, place: Option<Place>, kind: Kind) -> Finding {
+        Finding { severity, kind, place, target: self.target() }
+    }
+
+    /// A place in a build's Dockerfile.
+    fn in_dockerfile(build: &BuildStudy, span: Span) -> Option<Place> {
+        match &build.dockerfile {
+            DockerfileUse::File(file) => Some(Place::of(&file.shown, file.text.as_deref().ok()?, span)),
+            _ => None,
+        }
+    }
+
+    /// Whether something before line `line` of the recipe, or a recipe before it, may make files: a program, a copy out of a
+    /// container, a container with a folder of this machine, output redirected.
+    fn may_make_files(&self, line: usize) -> bool {
+        let earlier = self.recipe.before.iter().filter_map(|&index| self.study.recipes.get(index));
+        makes_files(self.recipe, line) || earlier.into_iter().any(|recipe| makes_files(recipe, usize::MAX))
+    }
+}
+
+fn makes_files(recipe: &RecipeStudy, before: usize) -> bool {
+    use super::command::ImageCommand;
+    use super::command::kinds::{ComposeAction, Endpoint};
+    let lines = recipe.recipe.lines.iter().zip(&recipe.readings).enumerate().take(before.saturating_add(1));
+    for (index, (line, reading)) in lines {
+        // On the build's own line only what stands before it counts, which is taken to be all of it.
+        let others = reading.others.iter().any(|other| !other.name.as_deref().is_some_and(makes_none));
+        let commands = reading.commands.iter().any(|command| match &command.command {
+            ImageCommand::Copy { destination: Endpoint::Local(_) | Endpoint::Unknown(_), .. } => true,
+            ImageCommand::Run(container) => !container.volumes.is_empty() || !container.mounts.is_empty(),
+            ImageCommand::Build(build) => !build.outputs.is_empty(),
+            ImageCommand::Compose(compose) => {
+                matches!(compose.action, ComposeAction::Run { .. } | ComposeAction::Up { .. })
+            }
+            ImageCommand::Save { .. } => true,
+            ImageCommand::Opaque(_) => index != before,
+            _ => false,
+        });
+        let redirected = memchr::memchr(b'>', &line.text).is_some()
+            && !line.text.windows(2).all(|pair| pair[0] != b'>' || b"&/".contains(&pair[1]));
+        let unread = line.runner != super::recipe::Runner::Shell || !reading.opaque.is_empty();
+        if others || commands || redirected || unread {
+            return true;
+        }
+    }
+    false
+}
+
+/// Programs that make no file by themselves.
+fn makes_none(name: &[u8]) -> bool {
+    const NONE: [&[u8]; 18] = [
+        b"ls",
+        b"cat",
+        b"grep",
+        b"date",
+        b"sleep",
+        b"hadolint",
+        b"which",
+        b"whoami",
+        b"id",
+        b"uname",
+        b"jq",
+        b"wc",
+        b"head",
+        b"tail",
+        b"command",
+        b"rm",
+        b"diff",
+        b"kill",
+    ];
+    NONE.contains(&name)
+}
+
+/// Takes out what is said twice of one place, as of a line that several targets share.
+fn settle(found: Vec<Finding>) -> Vec<Finding> {
+    let mut out: Vec<Finding> = Vec::with_capacity(found.len());
+    for finding in found {
+        let twice = |known: &Finding| {
+            known.place.is_some() && known.place == finding.place && known.kind == finding.kind
+        };
+        if !out.iter().any(twice) {
+            out.push(finding);
+        }
+    }
+    out
+}

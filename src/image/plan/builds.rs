@@ -1,0 +1,232 @@
+//! One build as a plan says it: stages, arguments and where their values are from, what is read. Looks at no file.
+
+use super::super::command::ImageCommand;
+use super::super::command::kinds::Build;
+use super::super::command::text::Text;
+use super::super::context::LoadError;
+use super::super::dockerfile::{Analysis, Base, Error, Origin, Value};
+use super::super::recipe::{Line, Place};
+use super::super::secret::is_secret_name;
+use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, RecipeStudy, Study, address};
+use super::{
+    ArgPlan, ArgValue, BuildPlan, ContextPlan, DockerfilePlan, DockerfileStatus, ImagePlan, StagePlan,
+};
+use crate::base::Span;
+use crate::base::source::line_column;
+
+fn show(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(bytes).into_owned()
+}
+
+/// The plan of a build.
+pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> BuildPlan {
+    let none = Build::default();
+    let command = recipe.command(study.line, study.command);
+    let build = match command.map(|command| &command.command) {
+        Some(ImageCommand::Build(build)) => &**build,
+        _ => &none,
+    };
+    let line = recipe.recipe.lines.get(study.line);
+    let connection = recipe.engines.get(study.line).and_then(|engines| *engines.get(study.command)?);
+    let connection = connection.and_then(|at| all.connections.get(at));
+    let analysis = study.analysis.as_ref().and_then(|analysis| analysis.as_ref().ok());
+    let text = text_of(study);
+    let texts = |texts: &[Text]| texts.iter().map(|text| text.shown().into_owned()).collect();
+    let mut secrets: Vec<String> = build.secrets.iter().map(secret_id).collect();
+    for (id, _) in analysis.iter().flat_map(|analysis| &analysis.secrets) {
+        secrets.push(show(id));
+    }
+    secrets.sort();
+    secrets.dedup();
+    BuildPlan {
+        place: command.and_then(|command| line?.place(command.span)),
+        engine: command.map_or("", |command| address::name(command.client)),
+        dockerfile: dockerfile(study),
+        target: build.target.as_ref().map(|target| target.shown().into_owned()),
+        stages: analysis.map_or_else(Vec::new, |analysis| stages(analysis, text)),
+        tags: texts(&build.tags),
+        args: analysis.map_or_else(Vec::new, |analysis| args(study, analysis, line)),
+        unused_args: analysis.map_or_else(Vec::new, |analysis| {
+            analysis.unused_args.iter().map(|unused| show(&unused.name)).collect()
+        }),
+        context: context(study, analysis.map(|analysis| &**analysis), text),
+        contexts: build
+            .contexts
+            .iter()
+            .map(|pair| {
+                let value = pair.value.as_ref().map(|value| value.shown().into_owned());
+                (pair.name.shown().into_owned(), value.unwrap_or_default())
+            })
+            .collect(),
+        images: analysis.map_or_else(Vec::new, |analysis| images(analysis, text, connection)),
+        externals: analysis.map_or_else(Vec::new, |analysis| {
+            let external = analysis.externals.iter();
+            external
+                .map(|external| {
+                    let source = external.source.known().map_or_else(|| "…".to_owned(), show);
+                    (source, external.key.as_deref().map(show))
+                })
+                .collect()
+        }),
+        secrets,
+        platforms: texts(&build.platforms),
+        push: build.push,
+    }
+}
+
+/// The `id=` of a `--secret`, and nothing else of it.
+fn secret_id(text: &Text) -> String {
+    let fields = text.known().unwrap_or_default().split(|&byte| byte == b',');
+    let mut ids = fields.filter_map(|field| field.strip_prefix(b"id="));
+    ids.next().map_or_else(|| "…".to_owned(), show)
+}
+
+fn text_of(study: &BuildStudy) -> &[u8] {
+    match &study.dockerfile {
+        DockerfileUse::File(file) => file.text.as_deref().unwrap_or_default(),
+        _ => &[],
+    }
+}
+
+fn dockerfile(study: &BuildStudy) -> DockerfilePlan {
+    let path = match &study.dockerfile {
+        DockerfileUse::File(file) => Some(file.shown.clone()),
+        _ => None,
+    };
+    let refused = |error: &Error| {
+        DockerfileStatus::Refused(error.clone(), line_column(text_of(study), error.span.start))
+    };
+    let status = match (&study.dockerfile, &study.analysis) {
+        (DockerfileUse::File(file), _) if file.text.is_err() => match &file.text {
+            Err(fault) => DockerfileStatus::Fault(fault.clone()),
+            Ok(_) => DockerfileStatus::Unknown,
+        },
+        (_, Some(Err(error))) => refused(error),
+        (_, Some(Ok(analysis))) => match &analysis.opaque {
+            Some(opaque) => DockerfileStatus::Foreign(opaque.clone()),
+            None => DockerfileStatus::Read,
+        },
+        (DockerfileUse::File(_) | DockerfileUse::Unknown, None) => DockerfileStatus::Unknown,
+        (DockerfileUse::Stdin, None) => DockerfileStatus::Stdin,
+        (DockerfileUse::Elsewhere, None) => DockerfileStatus::Elsewhere,
+    };
+    DockerfilePlan { path, status }
+}
+
+fn stages(analysis: &Analysis, text: &[u8]) -> Vec<StagePlan> {
+    let label = |index: usize| {
+        let used = analysis.stages.iter().find(|stage| stage.index == index);
+        used.and_then(|stage| stage.name.as_deref()).map_or_else(|| index.to_string(), show)
+    };
+    let stage = |stage: &super::super::dockerfile::StageUse| StagePlan {
+        name: stage.name.as_deref().map(show),
+        index: stage.index,
+        line: line_column(text, stage.span.start).line,
+        from: match &stage.base {
+            _ if stage.replaced_by.is_some() => show(stage.replaced_by.as_deref().unwrap_or_default()),
+            Base::Stage(parent) => label(*parent),
+            Base::Scratch => "scratch".to_owned(),
+            Base::Image(name) | Base::Context(name) => show(name),
+            Base::Unknown => "…".to_owned(),
+        },
+    };
+    analysis.stages.iter().map(stage).collect()
+}
+
+fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<ArgPlan> {
+    let mut out: Vec<ArgPlan> = Vec::new();
+    for arg in &analysis.args {
+        let given = match arg.origin {
+            Origin::BuildArg | Origin::Predefined => study.args.iter().rfind(|given| given.name == arg.name),
+            _ => None,
+        };
+        let place = match given {
+            Some(given) => line.and_then(|line| line.place(given.span)),
+            None => arg.span.and_then(|span| in_dockerfile(study, span)),
+        };
+        let variables = given.zip(line).map_or_else(Vec::new, |(given, line)| {
+            let names = line.references_in(given.span).filter_map(|known| known.name.as_deref());
+            names.map(show).collect()
+        });
+        let value = match &arg.value {
+            None => ArgValue::Unset,
+            Some(_) if is_secret_name(&arg.name) => ArgValue::Masked,
+            Some(Value::Known(value)) => ArgValue::Known(show(value)),
+            Some(Value::Unknown) => ArgValue::Unknown,
+        };
+        let name = show(&arg.name);
+        // A global argument that stages declare again is one, unless they change it.
+        if let Some(same) = out.iter_mut().find(|known| known.name == name && known.value == value) {
+            if arg.origin != Origin::Global {
+                same.from = arg.origin;
+            }
+            continue;
+        }
+        let inherited = given.is_some_and(|given| given.inherited);
+        out.push(ArgPlan { name, value, from: arg.origin, place, variables, inherited });
+    }
+    out
+}
+
+/// A place in the build's Dockerfile.
+pub fn in_dockerfile(study: &BuildStudy, span: Span) -> Option<Place> {
+    match &study.dockerfile {
+        DockerfileUse::File(file) => Some(Place::of(&file.shown, file.text.as_deref().ok()?, span)),
+        _ => None,
+    }
+}
+
+fn context(study: &BuildStudy, analysis: Option<&Analysis>, text: &[u8]) -> ContextPlan {
+    let (kind, path) = match &study.context {
+        ContextUse::Folder(path, _) => ("folder", Some(path.clone())),
+        ContextUse::NotAFolder(path) => ("not-a-folder", Some(path.clone())),
+        ContextUse::Absent(path) => ("absent", Some(path.clone())),
+        ContextUse::Missing => ("missing", None),
+        ContextUse::Stdin => ("stdin", None),
+        ContextUse::Remote(path) => ("remote", Some(path.clone())),
+        ContextUse::Unknown => ("unknown", None),
+    };
+    let inputs = study.inputs.as_ref();
+    let ignore = inputs.and_then(|inputs| match &*inputs.ignore.0 {
+        Ok(choice) => choice.path.as_deref(),
+        Err(LoadError::Io(path, _) | LoadError::Malformed(path, ..)) => Some(path.as_path()),
+    });
+    let ignore = ignore.and_then(|file| {
+        let name = file.file_name()?.to_string_lossy();
+        let folder = match &study.dockerfile {
+            DockerfileUse::File(own) if file.parent() == own.path.parent() && name.len() > 13 => {
+                own.shown.rsplit_once('/').map_or(String::new(), |(folder, _)| format!("{folder}/"))
+            }
+            _ => match path.as_deref().map(|path| path.trim_end_matches('/')) {
+                None | Some("" | ".") => String::new(),
+                Some(path) => format!("{path}/"),
+            },
+        };
+        Some(format!("{folder}{name}"))
+    });
+    let widened = analysis.into_iter().flat_map(|analysis| &analysis.widened);
+    ContextPlan {
+        kind,
+        path,
+        ignore,
+        all: inputs.map(|inputs| inputs.all),
+        named: inputs.map(|inputs| inputs.named),
+        widened: widened
+            .map(|widening| (widening.why.clone(), line_column(text, widening.span.start).line))
+            .collect(),
+    }
+}
+
+fn images(analysis: &Analysis, text: &[u8], connection: Option<&Connection>) -> Vec<ImagePlan> {
+    let mut out: Vec<ImagePlan> = Vec::new();
+    for image in &analysis.images {
+        let reference = image.reference.known().map(show);
+        if out.iter().any(|known| known.reference == reference && reference.is_some()) {
+            continue;
+        }
+        let known = image.reference.known();
+        let id = known.zip(connection).and_then(|(name, connection)| Some(connection.image(name)?.id));
+        out.push(ImagePlan { reference, id, line: line_column(text, image.span.start).line });
+    }
+    out
+}

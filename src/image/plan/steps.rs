@@ -1,0 +1,234 @@
+//! The steps of a recipe in order, and the fate of what they make. Looks at no file.
+
+use super::super::command::kinds::{ComposeAction, Endpoint, Reach, Removal};
+use super::super::command::lifecycle::{self, Identity};
+use super::super::command::text::Text;
+use super::super::command::{ImageCommand, Recognised};
+use super::super::recipe::Runner;
+use super::super::study::{RecipeStudy, Study, address};
+use super::{Action, Fate, Opacity, Step, TargetPlan, Thing, builds};
+use crate::base::Span;
+
+/// What the recipe would do.
+pub(super) fn target(recipe: &RecipeStudy, study: &Study) -> TargetPlan {
+    let mut steps = Vec::new();
+    for line in 0..recipe.recipe.lines.len() {
+        add_line(recipe, line, &mut steps);
+    }
+    TargetPlan {
+        target: String::from_utf8_lossy(&recipe.recipe.target).into_owned(),
+        managed: recipe.recipe.managed,
+        phony: recipe.recipe.phony,
+        place: recipe.recipe.place.clone(),
+        steps,
+        things: recipe.lifecycle.made.iter().enumerate().map(|made| thing(recipe, made)).collect(),
+        builds: recipe.builds.iter().map(|build| builds::plan(recipe, build, study)).collect(),
+    }
+}
+
+fn thing(recipe: &RecipeStudy, (index, made): (usize, &lifecycle::Made)) -> Thing {
+    let (kind, identity) = kind_of(&made.thing);
+    let mut fate = if made.removes_itself { Fate::RemovesItself } else { Fate::Kept };
+    for removal in recipe.lifecycle.removals.iter().filter(|removal| removal.removes.contains(&index)) {
+        let certain = matches!(removal.reach, Reach::Always | Reach::OnSuccess | Reach::OnExit);
+        fate = match fate {
+            Fate::RemovesItself | Fate::Removed => fate,
+            _ if certain => Fate::Removed,
+            _ => Fate::PerhapsRemoved,
+        };
+    }
+    let name = match &made.thing {
+        lifecycle::Thing::Project(project) => project.name.as_ref(),
+        _ => identity.and_then(|identity| identity.name.as_ref()),
+    };
+    Thing { kind, name: name.map(shown), fate, may_exist: made.may_exist }
+}
+
+fn kind_of(thing: &lifecycle::Thing) -> (&'static str, Option<&Identity>) {
+    match thing {
+        lifecycle::Thing::Container(identity) => ("container", Some(identity)),
+        lifecycle::Thing::Image(identity) => ("image", Some(identity)),
+        lifecycle::Thing::Volume(identity) => ("volume", Some(identity)),
+        lifecycle::Thing::Network(identity) => ("network", Some(identity)),
+        lifecycle::Thing::Builder(identity) => ("builder", Some(identity)),
+        lifecycle::Thing::Project(_) => ("project", None),
+    }
+}
+
+fn add_line(recipe: &RecipeStudy, number: usize, out: &mut Vec<Step>) {
+    let Some(line) = recipe.recipe.lines.get(number) else { return };
+    let plain = |action, span| Step {
+        action,
+        place: line.place(span),
+        engine: None,
+        subjects: Vec::new(),
+        makes: Vec::new(),
+        removes: Vec::new(),
+        removes_other: Vec::new(),
+        build: None,
+        when: Reach::Always,
+        failure_ignored: line.failure_ignored,
+    };
+    let whole = Span::new(0, line.text.len());
+    match &line.runner {
+        Runner::SubMake => return out.push(plain(Action::SubMake, whole)),
+        Runner::Other(program) => {
+            let language = Opacity::Language(String::from_utf8_lossy(program).into_owned());
+            return out.push(plain(Action::Opaque(language), whole));
+        }
+        Runner::Shell => {}
+    }
+    let Some(reading) = recipe.readings.get(number) else { return };
+    let mut found: Vec<(bool, usize, Step)> = Vec::new();
+    for (index, command) in reading.commands.iter().enumerate() {
+        let step = engine_step(recipe, number, index, command, plain(Action::SubMake, command.span));
+        found.push((command.reach == Reach::OnExit, command.span.start, step));
+    }
+    for other in &reading.others {
+        let name = other.name.as_ref().map(|name| String::from_utf8_lossy(name).into_owned());
+        let step = Step { when: other.reach, ..plain(Action::Program(name), other.span) };
+        found.push((other.reach == Reach::OnExit, other.span.start, step));
+    }
+    for (span, reason) in &reading.opaque {
+        let step = plain(Action::Opaque(Opacity::Command(reason.clone())), *span);
+        found.push((false, span.start, step));
+    }
+    // What one word runs several times (a loop, a function) stays in the order in which it was followed.
+    found.sort_by_key(|(at_exit, start, _)| (*at_exit, *start));
+    out.extend(found.into_iter().map(|(.., step)| step));
+}
+
+fn engine_step(recipe: &RecipeStudy, line: usize, index: usize, command: &Recognised, plain: Step) -> Step {
+    let made = recipe.lifecycle.made.iter().enumerate();
+    let makes = made.filter(|(_, made)| (made.by.line, made.by.command) == (line, index));
+    let own = recipe.lifecycle.removals.iter();
+    let own = own.filter(|removal| (removal.by.line, removal.by.command) == (line, index));
+    let removes: Vec<usize> = own.flat_map(|removal| removal.removes.iter().copied()).collect();
+    let (action, subjects) = action_of(&command.command);
+    let removed = match &command.command {
+        ImageCommand::RemoveContainers(removal)
+        | ImageCommand::RemoveImages(removal)
+        | ImageCommand::RemoveVolumes(removal)
+        | ImageCommand::RemoveNetworks(removal)
+        | ImageCommand::RemoveBuilders(removal) => others(recipe, &removes, removal),
+        _ => Vec::new(),
+    };
+    Step {
+        action,
+        engine: Some(address::name(command.client)),
+        subjects,
+        makes: makes.map(|(at, _)| at).collect(),
+        removes,
+        removes_other: removed,
+        build: recipe.builds.iter().position(|build| (build.line, build.command) == (line, index)),
+        when: command.reach,
+        failure_ignored: plain.failure_ignored || command.failure_ignored,
+        ..plain
+    }
+}
+
+/// The operands of a removal that the recipe did not make.
+fn others(recipe: &RecipeStudy, removes: &[usize], removal: &Removal) -> Vec<String> {
+    let own: Vec<String> = removes
+        .iter()
+        .filter_map(|&at| recipe.lifecycle.made.get(at))
+        .filter_map(|made| kind_of(&made.thing).1?.name.as_ref().map(shown))
+        .collect();
+    let captured = |text: &Text| text.known().is_none() && !removes.is_empty();
+    let foreign = removal.operands.iter().filter(|operand| {
+        let name = shown(operand);
+        !own.iter().any(|own| same_name(own, &name)) && !captured(operand)
+    });
+    foreign.map(shown).collect()
+}
+
+/// Whether two names of images or containers are one.
+fn same_name(one: &str, other: &str) -> bool {
+    use super::super::reference::Reference;
+    one == other
+        || match (Reference::parse(one.as_bytes()), Reference::parse(other.as_bytes())) {
+            (Ok(one), Ok(other)) => one.same_image(&other),
+            _ => false,
+        }
+}
+
+fn shown(text: &Text) -> String {
+    text.shown().into_owned()
+}
+
+fn end(endpoint: &Endpoint) -> String {
+    match endpoint {
+        Endpoint::Container { container, path } => format!("{}:{}", container.shown(), path.shown()),
+        Endpoint::Local(path) | Endpoint::Unknown(path) => shown(path),
+        Endpoint::Stream => "-".to_owned(),
+    }
+}
+
+/// The word for a command, and what it works on.
+fn action_of(command: &ImageCommand) -> (Action, Vec<String>) {
+    let all = |texts: &[Text]| texts.iter().map(shown).collect::<Vec<String>>();
+    let some = |text: &Option<Text>| text.iter().map(shown).collect::<Vec<String>>();
+    let (word, subjects) = match command {
+        ImageCommand::Build(build) if build.only_asks => ("ask", Vec::new()),
+        ImageCommand::Build(build) => ("build", all(&build.tags)),
+        ImageCommand::Bake(bake) if bake.only_asks => ("ask", all(&bake.targets)),
+        ImageCommand::Bake(bake) => ("bake", all(&bake.targets)),
+        ImageCommand::Create(container) | ImageCommand::From(container) => ("create", some(&container.image)),
+        ImageCommand::Run(container) => ("run", some(&container.image)),
+        ImageCommand::Start(names) => ("start", all(names)),
+        ImageCommand::Stop(names) => ("stop", all(names)),
+        ImageCommand::Kill(names) => ("kill", all(names)),
+        ImageCommand::Exec { container, .. } => ("exec", some(container)),
+        ImageCommand::Copy { source, destination } => ("copy", vec![end(source), end(destination)]),
+        ImageCommand::RemoveContainers(removal) => ("remove containers", all(&removal.operands)),
+        ImageCommand::RemoveImages(removal) => ("remove images", all(&removal.operands)),
+        ImageCommand::Tag { source, names } => {
+            ("tag", std::iter::once(source).chain(names).map(shown).collect())
+        }
+        ImageCommand::Commit { container, image } => {
+            ("commit", std::iter::once(container).chain(image).map(shown).collect())
+        }
+        ImageCommand::Push(images) => ("push", all(images)),
+        ImageCommand::Pull(images) => ("pull", all(images)),
+        ImageCommand::Save { images, .. } => ("save", all(images)),
+        ImageCommand::Load { input } => ("load", some(input)),
+        ImageCommand::Import { image, .. } => ("import", some(image)),
+        ImageCommand::CreateVolume(name) => ("create volume", some(name)),
+        ImageCommand::RemoveVolumes(removal) => ("remove volumes", all(&removal.operands)),
+        ImageCommand::CreateNetwork(name) => ("create network", vec![shown(name)]),
+        ImageCommand::RemoveNetworks(removal) => ("remove networks", all(&removal.operands)),
+        ImageCommand::CreateBuilder(name) => ("create builder", some(name)),
+        ImageCommand::RemoveBuilders(removal) => ("remove builders", all(&removal.operands)),
+        ImageCommand::Compose(compose) => {
+            let word = match &compose.action {
+                ComposeAction::Up { .. } => "compose up",
+                ComposeAction::Down { .. } => "compose down",
+                ComposeAction::Build => "compose build",
+                ComposeAction::Run { .. } => "compose run",
+                ComposeAction::Remove => "compose rm",
+                ComposeAction::Create => "compose create",
+                ComposeAction::Start => "compose start",
+                ComposeAction::Stop => "compose stop",
+                ComposeAction::Kill => "compose kill",
+                ComposeAction::Pull => "compose pull",
+                ComposeAction::Push => "compose push",
+                ComposeAction::Exec => "compose exec",
+                ComposeAction::Other(name) => {
+                    return (Action::Other(format!("compose {name}")), Vec::new());
+                }
+            };
+            // The words after a service's name are its command, and may hold anything.
+            let services = match compose.action {
+                ComposeAction::Run { .. } | ComposeAction::Exec => compose.operands.iter().take(1),
+                _ => compose.operands.iter().take(usize::MAX),
+            };
+            (word, services.map(shown).collect())
+        }
+        ImageCommand::Login { server, .. } => ("login", some(server)),
+        ImageCommand::Other(name) => return (Action::Other(name.clone()), Vec::new()),
+        ImageCommand::Opaque(reason) => {
+            return (Action::Opaque(Opacity::Command(reason.clone())), Vec::new());
+        }
+    };
+    (Action::Engine(word), subjects)
+}
