@@ -10,4 +10,6 @@ pub mod command;
 
 pub mod engine;
 
+pub mod freshness;
+
 pub mod journal;
