@@ -15,7 +15,7 @@ use crate::base::source::line_column;
 use crate::image::context::{Choice, Convention, EntryKind, LoadError, Selection, load, select};
 use crate::image::dockerfile::names::{ContextKind, context_kind};
 use crate::image::dockerfile::{
-    Analysis, Base, ContextRead, Error, Kind, Origin, StageUse, Value, parse, runes,
+    Analysis, ArgUse, Base, ContextRead, Error, Kind, Origin, StageUse, Value, parse, runes,
 };
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -182,6 +182,14 @@ impl Gatherer<'_> {
 
     fn args(&mut self, all: bool) {
         for arg in &self.inputs.analysis.args {
+            // A global argument counts by the stage's own that has its value: it is the same whether the value was
+            // inherited or given. Where FROM asks for a global one, FROM says so.
+            let own = |other: &ArgUse| {
+                other.stage.is_some() && (&other.name, &other.value) == (&arg.name, &arg.value)
+            };
+            if arg.stage.is_none() && self.inputs.analysis.args.iter().any(own) {
+                continue;
+            }
             let given = matches!(arg.origin, Origin::BuildArg | Origin::Predefined);
             if given && arg.value == Some(Value::Unknown) {
                 self.out.unknown.push(Unknown::Arg { name: arg.name.clone() });

@@ -88,3 +88,6 @@ pub use gather::{Context, GatherError, Inputs, gather};
 pub use git::{GitError, changed_since};
 pub use memory::{Memory, Noted};
 pub use verdict::{LABEL, Proof, Reason, Verdict, Wanted, fresh};
+
+#[cfg(test)]
+mod tests;
