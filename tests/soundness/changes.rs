@@ -162,13 +162,13 @@ pub fn changes(scene: &Scene, stage: &Stage<'_>) -> Vec<Change> {
     out
 }
 
-/// Each instruction of a Dockerfile, on lines of its own, changed: said otherwise to the same end, with another meaning,
-/// and left out.
+/// Each instruction of a Dockerfile with another meaning, and left out; and all of them said otherwise to the same end.
 fn texts(text: &str) -> Vec<(String, Kind, String)> {
     let lines: Vec<&str> = text.lines().collect();
     let mut out = Vec::new();
     let mut at = 0;
     let mut is_heredoc = false;
+    let mut blanks = String::new();
     while at < lines.len() {
         let from = at;
         let escape = if text.starts_with("# escape=`") { '`' } else { '\\' };
@@ -181,6 +181,10 @@ fn texts(text: &str) -> Vec<(String, Kind, String)> {
         let one = lines[from..=at].join("\n");
         at += 1;
         is_heredoc |= one.contains("<<");
+        if one.starts_with('#') && blanks.is_empty() {
+            // A directive counts at the top alone.
+            blanks = format!("{one}\n");
+        }
         let Some((keyword, rest)) = one.split_once(' ').filter(|_| !one.starts_with('#') && !is_heredoc)
         else {
             continue;
@@ -197,12 +201,14 @@ fn texts(text: &str) -> Vec<(String, Kind, String)> {
             _ if one.ends_with(']') => one.replacen('"', "\"x", 1),
             _ => format!("{one}1"),
         };
-        let blanks = format!("# comment\n\n{}  {rest}", keyword.to_lowercase());
-        out.push((format!("blanks around {one:?}"), Kind::Comment, with(&blanks)));
+        blanks.push_str(&format!("# comment\n\n{}  {rest}\n", keyword.to_lowercase()));
         out.push((format!("{one:?} becomes {other:?}"), Kind::Instruction, with(&other)));
         if keyword != "FROM" {
             out.push((format!("{one:?} left out"), Kind::Instruction, with("")));
         }
+    }
+    if !is_heredoc {
+        out.push(("blanks, comments and lower case".to_owned(), Kind::Comment, blanks));
     }
     out
 }

@@ -272,13 +272,19 @@ impl<'a> Stage<'a> {
         self.bases
     }
 
+    /// A label of the case's own, so that no other case ever has the same image, and removes it.
+    fn label(&self) -> String {
+        format!("imk-soundness={}", self.tag)
+    }
+
     fn set_base(&mut self, at: usize) -> Result<(), Fault> {
         let triggered = self.text.contains("-trigger");
         let (tag, text) = match triggered {
             true => (format!("{}-trigger", self.base), TRIGGERS[at]),
             false => (self.base.clone(), BASES[at]),
         };
-        let id = docker(&["build", "-q", "-t", &tag, "-"], text).map_err(Fault::Wrong)?;
+        let label = self.label();
+        let id = docker(&["build", "-q", "--label", &label, "-t", &tag, "-"], text).map_err(Fault::Wrong)?;
         self.made.insert(id);
         Ok(())
     }
@@ -339,6 +345,7 @@ impl<'a> Stage<'a> {
     fn build(&mut self, args: &[(Vec<u8>, Value)], more: &[&str]) -> Result<String, String> {
         let root = self.root.to_string_lossy().into_owned();
         let mut words = vec!["build".to_owned(), "-q".to_owned(), "--network=host".to_owned()];
+        words.extend(["--label".to_owned(), self.label()]);
         words.extend(more.iter().map(|word| (*word).to_owned()));
         for (name, value) in args {
             let value = String::from_utf8_lossy(value.known().unwrap_or_default()).into_owned();
