@@ -153,6 +153,8 @@ pub struct Seen {
     pub kind: Kind,
     /// BuildKit made another image.
     pub is_other: bool,
+    /// BuildKit ran no step.
+    pub is_cached: bool,
     /// Its content is what it was.
     pub is_same_content: bool,
     pub said_fresh: bool,
@@ -188,9 +190,23 @@ fn docker(args: &[&str], input: &str) -> Result<String, String> {
     let _ = child.stdin.take().expect("its input").write_all(input.as_bytes());
     let output = child.wait_with_output().map_err(|error| error.to_string())?;
     match output.status.success() {
+        // With `-q` the id is on standard output, progress on the other.
+        true if output.stdout.is_empty() => Ok(String::from_utf8_lossy(&output.stderr).into_owned()),
         true => Ok(String::from_utf8_lossy(&output.stdout).trim().to_owned()),
         false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
     }
+}
+
+/// Whether every step that plain progress tells of came from the cache. Steps are numbered; `[internal]` ones and FROM
+/// run nothing of the Dockerfile's.
+fn is_all_cached(progress: &str) -> bool {
+    let parts =
+        |line: &'_ str| line.strip_prefix('#')?.split_once(' ').map(|(a, b)| (a.to_owned(), b.to_owned()));
+    let lines: Vec<(String, String)> = progress.lines().filter_map(parts).collect();
+    let is_step =
+        |text: &str| text.starts_with('[') && !text.starts_with("[internal]") && !text.contains("] FROM ");
+    let steps = lines.iter().filter(|(_, text)| is_step(text));
+    steps.into_iter().all(|(number, _)| lines.iter().any(|(other, text)| other == number && text == "CACHED"))
 }
 
 /// What the case's own base images are made from: content, variable, configuration, and the same once more.
@@ -242,9 +258,10 @@ impl<'a> Stage<'a> {
         self.scene.lay_out(&self.root, &self.text);
         let args = self.args(None);
         let before = self.look(&self.text.clone(), &args).map_err(Fault::Wrong)?;
-        let image = self.build(&args, &["-t", &self.tag.clone()]).map_err(|said| {
+        let (image, _) = self.build(&args, &["-t", &self.tag.clone()]).map_err(|said| {
             let line = said.lines().rfind(|line| !line.is_empty()).unwrap_or_default().to_owned();
-            let foreign = self.text.starts_with("# syntax") || said.contains("Unknown flag");
+            let words = ["Unknown flag", "target stage"];
+            let foreign = self.text.starts_with("# syntax") || words.iter().any(|word| said.contains(word));
             if foreign { Fault::Refused(line) } else { Fault::Wrong(format!("does not build: {line}")) }
         })?;
         self.first = image.clone();
@@ -342,9 +359,11 @@ impl<'a> Stage<'a> {
         })
     }
 
-    fn build(&mut self, args: &[(Vec<u8>, Value)], more: &[&str]) -> Result<String, String> {
+    fn build(&mut self, args: &[(Vec<u8>, Value)], more: &[&str]) -> Result<(String, bool), String> {
         let root = self.root.to_string_lossy().into_owned();
-        let mut words = vec!["build".to_owned(), "-q".to_owned(), "--network=host".to_owned()];
+        let id_file = self.folder.path().join("id").to_string_lossy().into_owned();
+        let mut words = vec!["build".to_owned(), "--progress=plain".to_owned(), "--network=host".to_owned()];
+        words.extend(["--iidfile".to_owned(), id_file.clone()]);
         words.extend(["--label".to_owned(), self.label()]);
         words.extend(more.iter().map(|word| (*word).to_owned()));
         for (name, value) in args {
@@ -356,9 +375,10 @@ impl<'a> Stage<'a> {
         }
         words.push(root);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        let image = docker(&words, "")?;
+        let said = docker(&words, "")?;
+        let image = fs::read_to_string(id_file).map_err(|error| error.to_string())?;
         self.made.insert(image.clone());
-        Ok(image)
+        Ok((image, is_all_cached(&said)))
     }
 
     /// Does a change, asks imk, and builds; nothing where the changed build fails. All is as before afterwards.
@@ -390,11 +410,18 @@ impl<'a> Stage<'a> {
         if let Act::Base(_) = change.act {
             self.set_base(0)?;
         }
-        let Ok(image) = image else { return Ok(None) };
+        let Ok((image, is_cached)) = image else { return Ok(None) };
         let is_other = image != self.first;
         let is_same_content =
             is_same_on(self.engine, &image, &self.first).map_err(|error| Fault::Wrong(error.message()))?;
-        Ok(Some(Seen { kind: change.kind, is_other, is_same_content, said_fresh: said.0, why: said.1 }))
+        Ok(Some(Seen {
+            kind: change.kind,
+            is_other,
+            is_cached,
+            is_same_content,
+            said_fresh: said.0,
+            why: said.1,
+        }))
     }
 
     /// Removes the images and the folder.
