@@ -36,7 +36,7 @@ $(hadolint):
 
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
-	@scripts/test unit conformance contexts engine plans faults podman faults-podman
+	@scripts/test unit conformance contexts soundness engine plans faults podman faults-podman
 
 .PHONY: lint
 lint: ## Check the format and the lints
@@ -50,7 +50,7 @@ unit-test: ## Run the tests of the crate
 conformance: release ## Run GNU make's own test suite on imk
 	@scripts/test conformance
 engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
-	@scripts/test contexts engine plans faults podman faults-podman
+	@scripts/test contexts soundness engine plans faults podman faults-podman
 
 # --- the program -----------------------------------------------------------------------------------------------
 

@@ -14,6 +14,8 @@ pub mod recipe;
 
 pub mod engine;
 
+pub mod freshness;
+
 pub mod journal;
 
 pub mod block;

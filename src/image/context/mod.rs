@@ -11,5 +11,6 @@ mod tree;
 
 pub use ignore::{Folder, Ignore, IgnoreError, IgnoreErrorKind, Verdict};
 pub use load::{Choice, Convention, LoadError, load};
+pub use rooted::{Glob, has_wildcard};
 pub use select::{Entry, Found, Selection, select};
 pub use tree::{EntryKind, Status};

@@ -35,6 +35,20 @@ fn image_id(value: &Value) -> String {
     if bare { format!("sha256:{id}") } else { id }
 }
 
+/// A configuration without its labels, and without what older engines note of the container that it was made in.
+fn settings(config: &Value) -> String {
+    let Some(fields) = config.as_object() else { return String::new() };
+    let mut kept = fields.clone();
+    for noise in ["Labels", "Image", "Hostname", "Domainname"] {
+        kept.remove(noise);
+    }
+    // The order of names must not hang on the engine, nor on how the JSON library keeps them.
+    let mut names: Vec<(String, Value)> = kept.into_iter().collect();
+    names.sort_by(|a, b| a.0.cmp(&b.0));
+    Value::Array(names.into_iter().map(|(name, value)| Value::Array(vec![name.into(), value])).collect())
+        .to_string()
+}
+
 /// A whole answer of `image inspect`: of docker, podman or nerdctl.
 pub(super) fn image(value: &Value) -> Result<Image, EngineError> {
     let id = image_id(&value["Id"]);
@@ -72,6 +86,7 @@ pub(super) fn image(value: &Value) -> Result<Image, EngineError> {
             command: texts(&config["Cmd"]),
             shell: texts(&config["Shell"]),
         },
+        settings: settings(config),
     })
 }
 
@@ -106,6 +121,7 @@ pub(super) fn buildah_image(value: &Value) -> Result<Image, EngineError> {
             command: texts(&config["Cmd"]),
             shell: texts(&config["Shell"]),
         },
+        settings: settings(&oci["config"]),
     })
 }
 

@@ -96,6 +96,9 @@ pub struct Image {
     pub platform: String,
     /// Its configuration.
     pub config: ImageConfig,
+    /// All of its configuration but the labels, as JSON with sorted names: equal for images that run alike. Empty where
+    /// the engine does not tell.
+    pub settings: String,
 }
 
 /// The parts of an image's configuration that builds and runs depend on.

@@ -1,0 +1,126 @@
+//! Times the question whether an image of a large context is fresh, beside a `docker build` that has all in its cache.
+//!
+//! `scripts/engine run cargo bench --bench freshness` runs it; `FILES=N` sets the size of the context, 10,000 unless set.
+
+use imk::image::context::{Convention, Ignore, select};
+use imk::image::dockerfile::{Request, analyse};
+use imk::image::engine::Engine;
+use imk::image::engine::choose::{Surroundings, named};
+use imk::image::freshness::{
+    Attributes, Components, Context, DigestCache, EngineBases, Inputs, LABEL, Memory, Proof, Verdict, Wanted,
+    fresh, gather,
+};
+use std::fs;
+use std::path::Path;
+use std::process::{Command, ExitCode, Stdio};
+use std::time::{Duration, Instant};
+
+const DOCKERFILE: &[u8] = b"FROM scratch\nCOPY . /src/\n";
+const TAG: &str = "imk-bench-freshness:1";
+const ROUNDS: usize = 9;
+
+fn look(engine: &dyn Engine, context: &Path, cache: &DigestCache) -> Components {
+    let bases = EngineBases::new(engine);
+    let request =
+        Request { target: None, build_args: &[], named_contexts: &[], platform_args: &[], bases: &bases };
+    let analysis = analyse(DOCKERFILE, &request).expect("an analysis");
+    let inputs = Inputs {
+        analysis: &analysis,
+        dockerfile: DOCKERFILE,
+        dockerfile_path: None,
+        context: Context::Folder(context),
+        build_args: &[],
+        named_contexts: &[],
+        directory: context,
+        convention: Convention::Docker,
+        platform: None,
+        whole_file: false,
+        attributes: Attributes::default(),
+    };
+    gather(&inputs, &bases, cache).expect("inputs")
+}
+
+/// The whole question, as a new process asks it: the cache is read from disk. How many files were read.
+fn ask(engine: &dyn Engine, context: &Path, home: &Path) -> (bool, u64) {
+    let (cache, memory, tags) = (DigestCache::new(home), Memory::new(home), [TAG.to_owned()]);
+    let components = look(engine, context, &cache);
+    let wanted =
+        Wanted { name: "bench", tags: &tags, components: &components, proof: Proof::Label, forced: false };
+    let verdict = fresh(engine, &wanted, &memory).expect("an answer");
+    (matches!(verdict, Verdict::Fresh(_)), cache.hashed())
+}
+
+fn build(context: &Path, label: &str) -> bool {
+    let mut command = Command::new("docker");
+    command.args(["build", "-q", "-t", TAG, "--label", label]).arg(context).env("DOCKER_BUILDKIT", "1");
+    command.stdout(Stdio::null()).status().is_ok_and(|status| status.success())
+}
+
+fn row(what: &str, mut times: Vec<Duration>) -> f64 {
+    times.sort();
+    let shown = |time: Duration| time.as_secs_f64() * 1000.0;
+    let (best, median) = (shown(times[0]), shown(times[times.len() / 2]));
+    println!("{what:<44} {best:>9.2} {median:>9.2}");
+    median
+}
+
+fn timed<T>(times: &mut Vec<Duration>, work: impl FnOnce() -> T) -> T {
+    let start = Instant::now();
+    let result = work();
+    times.push(start.elapsed());
+    result
+}
+
+fn main() -> ExitCode {
+    let engine = match named("docker", &Surroundings::of_process()) {
+        Ok(engine) if engine.version().is_ok() => engine,
+        _ => {
+            println!("freshness: no docker engine answers");
+            return ExitCode::from(77);
+        }
+    };
+    let count: usize = std::env::var("FILES").ok().and_then(|text| text.parse().ok()).unwrap_or(10_000);
+    let place = tempfile::tempdir().expect("a folder");
+    let context = place.path().join("context");
+    for number in 0..count {
+        let folder = context.join(format!("package{:03}/module{}", number / 100, number / 20 % 5));
+        fs::create_dir_all(&folder).expect("a folder");
+        let text = format!("# file {number}\n").repeat(100);
+        fs::write(folder.join(format!("file{number:05}.py")), text).expect("a file");
+    }
+    fs::write(context.join("Dockerfile"), DOCKERFILE).expect("a Dockerfile");
+    // Files that have just been written are read again until their times are safely in the past.
+    std::thread::sleep(Duration::from_millis(100));
+    let engine = engine.as_ref();
+    let mut first = Vec::new();
+    let components = timed(&mut first, || look(engine, &context, &DigestCache::new(place.path())));
+    let label = format!("{LABEL}={}", components.digest());
+    if !build(&context, &label) || !ask(engine, &context, place.path()).0 {
+        println!("freshness: the image is not fresh after its build");
+        return ExitCode::FAILURE;
+    }
+    let (mut checks, mut walks, mut builds, mut touched) = (vec![], vec![], vec![], vec![]);
+    let mut good = true;
+    for round in 0..ROUNDS {
+        good &= timed(&mut checks, || ask(engine, &context, place.path())) == (true, 0);
+        timed(&mut walks, || select(&context, &Ignore::default(), &[], true).expect("a walk"));
+        good &= timed(&mut builds, || build(&context, &label));
+        let file = context.join("package000/module0").join(format!("file{round:05}.py"));
+        let open = fs::File::options().append(true).open(&file).expect("a file");
+        open.set_modified(std::time::SystemTime::now()).expect("a time");
+        std::thread::sleep(Duration::from_millis(40));
+        good &= timed(&mut touched, || ask(engine, &context, place.path())) == (true, 1);
+    }
+    println!("{:<44} {:>9} {:>9}", format!("{count} files"), "best ms", "median ms");
+    row("imk: all files read for the first time", first);
+    let check = row("imk: is it fresh?", checks);
+    row("  of this the walk and the look at each entry", walks);
+    row("imk: the same after one file was touched", touched);
+    let cached = row("docker build, all from its cache", builds);
+    println!("imk takes {:.1}% of docker's time", 100.0 * check / cached);
+    let _ = Command::new("docker").args(["rmi", "-f", TAG]).stdout(Stdio::null()).status();
+    if !good {
+        println!("freshness: an answer was wrong, or more files were read than were touched");
+    }
+    ExitCode::from(u8::from(!good))
+}

@@ -1,0 +1,125 @@
+//! Asks git which files changed since a revision. Runs no shell; knows nothing of images.
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStringExt;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Why git does not say.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum GitError {
+    /// No program `git` could be run.
+    NoGit(std::io::ErrorKind),
+    /// The folder is in no repository's work tree.
+    NoRepository(PathBuf),
+    /// The repository has no such revision.
+    UnknownRevision(String),
+    /// git failed: what it said.
+    Failed(String),
+}
+
+impl GitError {
+    /// The error in words.
+    pub fn message(&self) -> String {
+        match self {
+            GitError::NoGit(std::io::ErrorKind::NotFound) => "no program git is on PATH".to_owned(),
+            GitError::NoGit(kind) => format!("git can't be run: {kind}"),
+            GitError::NoRepository(path) => format!("{} is in no git work tree", path.display()),
+            GitError::UnknownRevision(revision) => format!("git knows no revision '{revision}'"),
+            GitError::Failed(said) => format!("git failed: {said}"),
+        }
+    }
+}
+
+/// The files that differ between `revision` and the work tree around `directory`, gone ones included, and those that git
+/// does not track yet; files that git ignores are not seen. Absolute paths, sorted.
+///
+/// # Errors
+/// See [`GitError`].
+pub fn changed_since(directory: &Path, revision: &str) -> Result<Vec<PathBuf>, GitError> {
+    let unknown = || GitError::UnknownRevision(revision.to_owned());
+    let top = run(directory, &["rev-parse", "--show-toplevel"])?
+        .map_err(|_| GitError::NoRepository(directory.to_owned()))?;
+    let top = PathBuf::from(OsString::from_vec(top.strip_suffix(b"\n").unwrap_or(&top).to_vec()));
+    // A revision never begins with a dash; an option would.
+    if revision.is_empty() || revision.starts_with('-') {
+        return Err(unknown());
+    }
+    let commit = run(&top, &["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")])?;
+    let commit = String::from_utf8(commit.map_err(|_| unknown())?).map_err(|_| unknown())?;
+    let failed = GitError::Failed;
+    // A rename is told as a file that is gone and one that is new.
+    let differing =
+        run(&top, &["diff", "--name-only", "--no-renames", "--no-ext-diff", "-z", commit.trim_end(), "--"])?;
+    let untracked = run(&top, &["ls-files", "--others", "--exclude-standard", "-z"])?;
+    let (differing, untracked) = (differing.map_err(failed)?, untracked.map_err(failed)?);
+    let names = differing.split(|&byte| byte == 0).chain(untracked.split(|&byte| byte == 0));
+    let mut out: Vec<PathBuf> = names
+        .filter(|name| !name.is_empty())
+        .map(|name| top.join(OsString::from_vec(name.to_vec())))
+        .collect();
+    out.sort();
+    out.dedup();
+    Ok(out)
+}
+
+/// What git prints, or what it says when it fails.
+fn run(directory: &Path, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, GitError> {
+    let mut command = Command::new("git");
+    // Looking must not take the index's lock from somebody who works in the tree.
+    command.arg("--no-optional-locks").arg("-C").arg(directory).args(arguments).stdin(Stdio::null());
+    let output = command.output().map_err(|error| GitError::NoGit(error.kind()))?;
+    Ok(match output.status.success() {
+        true => Ok(output.stdout),
+        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A repository without the user's settings.
+    fn repository(at: &Path, steps: &[&[&str]]) -> bool {
+        steps.iter().all(|arguments| {
+            let mut command = Command::new("git");
+            command.arg("-C").arg(at).args(["-c", "user.name=t", "-c", "user.email=t@t"]).args(*arguments);
+            command.env("GIT_CONFIG_GLOBAL", "/dev/null").stdout(Stdio::null()).stderr(Stdio::null());
+            command.status().is_ok_and(|status| status.success())
+        })
+    }
+
+    #[test]
+    fn changed_gone_new_and_renamed_files_are_told() {
+        let at = tempfile::tempdir().unwrap();
+        let top = std::fs::canonicalize(at.path()).unwrap();
+        let write = |name: &str, text: &str| std::fs::write(top.join(name), text).unwrap();
+        for name in ["same", "changed", "gone", "renamed"] {
+            write(name, name);
+        }
+        std::fs::create_dir(top.join("in")).unwrap();
+        write("in/same", "");
+        assert!(repository(&top, &[&["init", "-q"], &["add", "."], &["commit", "-qm", "x"]]));
+        write("changed", "!");
+        write(".gitignore", "ignored\n");
+        write("ignored", "");
+        write("in/new file", "");
+        std::fs::remove_file(top.join("gone")).unwrap();
+        std::fs::rename(top.join("renamed"), top.join("other")).unwrap();
+        let expected = [".gitignore", "changed", "gone", "in/new file", "other", "renamed"];
+        let expected: Vec<PathBuf> = expected.iter().map(|name| top.join(name)).collect();
+        assert_eq!(changed_since(&top.join("in"), "HEAD"), Ok(expected));
+    }
+
+    #[test]
+    fn faults_are_told_apart() {
+        let at = tempfile::tempdir().unwrap();
+        let nowhere = changed_since(at.path(), "HEAD");
+        assert_eq!(nowhere, Err(GitError::NoRepository(at.path().to_owned())));
+        assert!(repository(at.path(), &[&["init", "-q"]]));
+        for revision in ["HEAD", "nonesuch", "--all", ""] {
+            let error = changed_since(at.path(), revision);
+            assert_eq!(error, Err(GitError::UnknownRevision(revision.to_owned())));
+        }
+    }
+}

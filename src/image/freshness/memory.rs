@@ -1,0 +1,132 @@
+//! What imk remembers of builds, in its own folder: the inputs by their digest, so that a change can be explained, and by
+//! image which inputs it was made from, where the image itself does not say. All of it may be deleted at any time: then
+//! images that carry no label are built once more, and reasons are told less exactly.
+
+use super::change::{Change, changes};
+use super::codec::{Digest, seal, unseal};
+use super::components::{Components, Unknown};
+use super::folder::Folder;
+use crate::image::engine::{Engine, EngineError};
+use std::path::{Path, PathBuf};
+
+/// The folders in imk's own, and how much each may hold.
+const INPUTS: &str = "inputs";
+const IMAGES: &str = "images";
+const TARGETS: &str = "targets";
+const FILES_MAX: usize = 1000;
+const BYTES_MAX: u64 = 64 * 1024 * 1024;
+/// Lists of inputs that led to one image and are kept.
+const INPUTS_PER_IMAGE: usize = 16;
+const RECORD: &str = "imk record 1";
+
+/// The records in `.imk/` of a folder.
+pub struct Memory {
+    directory: PathBuf,
+}
+
+/// How an attempt to note a build went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Noted {
+    /// The image, by its id, is known from now on by its inputs.
+    Image(String),
+    /// The inputs changed while the build ran, so that what it was made from is not known: the changes, none where
+    /// something was only touched.
+    InputsChanged(Vec<Change>),
+    /// An input can't be known at all.
+    CannotKnow(Unknown),
+    /// The build left no image under this tag.
+    TagMissing(String),
+}
+
+impl Memory {
+    /// The records in `.imk/` of `directory`. Nothing is read or made yet.
+    pub fn new(directory: &Path) -> Memory {
+        Memory { directory: directory.to_owned() }
+    }
+
+    fn folder(&self, name: &str) -> Option<Folder> {
+        Folder::open(&self.directory)?.inner(name, false)
+    }
+
+    fn keep(&self, folder: &str, name: &str, text: &[u8]) {
+        if let Some(folder) = Folder::make(&self.directory).and_then(|own| own.inner(folder, true))
+            && folder.replace(name, text).is_some()
+        {
+            folder.prune(FILES_MAX, BYTES_MAX);
+        }
+    }
+
+    /// Remembers that target `name` was built from `components`: call it when imk has built an image with their digest
+    /// in its label.
+    pub fn remember(&self, name: &str, components: &Components) {
+        let digest = components.digest().to_string();
+        self.keep(INPUTS, &digest, &seal(RECORD, &components.record()));
+        self.keep(TARGETS, &key(name), format!("{digest}\n").as_bytes());
+    }
+
+    /// Notes the images under `tags` that a command of the user's has just built for target `name`. `before` are the
+    /// inputs from before the command was started, `after` those now: only if nothing was touched in between is it
+    /// known what the build saw.
+    ///
+    /// # Errors
+    /// An engine that does not answer.
+    pub fn note(
+        &self,
+        engine: &dyn Engine,
+        name: &str,
+        tags: &[String],
+        before: &Components,
+        after: &Components,
+    ) -> Result<Noted, EngineError> {
+        if let Some(unknown) = before.unknown.iter().chain(&after.unknown).next() {
+            return Ok(Noted::CannotKnow(unknown.clone()));
+        }
+        if !before.untouched_until(after) {
+            return Ok(Noted::InputsChanged(changes(before, after)));
+        }
+        let mut images = Vec::with_capacity(tags.len());
+        for tag in tags {
+            match engine.image(tag)? {
+                Some(image) => images.push(image.id),
+                None => return Ok(Noted::TagMissing(tag.clone())),
+            }
+        }
+        let digest = before.digest();
+        for image in &images {
+            let mut known = self.inputs_of(image);
+            known.retain(|other| *other != digest);
+            known.push(digest);
+            let kept = known.len().saturating_sub(INPUTS_PER_IMAGE);
+            let text: String = known[kept..].iter().map(|digest| format!("{digest}\n")).collect();
+            self.keep(IMAGES, &key(image), &seal(RECORD, text.as_bytes()));
+        }
+        self.remember(name, before);
+        Ok(Noted::Image(images.into_iter().next().unwrap_or_default()))
+    }
+
+    /// Digests of the inputs that image `id` is known to be made from, the last noted at the end.
+    pub(super) fn inputs_of(&self, id: &str) -> Vec<Digest> {
+        let text = self.folder(IMAGES).and_then(|folder| folder.read(&key(id))).map(|(text, _)| text);
+        let text = text.unwrap_or_default();
+        let lines = unseal(RECORD, &text).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
+        lines.lines().filter_map(Digest::from_hex).collect()
+    }
+
+    /// Digest of the inputs that target `name` was last built from.
+    pub(super) fn last_of(&self, name: &str) -> Option<Digest> {
+        let (text, _) = self.folder(TARGETS)?.read(&key(name))?;
+        Digest::from_hex(std::str::from_utf8(&text).ok()?.trim_end())
+    }
+
+    /// The inputs whose digest is `digest`, where they are still remembered.
+    pub fn recall(&self, digest: Digest) -> Option<Components> {
+        let (text, _) = self.folder(INPUTS)?.read(&digest.to_string())?;
+        let components = Components::from_record(unseal(RECORD, &text)?)?;
+        (components.digest() == digest).then_some(components)
+    }
+}
+
+/// A file's name for a name of any bytes.
+fn key(name: &str) -> String {
+    Digest::of(name.as_bytes()).to_string()
+}
