@@ -109,7 +109,8 @@ impl Build {
             let time = mtime::of(&mut self.session, dep)?;
             let dep = self.session.rules.files.resolve(dep);
             if !entry.order_only() {
-                if time == Mtime::ABSENT && !self.session.rules.files[dep].intermediate {
+                let unchanged = self.is_unchanged_image(dep);
+                if time == Mtime::ABSENT && !self.session.rules.files[dep].intermediate && !unchanged {
                     *must_make = true;
                 }
                 any |= entry.changed();

@@ -110,7 +110,7 @@ impl Build {
         out.managed = !steps.all.is_empty();
         for step in &steps.all {
             let shown = match step.work {
-                Work::Build => step.arguments.clone(),
+                Work::Build(..) => step.arguments.clone(),
                 _ => split_words(&step.shown).unwrap_or_else(|_| step.arguments.clone()),
             };
             let words: Vec<_> = shown

@@ -301,7 +301,7 @@ impl Build {
                 }
                 if !*running {
                     let now = mtime::of(&mut self.session, dep)?;
-                    let changed = now != time || time == Mtime::ABSENT;
+                    let changed = (now != time || time == Mtime::ABSENT) && !self.is_unchanged_image(dep);
                     self.set_changed(target, turn, changed);
                     if let (Some(from), Turn::At(index)) = (shared, turn)
                         && index >= from

@@ -139,6 +139,8 @@ pub enum Complaint {
         value: Vec<u8>,
         wanted: String,
     },
+    /// The files of an image's build are written to while it runs, each time.
+    InputsKeepChanging(Vec<u8>),
     /// An image block without a tag.
     ImageWithoutTags(Vec<u8>),
     RenameColons {

@@ -128,6 +128,13 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
         AttributeValue { attribute, value, wanted } => {
             join!("'", attribute, " = ", value, "': ", wanted)
         }
+        InputsKeepChanging(target) => {
+            join!(
+                "warning: the inputs of image '",
+                target,
+                "' change while it is built; what it holds is not certain"
+            )
+        }
         ImageWithoutTags(target) => {
             join!("image target '", target, "' has no tag; add for example 'tags = name:$@'")
         }

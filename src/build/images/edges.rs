@@ -3,15 +3,13 @@
 
 use crate::base::diagnostic::Outcome;
 use crate::build::Build;
-use crate::image::block::{Block, Given};
-use crate::image::dockerfile::{Analysis, NoBases, Request, Value, analyse};
+use crate::build::images::sources::Sources;
+use crate::image::block::Block;
+use crate::image::command::Client;
+use crate::image::dockerfile::NoBases;
 use crate::image::reference::Reference;
 use crate::rules::file::{Dep, FileId};
-use crate::rules::images::Attribute;
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
-use std::path::{Path, PathBuf};
 
 /// What stands for the stem while it is looked for in a pattern's tags: no tag that is written has it.
 const UNKNOWN_STEM: &[u8] = b"imk0stem0unknown";
@@ -21,53 +19,13 @@ fn canonical(text: &[u8]) -> Option<String> {
     Some(Reference::parse(text).ok()?.with_default_tag().canonical())
 }
 
-/// `NAME=VALUE` in two; without a value, that of the environment.
-pub fn pair(given: &Given) -> (Vec<u8>, Value) {
-    match memchr::memchr(b'=', &given.text) {
-        Some(at) => (given.text[..at].to_vec(), Value::Known(given.text[at + 1..].to_vec())),
-        None => {
-            let value = std::env::var_os(OsStr::from_bytes(&given.text));
-            let value = value.map_or(Value::Unknown, |value| Value::Known(value.as_bytes().to_vec()));
-            (given.text.clone(), value)
-        }
-    }
-}
-
-/// The Dockerfile that a block's build reads; none where its context is not of this machine.
-pub fn dockerfile_path(block: &Block) -> Option<PathBuf> {
-    if block.is_remote() {
-        return None;
-    }
-    let path = match block.dockerfile() {
-        Some(path) => path,
-        None => [block.context(), b"/Dockerfile"].concat(),
-    };
-    Some(Path::new(OsStr::from_bytes(&path)).to_path_buf())
-}
-
-/// What the build of `block` can depend on, as far as its Dockerfile alone tells; none where it can't be read or is wrong: the build
-/// itself will say so.
-pub fn analysis(block: &Block) -> Option<Analysis> {
-    let text = std::fs::read(dockerfile_path(block)?).ok()?;
-    let args: Vec<(Vec<u8>, Value)> = block.words(Attribute::Args).iter().map(pair).collect();
-    let contexts: Vec<(Vec<u8>, Vec<u8>)> = block
-        .words(Attribute::Contexts)
-        .iter()
-        .filter_map(|given| {
-            let at = memchr::memchr(b'=', &given.text)?;
-            Some((given.text[..at].to_vec(), given.text[at + 1..].to_vec()))
-        })
-        .collect();
-    let target = block.word(Attribute::Target).map(|given| &given.text[..]);
-    let request =
-        Request { target, build_args: &args, named_contexts: &contexts, platform_args: &[], bases: &NoBases };
-    analyse(&text, &request).ok()
-}
-
 impl Build {
     /// Adds the image targets whose tags the Dockerfile of `file` names to its prerequisites.
     pub(super) fn add_edges(&mut self, file: FileId, block: &Block) -> Outcome {
-        let Some(analysis) = analysis(block) else { return Ok(()) };
+        let sources = Sources::of_block(block, Client::Docker);
+        let text = sources.dockerfile.as_deref().and_then(|file| std::fs::read(file).ok());
+        // Where it can't be read or is wrong, the build itself will say so.
+        let Some(analysis) = text.and_then(|text| sources.analyse(&text, &NoBases)) else { return Ok(()) };
         for image in &analysis.images {
             let Some(wanted) = image.reference.known().and_then(canonical) else { continue };
             let Some(other) = self.target_with_tag(&wanted)? else { continue };

@@ -2,6 +2,8 @@
 //! command lines are made.
 
 mod edges;
+pub mod freshness;
+pub mod sources;
 pub mod steps;
 
 use crate::base::diagnostic::{Outcome, Stop};
@@ -16,7 +18,7 @@ use crate::image::engine::choose::{self, Surroundings};
 use crate::image::engine::client::ClientKind;
 use crate::os::files::Mtime;
 use crate::rules::automatic;
-use crate::rules::file::FileId;
+use crate::rules::file::{FileId, Status};
 use crate::rules::images::{self, Attribute};
 use crate::rules::scope::open_scope;
 use std::collections::HashMap;
@@ -41,6 +43,7 @@ pub struct ImageTargets {
     tags: Option<HashMap<String, FileId>>,
     /// Engines by name; the empty name stands for the one that is chosen.
     engines: HashMap<String, InUse>,
+    freshness: freshness::Freshness,
 }
 
 impl Build {
@@ -96,6 +99,10 @@ impl Build {
         };
         self.chop(recipe)?;
         let steps = self.steps_of(file, block)?;
+        if steps.all.is_empty() && self.session.rules.recipes[recipe].text.is_empty() {
+            self.session.rules.files[file].status = Status::Success;
+            return self.notice_finished(file);
+        }
         self.new_job(file, recipe, steps)
     }
 

@@ -6,6 +6,7 @@ use crate::build::Build;
 use crate::build::cleanup::ledger::Fault;
 use crate::build::cleanup::{self, Policy, Ticket};
 use crate::build::images::InUse;
+use crate::build::images::freshness::Judged;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
 use crate::image::block::extract::{Passage, landing};
@@ -41,8 +42,8 @@ pub struct Step {
 
 /// What a step does.
 pub enum Work {
-    /// Builds the image.
-    Build,
+    /// Builds the image, from what is known of its inputs; and how often its inputs changed meanwhile.
+    Build(Option<Box<Judged>>, u32),
     /// Makes the container to copy from; its name.
     Create(String),
     /// Copies out of it; the copy then goes to its place.
@@ -70,9 +71,21 @@ pub struct Steps {
 impl Step {
     fn new(arguments: Vec<Vec<u8>>, place: Option<Place>, work: Work) -> Step {
         let shown = words::quoted(&arguments);
-        let quiet = !matches!(work, Work::Build);
+        let quiet = !matches!(work, Work::Build(..));
         Step { arguments, shown, place, places: Vec::new(), work, quiet, tickets: Vec::new() }
     }
+}
+
+/// The build of a block. Its own label is not shown.
+fn build_step(block: &Block, program: &Program, judged: Option<Judged>, again: u32) -> Step {
+    let label: Vec<(String, String)> = judged.as_ref().and_then(Judged::label).into_iter().collect();
+    let texts = |labels: &[(String, String)]| -> Vec<Vec<u8>> {
+        block.build(program, labels).into_iter().map(|word| word.text).collect()
+    };
+    let mut step = Step::new(texts(&[]), block.place, Work::Build(judged.map(Box::new), again));
+    step.arguments = texts(&label);
+    step.places = block.build(program, &[]).iter().map(|word| word.place).collect();
+    step
 }
 
 /// The name of the container that files are copied out of: of this run alone where its token is given.
@@ -96,11 +109,13 @@ impl Build {
         if let Some(fault) = fault.filter(|_| !pretends) {
             return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
         }
-        let given = block.build(&program, &[]);
-        let arguments = given.iter().map(|word| word.text.clone()).collect();
-        let mut build = Step::new(arguments, block.place, Work::Build);
-        build.places = given.iter().map(|word| word.place).collect();
-        let mut all = VecDeque::from([build]);
+        let judged = if self.collector.is_some() { None } else { self.judge_block(file, block, &program)? };
+        let mut all = VecDeque::new();
+        if judged.as_ref().is_some_and(Judged::is_fresh) {
+            self.note_fresh(file);
+        } else {
+            all.push_back(build_step(block, &program, judged, 0));
+        }
         if !block.extracts.is_empty() {
             self.add_extraction(file, block, &program, &mut all);
         }
@@ -224,7 +239,7 @@ impl Build {
         let Some(engine) = Build::address_of(&program, environment) else { return Ok(()) };
         let mut things = Vec::new();
         match &step.work {
-            Work::Build => {
+            Work::Build(..) => {
                 self.reap_dead_runs();
                 let policy = match block.cleanup {
                     Cleanup::Never => return Ok(()),
@@ -270,6 +285,23 @@ impl Build {
         Ok(())
     }
 
+    /// The inputs of an image changed while it was built: nobody knows which of them it has, and it is built again.
+    fn build_again(&mut self, child: &mut Child, again: u32) {
+        const MOST: u32 = 3;
+        let Some(block) = self.block_of(child.file) else { return };
+        let InUse { program, .. } = self.engine_for(&block);
+        if again == MOST {
+            let name = self.session.name_of(child.file).to_vec();
+            self.enter(child);
+            self.session.complain(block.place, &Complaint::InputsKeepChanging(name));
+            self.leave_output(child);
+            return;
+        }
+        if let Ok(judged) = self.judge_block(child.file, &block, &program) {
+            child.steps.push_front(build_step(&block, &program, judged, again + 1));
+        }
+    }
+
     /// Shows the removal of an image's tags, which the end of the job brings.
     pub fn show_removal(&mut self, child: &mut Child) {
         let Some(mut line) = child.removal.take() else { return };
@@ -295,7 +327,14 @@ impl Build {
             return true;
         }
         match &step.work {
-            Work::Build | Work::Create(_) => false,
+            Work::Create(_) => false,
+            Work::Build(None, _) => false,
+            Work::Build(Some(judged), again) => {
+                if !self.built(child.file, judged) {
+                    self.build_again(child, *again);
+                }
+                false
+            }
             Work::Remove => {
                 if let Some(ticket) = child.container.take() {
                     let _ = self.cleanup.gone(ticket);
