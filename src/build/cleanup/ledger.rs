@@ -175,7 +175,7 @@ impl Ledger {
             Err(fault) => {
                 journal.give_up_file();
                 let number = journal.intends(intent).map_err(Fault::Journal)?;
-                (self.heartbeat, self.unwritten) = (None, Some(fault));
+                self.unwritten = Some(fault);
                 number
             }
         };
@@ -189,6 +189,7 @@ impl Ledger {
         if let Some(journal) = &mut self.journal
             && let Err(fault @ JournalError::Write(_)) = journal.made(ticket.0, id)
         {
+            journal.give_up_file();
             self.unwritten = Some(fault);
         }
     }
@@ -270,6 +271,7 @@ impl Ledger {
         if let Some(journal) = &mut self.journal
             && let Err(fault @ JournalError::Write(_)) = journal.settled(ticket.0)
         {
+            journal.give_up_file();
             self.unwritten = Some(fault);
         }
     }
@@ -311,6 +313,7 @@ impl Ledger {
                 ending.kept.push((entry.intent.thing.clone(), entry.intent.engine.clone()));
             }
             if let Err(fault @ JournalError::Write(_)) = journal.settled(held.ticket.0) {
+                journal.give_up_file();
                 self.unwritten = Some(fault);
             }
         }
