@@ -71,7 +71,10 @@ impl Bench {
     fn environment(&self) -> Vec<(String, String)> {
         let fake = self.daemon.path().display().to_string();
         let host = self.daemon.address(self.socket);
-        vec![("PATH".into(), self.daemon.search_path()), ("FAKE".into(), fake), ("DOCKER_HOST".into(), host)]
+        // The program itself, for sub-makes, stands in a folder beside the one that it works in.
+        let own = self.place.dir().with_file_name("bin");
+        let path = format!("{}:{}", own.display(), self.daemon.search_path());
+        vec![("PATH".into(), path), ("FAKE".into(), fake), ("DOCKER_HOST".into(), host)]
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Outcome, Failure> {
