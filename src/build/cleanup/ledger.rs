@@ -2,9 +2,7 @@
 
 use super::engines::Engines;
 use crate::image::engine::{Engine, EngineError};
-use crate::image::journal::{
-    self, Heartbeat, Intent, IntentId, Journal, JournalError, Left, LeftReason, Report, Thing,
-};
+use crate::image::journal::{self, Heartbeat, Intent, IntentId, Journal, JournalError, Report, Thing};
 use crate::rules::file::FileId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -337,11 +335,6 @@ impl Ledger {
             journal.finish();
         }
     }
-}
-
-/// Whether a thing that is left will be tried again.
-pub fn is_tried_again(left: &Left) -> bool {
-    !matches!(left.reason, LeftReason::Unproven)
 }
 
 #[cfg(test)]
