@@ -71,7 +71,10 @@ impl Bench {
     fn environment(&self) -> Vec<(String, String)> {
         let fake = self.daemon.path().display().to_string();
         let host = self.daemon.address(self.socket);
-        vec![("PATH".into(), self.daemon.search_path()), ("FAKE".into(), fake), ("DOCKER_HOST".into(), host)]
+        // The program itself, for sub-makes, stands in a folder beside the one that it works in.
+        let own = self.place.dir().with_file_name("bin");
+        let path = format!("{}:{}", own.display(), self.daemon.search_path());
+        vec![("PATH".into(), path), ("FAKE".into(), fake), ("DOCKER_HOST".into(), host)]
     }
 
     fn run(&self, arguments: &[&str]) -> Result<Outcome, Failure> {
@@ -209,7 +212,7 @@ fn a_killed_run_is_cleaned_up_by_the_next() -> Result<(), Failure> {
         fs::remove_file(bench.daemon.path().join("block-create")).map_err(words)?;
         equal("things", bench.daemon.things(), vec!["container-app-t".to_owned(), "image-app:t".to_owned()])
     };
-    let told = "imk: removed container app-t, image app:t, which a killed run of 'refresh' left\n";
+    let told = "imk: removed container app-t, image app:t, which an earlier run of 'refresh' left\n";
     let bench = Bench::imk(MAKEFILE)?;
     kill(&bench)?;
     let next = bench.run(&[])?;
@@ -223,7 +226,7 @@ fn a_killed_run_is_cleaned_up_by_the_next() -> Result<(), Failure> {
     equal("--reap's output", text(&reaped.stdout), String::new())?;
     bench.nothing_left()?;
     let again = bench.run(&["--reap"])?;
-    equal("--reap again", text(&again.stderr), "imk: killed runs left nothing here\n".to_owned())
+    equal("--reap again", text(&again.stderr), "imk: earlier runs left nothing here\n".to_owned())
 }
 
 fn keep_failed_keeps_and_tells_how_to_remove() -> Result<(), Failure> {
@@ -237,7 +240,7 @@ fn keep_failed_keeps_and_tells_how_to_remove() -> Result<(), Failure> {
     equal("things", bench.daemon.things(), vec!["container-app-t".to_owned(), "image-app:t".to_owned()])?;
     equal(".imk", bench.place.dir().join(".imk").exists(), false)?;
     let reaped = bench.run(&["--reap"])?;
-    equal("--reap", text(&reaped.stderr), "imk: killed runs left nothing here\n".to_owned())
+    equal("--reap", text(&reaped.stderr), "imk: earlier runs left nothing here\n".to_owned())
 }
 
 fn ignored_errors_and_other_jobs() -> Result<(), Failure> {

@@ -2,9 +2,7 @@
 
 use super::engines::Engines;
 use crate::image::engine::{Engine, EngineError};
-use crate::image::journal::{
-    self, Heartbeat, Intent, IntentId, Journal, JournalError, Left, LeftReason, Report, Thing,
-};
+use crate::image::journal::{self, Heartbeat, Intent, IntentId, Journal, JournalError, Report, Thing};
 use crate::rules::file::FileId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -175,7 +173,7 @@ impl Ledger {
             Err(fault) => {
                 journal.give_up_file();
                 let number = journal.intends(intent).map_err(Fault::Journal)?;
-                (self.heartbeat, self.unwritten) = (None, Some(fault));
+                self.unwritten = Some(fault);
                 number
             }
         };
@@ -189,6 +187,7 @@ impl Ledger {
         if let Some(journal) = &mut self.journal
             && let Err(fault @ JournalError::Write(_)) = journal.made(ticket.0, id)
         {
+            journal.give_up_file();
             self.unwritten = Some(fault);
         }
     }
@@ -270,6 +269,7 @@ impl Ledger {
         if let Some(journal) = &mut self.journal
             && let Err(fault @ JournalError::Write(_)) = journal.settled(ticket.0)
         {
+            journal.give_up_file();
             self.unwritten = Some(fault);
         }
     }
@@ -311,6 +311,7 @@ impl Ledger {
                 ending.kept.push((entry.intent.thing.clone(), entry.intent.engine.clone()));
             }
             if let Err(fault @ JournalError::Write(_)) = journal.settled(held.ticket.0) {
+                journal.give_up_file();
                 self.unwritten = Some(fault);
             }
         }
@@ -334,11 +335,6 @@ impl Ledger {
             journal.finish();
         }
     }
-}
-
-/// Whether a thing that is left will be tried again.
-pub fn is_tried_again(left: &Left) -> bool {
-    !matches!(left.reason, LeftReason::Unproven)
 }
 
 #[cfg(test)]

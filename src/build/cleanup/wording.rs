@@ -2,7 +2,7 @@
 
 use super::shim::ShimError;
 use crate::image::engine::EngineError;
-use crate::image::journal::{JournalError, Left, Report, Thing};
+use crate::image::journal::{JournalError, Left, LeftReason, Report, Thing};
 
 fn listed<'t>(things: impl Iterator<Item = &'t Thing>) -> String {
     things.map(Thing::shown).collect::<Vec<_>>().join(", ")
@@ -17,8 +17,18 @@ pub(super) fn removed(place: &str, report: &Report) -> Vec<String> {
     if things().next().is_some() {
         lines.push(format!("{place} removed {}", listed(things())));
     }
-    lines.extend(report.left.iter().map(|left| format!("{place} {}", left.message())));
+    lines.extend(report.left.iter().map(|left| format!("{place} {}", still_there(left))));
     lines
+}
+
+/// A thing that could not be removed, and what to do.
+fn still_there(left: &Left) -> String {
+    let what = left.thing.shown();
+    match &left.reason {
+        LeftReason::Unproven => format!("{what} may be left: look whether it is yours"),
+        LeftReason::Engine(fault) => format!("{what} is left: {}; the next run tries again", fault.message()),
+        LeftReason::File(kind) => format!("{what} is left: {kind}; the next run tries again"),
+    }
 }
 
 /// What a failed job leaves for a look (`--keep-failed`), and how it is removed.
@@ -66,13 +76,13 @@ fn quoted(word: &str) -> String {
     }
 }
 
-/// What was left by runs that were killed.
+/// What was left by runs that were killed, or that lost their engine.
 pub(super) fn reaped(report: &Report) -> Vec<String> {
     let mut targets: Vec<&str> = report.removed.iter().map(|(_, target)| target.as_str()).collect();
     targets.dedup();
     let of_target = |target: &str| {
         let things = report.removed.iter().filter(|(_, other)| other == target).map(|(thing, _)| thing);
-        format!("removed {}, which a killed run of '{target}' left", listed(things))
+        format!("removed {}, which an earlier run of '{target}' left", listed(things))
     };
     let mut lines: Vec<String> = targets.into_iter().map(of_target).collect();
     lines.extend(report.left.iter().map(Left::message));
@@ -80,11 +90,11 @@ pub(super) fn reaped(report: &Report) -> Vec<String> {
 }
 
 /// `--reap` found nothing.
-pub(super) const NOTHING_LEFT: &str = "killed runs left nothing here";
+pub(super) const NOTHING_LEFT: &str = "earlier runs left nothing here";
 
 /// The journal can't be read.
 pub(super) fn unread(fault: &JournalError) -> String {
-    format!("warning: what killed runs left is not known: {}", fault.message())
+    format!("warning: what earlier runs left is not known: {}", fault.message())
 }
 
 /// The journal can't be written.

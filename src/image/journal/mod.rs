@@ -184,6 +184,8 @@ struct Disk {
     folder: Folder,
     file: File,
     name: String,
+    /// Whether writing was given up.
+    given_up: bool,
 }
 
 /// Seconds since 1970 by the system's clock.
@@ -201,13 +203,18 @@ impl Journal {
     fn begin_by(directory: &Path, clock: fn() -> i64) -> Result<Journal, JournalError> {
         let token = file::token()?;
         let (folder, file, name) = Folder::make_with_journal(directory, &token)?;
-        let disk = Some(Disk { folder, file, name });
+        let disk = Some(Disk { folder, file, name, given_up: false });
         let mut journal =
             Journal { directory: directory.to_owned(), disk, token, entries: Vec::new(), clock };
         let begun =
             Record::Begun { token: journal.token.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
-        journal.write(&begun)?;
-        Ok(journal)
+        match journal.write(&begun) {
+            Ok(()) => Ok(journal),
+            Err(fault) => {
+                journal.finish();
+                Err(fault)
+            }
+        }
     }
 
     /// A journal in memory alone, for where no file can be had: it serves as long as the run lives.
@@ -216,9 +223,11 @@ impl Journal {
         Ok(Journal { directory: directory.to_owned(), disk: None, token, entries: Vec::new(), clock: now })
     }
 
-    /// Goes on in memory alone, since the file can't be written any more. What it has so far stays for a reaper.
+    /// Goes on in memory alone, since the file can't be written any more. What it has so far serves a reaper.
     pub fn give_up_file(&mut self) {
-        self.disk = None;
+        if let Some(disk) = &mut self.disk {
+            disk.given_up = true;
+        }
     }
 
     /// Begins to give signs of life; see [`Heartbeat`].
@@ -318,7 +327,10 @@ impl Journal {
     }
 
     fn write(&mut self, record: &Record) -> Result<(), JournalError> {
-        self.disk.as_mut().map_or(Ok(()), |disk| file::append(&mut disk.file, &record.line()))
+        match self.disk.as_mut().filter(|disk| !disk.given_up) {
+            Some(disk) => file::append(&mut disk.file, &record.line()),
+            None => Ok(()),
+        }
     }
 }
 
