@@ -482,14 +482,14 @@ fn align(text: &[u8], start: usize, kept: &[u8]) -> Vec<usize> {
     out
 }
 
-/// A span of the text that `kept` was made from, in what was kept; none where it lies outside of `from..to`.
+/// The part of a span between `from` and `to`, in what was kept; none where there is none.
 fn moved(kept: &[usize], span: Span, from: usize, to: usize) -> Option<Span> {
-    let inside = span.start >= from.saturating_sub(1)
-        && span.start <= to
-        && (span.end > from || span.end == span.start);
+    let empty = span.start == span.end;
+    if span.start > to || span.end < from || (span.end == from && !empty) {
+        return None;
+    }
     let place = |offset: usize| kept.partition_point(|&at| at < offset);
-    (inside && span.start <= kept.last().map_or(from, |last| last + 1))
-        .then(|| Span::new(place(span.start), place(span.end)))
+    Some(Span::new(place(span.start.max(from)), place(span.end.min(to))))
 }
 
 #[cfg(test)]
@@ -514,5 +514,7 @@ mod tests {
         let kept = align(b"a \\\n\tb", 0, b"a \\\nb");
         assert_eq!(kept, [0, 1, 2, 3, 5]);
         assert_eq!(moved(&kept, Span::new(5, 6), 0, 6), Some(Span::new(4, 5)));
+        assert_eq!(moved(&kept, Span::new(1, 6), 5, 6), Some(Span::new(4, 5)));
+        assert_eq!(moved(&kept, Span::new(1, 2), 5, 6), None);
     }
 }

@@ -17,6 +17,10 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
 
 fn left(at: &At<'_>, found: &mut Vec<Finding>) {
     let recipe = at.recipe;
+    // imk itself removes what an image block makes for itself.
+    if recipe.recipe.managed {
+        return;
+    }
     for (index, made) in recipe.lifecycle.made.iter().enumerate() {
         let Thing::Container(identity) = &made.thing else { continue };
         let command = recipe.command(made.by.line, made.by.command);

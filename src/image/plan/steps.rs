@@ -37,11 +37,26 @@ fn thing(recipe: &RecipeStudy, (index, made): (usize, &lifecycle::Made)) -> Thin
             _ => Fate::PerhapsRemoved,
         };
     }
+    // A container without a name may be the one that a removal means by an id which only the shell knows.
+    let unnamed = kind == "container" && identity.is_some_and(|identity| identity.name.is_none());
+    if fate == Fate::Kept && unnamed && removes_unknown(recipe) {
+        fate = Fate::PerhapsRemoved;
+    }
     let name = match &made.thing {
         lifecycle::Thing::Project(project) => project.name.as_ref(),
         _ => identity.and_then(|identity| identity.name.as_ref()),
     };
     Thing { kind, name: name.map(shown), fate, may_exist: made.may_exist }
+}
+
+/// Whether the recipe removes a container that is not named.
+fn removes_unknown(recipe: &RecipeStudy) -> bool {
+    recipe.commands().any(|(_, _, command)| match &command.command {
+        ImageCommand::RemoveContainers(removal) => {
+            removal.more || removal.operands.iter().any(|operand| operand.known().is_none())
+        }
+        _ => false,
+    })
 }
 
 fn kind_of(thing: &lifecycle::Thing) -> (&'static str, Option<&Identity>) {
