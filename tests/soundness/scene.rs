@@ -171,6 +171,8 @@ pub struct Stage<'a> {
     tag: String,
     base: String,
     bases: usize,
+    /// How many changes were tried.
+    changes: usize,
     first: String,
     made: BTreeSet<String>,
     cache: DigestCache,
@@ -231,6 +233,7 @@ impl<'a> Stage<'a> {
             tag: format!("{key}:1"),
             base,
             bases: 0,
+            changes: 0,
             first: String::new(),
             made: BTreeSet::new(),
             cache: DigestCache::new(folder.path()),
@@ -388,6 +391,11 @@ impl<'a> Stage<'a> {
         if let Act::Dockerfile(changed) = &change.act {
             text.clone_from(changed);
         }
+        // A folder that BuildKit has not seen: of one that it knows it asks for what it takes for changed, and overlooks
+        // a folder's mode.
+        let _ = fs::remove_dir_all(&self.root);
+        self.changes += 1;
+        self.root = self.folder.path().join(format!("context{}", self.changes));
         self.scene.lay_out(&self.root, &text);
         match &change.act {
             Act::File(name, act) => {
