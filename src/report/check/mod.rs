@@ -145,7 +145,7 @@ mod tests {
         assert!(text.chars().count() <= 60, "{text}");
         assert_eq!(text.chars().skip(start).take(width).collect::<String>(), "HERE");
         assert_eq!(snippet("", 1, 1, 60), (String::new(), 0, 1));
-        let (text, start, width) = snippet("größe x", 10, 1, 60);
+        let (text, start, width) = snippet("größe x", 9, 1, 60);
         assert_eq!(text.chars().skip(start).take(width).collect::<String>(), "x");
     }
 }
