@@ -72,7 +72,7 @@ impl Build {
     fn read_block(&mut self, file: FileId) -> Outcome<Option<Block>> {
         let Some(attributes) = images::attributes(&mut self.session, file)? else { return Ok(None) };
         let name = self.session.name_of(file);
-        Block::read(name, &attributes).map(Some).map_err(|(place, complaint)| Stop::fatal(place, complaint))
+        Block::read(name, &attributes).map(Some).map_err(Stop::Fatal)
     }
 
     /// The block of an image target that was met.

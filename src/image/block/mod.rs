@@ -58,11 +58,11 @@ pub struct Block {
 }
 
 /// Why an attribute's value can't be.
-pub type Fault = (Option<Place>, Complaint);
+pub type Fault = Box<(Option<Place>, Complaint)>;
 
 fn fault(attribute: Attribute, given: &Given, wanted: impl Into<String>) -> Fault {
     let (value, wanted) = (given.text.clone(), wanted.into());
-    (given.place, Complaint::AttributeValue { attribute: attribute.name(), value, wanted })
+    Box::new((given.place, Complaint::AttributeValue { attribute: attribute.name(), value, wanted }))
 }
 
 impl Block {
@@ -140,7 +140,7 @@ impl Block {
     fn check(&mut self) -> Result<(), Fault> {
         use Attribute::*;
         if self.tags().is_empty() {
-            return Err((self.place, Complaint::ImageWithoutTags(self.name.clone())));
+            return Err(Box::new((self.place, Complaint::ImageWithoutTags(self.name.clone()))));
         }
         for given in self.tags() {
             let parsed =

@@ -37,7 +37,7 @@ pub fn message(kind: &Kind) -> Message {
             hinted(text, format!("give {name} a value, or leave {option} out with $(if $({name}),…)"))
         }
         Kind::MalformedReference { text, fault } => {
-            let error = ReferenceError { kind: fault.clone(), span: Span::default() };
+            let error = ReferenceError { kind: *fault, span: Span::default() };
             hinted(
                 format!("'{text}' is no image's name: {}", error.message()),
                 "a name is [HOST[:PORT]/]PATH[:TAG], its path in lower case",
