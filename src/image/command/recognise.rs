@@ -47,7 +47,7 @@ const ROUNDS_MAX: usize = 64;
 /// shell variable names is not seen by it.
 pub fn mentions_client(text: &[u8]) -> bool {
     // All of them have a `d`, most of them at different places: one pass over the text.
-    let names: [(usize, &[u8]); 4] = [(0, b"docker"), (3, b"podman"), (3, b"nerdctl"), (4, b"buildah")];
+    let names: [(usize, &[u8]); 4] = [(0, b"docker"), (2, b"podman"), (3, b"nerdctl"), (4, b"buildah")];
     memchr::memchr_iter(b'd', text).any(|at| {
         names.iter().any(|(place, name)| {
             at.checked_sub(*place)
