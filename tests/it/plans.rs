@@ -60,12 +60,13 @@ fn example(variant: &str) -> Result<Test, Failure> {
 
 const GOALS: [&str; 4] = ["style-check", "python-pkg-refresh", "build", "smoke-test"];
 
-fn golden(variant: &str) -> Result<(), Failure> {
-    let mut test = example(variant)?.arg("--plan=json");
+/// The plan of an example's goals by one of its two makefiles, beside the one that is kept.
+fn golden(variant: &str, makefile: &str, kept: &str) -> Result<(), Failure> {
+    let mut test = example(variant)?.arg("--plan=json").arg("-f").arg(makefile);
     for goal in GOALS {
         test = test.arg(goal);
     }
-    let path: PathBuf = root().join("tests/data/plans").join(format!("{variant}.json"));
+    let path: PathBuf = root().join("tests/data/plans").join(format!("{variant}.{kept}json"));
     if std::env::var_os("IMK_BLESS").is_some_and(|value| value == "1") {
         let outcome = test.outcome(&program::imk())?;
         return fs::write(&path, outcome.stdout).map_err(|error| error.to_string());
@@ -75,16 +76,20 @@ fn golden(variant: &str) -> Result<(), Failure> {
 }
 
 fn plan_of_the_pip_example() -> Result<(), Failure> {
-    golden("pip")
+    golden("pip", "Makefile", "")?;
+    golden("pip", "Imkfile", "blocks.")
 }
 
 fn plan_of_the_poetry_example() -> Result<(), Failure> {
-    golden("poetry")
+    golden("poetry", "Makefile", "")?;
+    golden("poetry", "Imkfile", "blocks.")
 }
 
 fn examples_have_no_findings() -> Result<(), Failure> {
-    for variant in ["pip", "poetry"] {
-        let mut test = example(variant)?.arg("--check").stdout("nothing found\n");
+    for (variant, makefile) in
+        [("pip", "Makefile"), ("poetry", "Makefile"), ("pip", "Imkfile"), ("poetry", "Imkfile")]
+    {
+        let mut test = example(variant)?.arg("--check").arg("-f").arg(makefile).stdout("nothing found\n");
         for goal in GOALS {
             test = test.arg(goal);
         }

@@ -73,7 +73,10 @@ impl Build {
     /// Looks whether the image with these sources has to be built; none where the engine does not answer.
     pub fn judge(&mut self, file: FileId, sources: Sources, engine: String, proof: Proof) -> Option<Judged> {
         let asked = self.cleanup.engines.at(&engine).ok()?;
-        let before = sources.tags.first().and_then(|tag| asked.image(tag).ok().flatten()).map(Box::new);
+        let before = match sources.tags.first() {
+            Some(tag) => asked.image(tag).ok()?.map(Box::new),
+            None => None,
+        };
         let mut judged = Judged { sources, engine, inputs: None, before, reasons: Vec::new() };
         if let Some(always) = judged.sources.always {
             judged.reasons.push(always.to_owned());
