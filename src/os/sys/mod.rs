@@ -3,6 +3,7 @@
 //! Each block says why it is sound. Everything else in the crate goes through the safe functions here, `rustix` or `std`.
 #![allow(unsafe_code)]
 
+pub mod entry;
 pub mod plugin;
 
 use std::ffi::{CStr, CString};
