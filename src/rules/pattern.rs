@@ -130,27 +130,24 @@ impl PatternRules {
         };
         // GNU make compares each target of the new rule with all of the old one's, so that only rules whose targets are all
         // the same name can be told to be equal.
-        let mut candidates: Vec<u32> = rule
+        let equal = rule
             .targets
             .iter()
-            .filter_map(|target| self.by_first_target.get(&target.name))
-            .flatten()
-            .copied()
-            .collect();
-        candidates.sort_unstable();
-        candidates.dedup();
-        for at in candidates {
-            let old = &self.rules[at as usize];
-            let equal =
-                rule.targets.iter().any(|target| old.targets.iter().all(|other| other.name == target.name))
-                    && same_dependencies(old);
-            if equal && self.order.contains(&at) {
-                if !replace {
-                    return;
-                }
-                self.order.retain(|&kept| kept != at);
-                break;
+            .filter_map(|target| self.by_first_target.get(&target.name).map(|rules| (target.name, rules)))
+            .flat_map(|(name, rules)| rules.iter().map(move |&at| (name, at)))
+            .filter(|&(name, at)| {
+                let old = &self.rules[at as usize];
+                old.targets.iter().all(|other| other.name == name)
+                    && same_dependencies(old)
+                    && self.order.contains(&at)
+            })
+            .map(|(_, at)| at)
+            .min();
+        if let Some(at) = equal {
+            if !replace {
+                return;
             }
+            self.order.retain(|&kept| kept != at);
         }
         let at = self.rules.len() as u32;
         for target in &rule.targets {

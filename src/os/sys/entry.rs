@@ -11,7 +11,10 @@ macro_rules! entry {
     ($main:path) => {
         #[allow(unsafe_code)]
         #[unsafe(no_mangle)]
-        extern "C" fn main(count: ::std::ffi::c_int, words: *const *const ::std::ffi::c_char) -> ::std::ffi::c_int {
+        extern "C" fn main(
+            count: ::std::ffi::c_int,
+            words: *const *const ::std::ffi::c_char,
+        ) -> ::std::ffi::c_int {
             // SAFETY: these are the parameters that the C library calls `main` with.
             unsafe { $crate::os::sys::entry::start(count, words, $main) }
         }
@@ -36,6 +39,7 @@ pub unsafe fn start(
         open_standard_streams();
         // A reader that is gone shows as an error of writing. Children start with the default action.
         libc::signal(libc::SIGPIPE, libc::SIG_IGN);
+        super::wait::hold_child_signal();
         (0..count.max(0) as usize).map(|at| CStr::from_ptr(*words.add(at)).to_bytes().to_vec()).collect()
     };
     main(arguments, environment())

@@ -5,6 +5,7 @@
 
 pub mod entry;
 pub mod plugin;
+pub mod wait;
 
 use std::ffi::{CStr, CString};
 use std::io;

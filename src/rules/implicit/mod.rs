@@ -117,6 +117,7 @@ fn matching<H: RuleHost>(
     let Some(&last) = name.last() else { return tries };
     host.trace_implicit(depth, &|host| rules_avoided(host, depth));
     let candidates = host.rules().patterns.ending_in(last);
+    tries.reserve(candidates.len());
     for &(position, number) in candidates.iter() {
         let rules = host.rules();
         let at = rules.patterns.at_position(position);
