@@ -19,6 +19,8 @@ pub struct TargetPattern {
     pub name: Name,
     /// Where its `%` is.
     pub percent: usize,
+    /// Whether it has a slash, and so is matched against whole paths.
+    pub has_slash: bool,
 }
 
 impl TargetPattern {
@@ -27,7 +29,8 @@ impl TargetPattern {
         let pattern = Pattern::new(text);
         let percent = pattern.percent?;
         let name = names.intern(&pattern.text);
-        Some(TargetPattern { text: names.text(name), name, percent })
+        let has_slash = pattern.text.contains(&b'/');
+        Some(TargetPattern { text: names.text(name), name, percent, has_slash })
     }
 
     /// What stands before the `%`.
