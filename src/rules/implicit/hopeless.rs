@@ -5,8 +5,7 @@
 
 use super::{Try, folder_of, matching};
 use crate::base::Name;
-use crate::expand::file_names::is_plain_name;
-use crate::os::archive;
+use crate::expand::file_names::{begins_plainly, is_plain_text};
 use crate::rules::RuleHost;
 use crate::rules::file::Dep;
 
@@ -27,7 +26,7 @@ pub(super) fn is_hopeless<H: RuleHost>(
     folder: usize,
     tries: &[Try],
 ) -> bool {
-    if host.traces_implicit() || !host.rules().paths.is_empty() || archive::is_member(name) {
+    if host.traces_implicit() || !host.rules().paths.is_empty() || !is_plain_text(name) {
         return false;
     }
     let mut look = Look::default();
@@ -116,14 +115,20 @@ impl Look {
         let Some(pattern) = pattern.or_else(|| dep.name(names)) else { return false };
         let pattern = names.text(pattern);
         self.text.clear();
-        match memchr::memchr(b'%', pattern) {
-            None => self.text.extend_from_slice(pattern),
+        let (before, after) = match pattern.iter().position(|&byte| byte == b'%') {
+            None => {
+                self.text.extend_from_slice(pattern);
+                (pattern, &pattern[..0])
+            }
             Some(at) => {
-                for part in [folder, &pattern[..at], stem, &pattern[at + 1..]] {
+                let (before, after) = (&pattern[..at], &pattern[at + 1..]);
+                for part in [folder, before, stem, after] {
                     self.text.extend_from_slice(part);
                 }
+                (before, after)
             }
-        }
-        !dep.needs_expansion() && is_plain_name(&self.text)
+        };
+        // Folder and stem are of a name whose text is plain.
+        !dep.needs_expansion() && is_plain_text(before) && is_plain_text(after) && begins_plainly(&self.text)
     }
 }

@@ -129,18 +129,9 @@ fn matching<H: RuleHost>(
     host.trace_implicit(depth, &|host| rules_avoided(host, depth));
     let candidates = host.rules().patterns.ending_in(last);
     tries.reserve(candidates.len().min(MANY));
-    for &(position, number) in candidates.iter() {
-        let rules = host.rules();
-        let at = rules.patterns.at_position(position);
-        let rule = &rules.patterns[at];
-        let target = rule.targets[number as usize];
-        if !rule.dependencies.is_empty() && rule.recipe.is_none() {
-            continue;
-        }
-        if rule.in_use {
-            continue;
-        }
-        if recursions > 0 && target.matches_anything() && !rule.terminal {
+    for candidate in candidates.iter() {
+        let target = &candidate.target;
+        if recursions > 0 && target.matches_anything() && !candidate.terminal {
             continue;
         }
         // A stem has at least one character.
@@ -150,17 +141,21 @@ fn matching<H: RuleHost>(
         let split_folder = folder > 0 && !target.has_slash;
         let base = if split_folder { &name[folder..] } else { name };
         let (prefix, suffix) = (target.prefix(), target.suffix());
-        if base.len() < prefix.len() + suffix.len() || !base.starts_with(prefix) || !base.ends_with(suffix) {
+        if base.len() < prefix.len() + suffix.len() || !ends_with(base, suffix) || !base.starts_with(prefix) {
+            continue;
+        }
+        if host.rules().patterns[candidate.rule].in_use {
             continue;
         }
         if !target.matches_anything() {
             specific = true;
         }
-        if rule.dependencies.is_empty() && rule.recipe.is_none() {
+        if candidate.is_empty {
             continue;
         }
         let stem_length = base.len() - prefix.len() - suffix.len() + if split_folder { folder } else { 0 };
-        tries.push(Try { rule: Some(at), target: number as usize, stem_length, split_folder });
+        let target = candidate.number as usize;
+        tries.push(Try { rule: Some(candidate.rule), target, stem_length, split_folder });
     }
     tries.sort_by_key(|one| one.stem_length);
     if specific {
@@ -174,6 +169,13 @@ fn matching<H: RuleHost>(
         }
     }
     tries
+}
+
+/// Whether `text` ends with `suffix`: mostly a few bytes, too few for a call.
+#[inline]
+fn ends_with(text: &[u8], suffix: &[u8]) -> bool {
+    text.len() >= suffix.len()
+        && text.iter().rev().zip(suffix.iter().rev()).all(|(left, right)| left == right)
 }
 
 /// What debugging output says of the rules that a search going on uses already, whether they match or not.
