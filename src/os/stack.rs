@@ -15,7 +15,7 @@ pub fn raise_limit() {
     let highest = given.maximum.unwrap_or(u64::MAX).min(WANTED);
     if given.current.is_some_and(|current| current < highest) {
         let raised = Rlimit { current: Some(highest), maximum: given.maximum };
-        if setrlimit(Resource::Stack, raised.clone()).is_ok() {
+        if setrlimit(Resource::Stack, raised).is_ok() {
             let _ = LIMITS.set((given, raised));
         }
     }
@@ -24,8 +24,8 @@ pub fn raise_limit() {
 /// Calls `start` with the limit that this process was given, which is what a child is to inherit.
 pub fn with_given_limit<T>(start: impl FnOnce() -> T) -> T {
     let Some((given, raised)) = LIMITS.get() else { return start() };
-    let _ = setrlimit(Resource::Stack, given.clone());
+    let _ = setrlimit(Resource::Stack, *given);
     let result = start();
-    let _ = setrlimit(Resource::Stack, raised.clone());
+    let _ = setrlimit(Resource::Stack, *raised);
     result
 }
