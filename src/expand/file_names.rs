@@ -64,14 +64,17 @@ pub fn file_names<H: Host>(
         if at >= text.len() || options.stops.contains(&text[at]) {
             break;
         }
-        let plain = !text[at..].contains(&b'\\');
-        let end = if plain {
-            text[at..].iter().position(|byte| stops.contains(byte)).map_or(text.len(), |length| at + length)
-        } else {
-            let mut rest = text.split_off(at);
-            let length = find_unquoted(&mut rest, 0, &stops, false).unwrap_or(rest.len());
-            text.extend_from_slice(&rest);
-            at + length
+        // Up to the first stop; only where a backslash comes before it may that stop be quoted.
+        let stop = text[at..].iter().position(|byte| *byte == b'\\' || stops.contains(byte));
+        let end = match stop {
+            None => text.len(),
+            Some(length) if text[at + length] != b'\\' => at + length,
+            Some(_) => {
+                let mut rest = text.split_off(at);
+                let length = find_unquoted(&mut rest, 0, &stops, false).unwrap_or(rest.len());
+                text.extend_from_slice(&rest);
+                at + length
+            }
         };
         let mut start = at;
         at = end;
