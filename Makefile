@@ -36,7 +36,7 @@ $(hadolint):
 
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
-	@scripts/test unit conformance contexts soundness engine plans faults podman faults-podman
+	@scripts/test unit conformance instructions contexts soundness engine plans faults podman faults-podman
 
 .PHONY: lint
 lint: ## Check the format and the lints
@@ -44,11 +44,13 @@ lint: ## Check the format and the lints
 	cargo clippy --quiet --all-targets -- --deny warnings
 	for script in $$(grep -l "^#!.*bash" scripts/* .ci/run tests/engine/*); do bash -n $$script || exit; done
 
-.PHONY: unit-test conformance engine-test
+.PHONY: unit-test conformance instructions engine-test
 unit-test: ## Run the tests of the crate
 	@scripts/test unit
 conformance: release ## Run GNU make's own test suite on imk
 	@scripts/test conformance
+instructions: release ## Hold the instructions of fixed works to the figures kept
+	@scripts/test instructions
 engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
 	@scripts/test contexts soundness engine plans faults podman faults-podman
 

@@ -1,12 +1,9 @@
-//! The binary: hands arguments and environment to the library and exits with its code.
+//! The binary: hands arguments and environment to the library and ends with its status.
+#![no_main]
 
-use std::os::unix::ffi::OsStringExt;
+imk::entry!(run);
 
-fn main() {
+fn run(arguments: Vec<Vec<u8>>, environment: imk::os::sys::entry::Environment) -> i32 {
     imk::os::stack::raise_limit();
-    let given = imk::run::Given {
-        arguments: std::env::args_os().map(OsStringExt::into_vec).collect(),
-        environment: std::env::vars_os().map(|(name, value)| (name.into_vec(), value.into_vec())).collect(),
-    };
-    std::process::exit(imk::run::run(given));
+    imk::run::run(imk::run::Given { arguments, environment })
 }

@@ -23,10 +23,17 @@ pub struct Names {
     texts: Vec<&'static [u8]>,
     table: HashTable<u32>,
     room: &'static mut [u8],
+    /// The size of the chunk asked for last.
+    chunk: usize,
 }
 
-/// Bytes asked of the allocator at a time.
+/// Bytes asked of the allocator at a time, in the end: the first chunks are smaller, each twice as large as the one before.
 const CHUNK: usize = 64 * 1024;
+/// The first chunk.
+const FIRST_CHUNK: usize = 4 * 1024;
+
+/// Names that there is room for from the start: somewhat more than the program's own.
+const FIRST: usize = 800;
 
 fn hash(text: &[u8]) -> u64 {
     let mut hasher = FxHasher::default();
@@ -37,7 +44,7 @@ fn hash(text: &[u8]) -> u64 {
 impl Names {
     /// An empty table.
     pub fn new() -> Self {
-        Names::default()
+        Names { texts: Vec::with_capacity(FIRST), table: HashTable::with_capacity(FIRST), ..Names::default() }
     }
 
     /// The name for `text`, made where it is new.
@@ -96,11 +103,12 @@ impl Names {
     }
 
     fn keep(&mut self, text: &[u8]) -> &'static [u8] {
-        if text.len() > CHUNK / 4 {
+        if text.len() > FIRST_CHUNK / 4 {
             return Box::leak(text.to_vec().into_boxed_slice());
         }
         if self.room.len() < text.len() {
-            self.room = Box::leak(vec![0; CHUNK].into_boxed_slice());
+            self.chunk = (self.chunk * 2).clamp(FIRST_CHUNK, CHUNK);
+            self.room = Box::leak(vec![0; self.chunk].into_boxed_slice());
         }
         let (kept, rest) = std::mem::take(&mut self.room).split_at_mut(text.len());
         self.room = rest;

@@ -7,7 +7,7 @@ use crate::expand::evaluate::expand_text;
 use crate::os::archive;
 use crate::os::glob;
 use crate::os::sys;
-use crate::os::words::{is_blank, is_space};
+use crate::os::words::is_space;
 use crate::syntax::quoting::find_unquoted;
 use std::ffi::CString;
 
@@ -64,14 +64,17 @@ pub fn file_names<H: Host>(
         if at >= text.len() || options.stops.contains(&text[at]) {
             break;
         }
-        let plain = !text[at..].contains(&b'\\');
-        let end = if plain {
-            text[at..].iter().position(|byte| stops.contains(byte)).map_or(text.len(), |length| at + length)
-        } else {
-            let mut rest = text.split_off(at);
-            let length = find_unquoted(&mut rest, 0, &stops, false).unwrap_or(rest.len());
-            text.extend_from_slice(&rest);
-            at + length
+        // Up to the first stop; only where a backslash comes before it may that stop be quoted.
+        let stop = text[at..].iter().position(|byte| *byte == b'\\' || stops.contains(byte));
+        let end = match stop {
+            None => text.len(),
+            Some(length) if text[at + length] != b'\\' => at + length,
+            Some(_) => {
+                let mut rest = text.split_off(at);
+                let length = find_unquoted(&mut rest, 0, &stops, false).unwrap_or(rest.len());
+                text.extend_from_slice(&rest);
+                at + length
+            }
         };
         let mut start = at;
         at = end;
@@ -229,16 +232,19 @@ pub fn plain_names<'t>(text: &'t [u8], mut take: impl FnMut(&'t [u8])) -> &'t [u
             at += 1;
         }
         let start = at;
-        let mut special = false;
-        while at < text.len() && !is_blank(text[at]) {
-            special |= SPECIAL[text[at] as usize];
-            at += 1;
+        let rest = &text[start..];
+        let mut seen = 0;
+        let length = rest.iter().position(|&byte| {
+            let class = CLASS[byte as usize];
+            seen |= class;
+            class & BLANK != 0
+        });
+        let word = &rest[..length.unwrap_or(rest.len())];
+        if word.is_empty() {
+            return rest;
         }
-        if start == at {
-            return &text[start..];
-        }
-        let word = &text[start..at];
-        if special || word.starts_with(b"./") || word[0] == b'~' || word == b".WAIT" {
+        at += word.len();
+        if seen & NOT_PLAIN != 0 || word.starts_with(b"./") || word[0] == b'~' || word == b".WAIT" {
             return &text[start..];
         }
         take(word);
@@ -248,11 +254,39 @@ pub fn plain_names<'t>(text: &'t [u8], mut take: impl FnMut(&'t [u8])) -> &'t [u
 /// Whether `text` is one name that needs no expansion of any kind.
 #[inline]
 pub fn is_plain_name(text: &[u8]) -> bool {
-    !text.is_empty()
-        && text[0] != b'~'
-        && !text.starts_with(b"./")
-        && text != b".WAIT"
-        && !text.iter().any(|&byte| SPECIAL[byte as usize] || is_space(byte))
+    begins_plainly(text) && is_plain_text(text)
+}
+
+/// Whether `text` is one name that needs no expansion of any kind, if it has no character but those of plain names.
+#[inline]
+pub fn begins_plainly(text: &[u8]) -> bool {
+    !text.is_empty() && text[0] != b'~' && !text.starts_with(b"./") && text != b".WAIT"
+}
+
+/// The byte ends a word.
+const BLANK: u8 = 1;
+/// The byte does not stand in a plain name.
+const NOT_PLAIN: u8 = 2;
+
+/// What each byte is to a list of plain names.
+const CLASS: [u8; 256] = {
+    let mut table = [0; 256];
+    let mut at = 0;
+    while at < 256 {
+        if SPECIAL[at] {
+            table[at] = NOT_PLAIN;
+        }
+        at += 1;
+    }
+    table[b' ' as usize] = BLANK;
+    table[b'\t' as usize] = BLANK;
+    table
+};
+
+/// Whether `text` has no character but those of plain names: so have its parts.
+#[inline]
+pub fn is_plain_text(text: &[u8]) -> bool {
+    !text.iter().any(|&byte| SPECIAL[byte as usize] || is_space(byte))
 }
 
 /// Characters that a plain name has not.

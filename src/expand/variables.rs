@@ -202,9 +202,10 @@ fn is_exportable(name: &[u8]) -> bool {
 impl Default for Variables {
     fn default() -> Self {
         Variables {
-            all: Vec::new(),
+            // Room for the program's own and those of an environment, so that a small run moves nothing.
+            all: Vec::with_capacity(256),
             free: Vec::new(),
-            global: Vec::new(),
+            global: vec![0; 512],
             sets: vec![Set::default()],
             free_sets: Vec::new(),
             scopes: vec![Scope { set: GLOBAL_SET, next: None, next_is_parent: false }],

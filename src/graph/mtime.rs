@@ -146,14 +146,18 @@ fn check_skew(session: &mut Session, file: FileId, mtime: Mtime) {
 
 /// `value` with two significant digits, as C's `%.2g` writes it.
 fn two_digits(value: f64) -> String {
-    let exponent = value.abs().log10().floor() as i32;
-    if !(-4..2).contains(&exponent) {
-        let mantissa = format!("{:.1}", value / 10f64.powi(exponent));
-        let mantissa = mantissa.trim_end_matches('0').trim_end_matches('.');
-        return format!("{mantissa}e{}{:02}", if exponent < 0 { '-' } else { '+' }, exponent.abs());
+    let scientific = format!("{value:.1e}");
+    let (mantissa, exponent) = scientific.split_once('e').unwrap_or((&scientific, "0"));
+    let exponent: i32 = exponent.parse().unwrap_or(0);
+    let shortened = |text: &str| match text.contains('.') {
+        true => text.trim_end_matches('0').trim_end_matches('.').to_owned(),
+        false => text.to_owned(),
+    };
+    if (-4..2).contains(&exponent) {
+        return shortened(&format!("{value:.*}", (1 - exponent).max(0) as usize));
     }
-    let text = format!("{value:.*}", (1 - exponent).max(0) as usize);
-    if text.contains('.') { text.trim_end_matches('0').trim_end_matches('.').to_owned() } else { text }
+    let sign = if exponent < 0 { '-' } else { '+' };
+    format!("{}e{sign}{:02}", shortened(mantissa), exponent.abs())
 }
 
 /// The time of an archive member; none where the archive does not exist.
@@ -229,4 +233,29 @@ fn library(session: &mut Session, name: &[u8]) -> Outcome<Option<Found>> {
         }
     }
     Ok(best)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::two_digits;
+
+    #[test]
+    fn two_digits_are_those_of_c() {
+        let cases = [
+            (99.6, "1e+02"),
+            (99.4, "99"),
+            (12.0, "12"),
+            (9.96, "10"),
+            (9.94, "9.9"),
+            (3.0, "3"),
+            (0.5, "0.5"),
+            (0.0123, "0.012"),
+            (0.0001, "0.0001"),
+            (0.000_012_3, "1.2e-05"),
+            (0.000_01, "1e-05"),
+        ];
+        for (value, text) in cases {
+            assert_eq!(two_digits(value), text);
+        }
+    }
 }

@@ -158,6 +158,11 @@ impl RuleHost for Session {
         &mut self.rules
     }
 
+    #[inline]
+    fn traces_implicit(&self) -> bool {
+        self.show_implicit
+    }
+
     fn trace_implicit(&mut self, depth: usize, text: &dyn Fn(&mut Self) -> Vec<u8>) {
         if self.show_implicit {
             let text = text(self);

@@ -2,8 +2,8 @@
 //! Knows nothing of targets or recipes.
 
 use crate::os::files;
+use crate::os::sys::wait::{wait_readable, watch_children};
 use crate::os::sys::{self, Spawn};
-use rustix::event::{PollFd, PollFlags, poll};
 use rustix::process::{WaitOptions, WaitStatus};
 use std::ffi::CString;
 use std::io::Read;
@@ -66,7 +66,9 @@ impl Waiter {
                 let _ = signal_hook::low_level::pipe::register(signal, writer);
             }
         }
-        let _ = signal_hook::low_level::pipe::register(libc::SIGCHLD, writer);
+        if !watch_children() {
+            let _ = signal_hook::low_level::pipe::register(libc::SIGCHLD, writer);
+        }
         self.wake = Some(reader);
     }
 
@@ -76,7 +78,8 @@ impl Waiter {
         (signal != 0).then_some(signal)
     }
 
-    /// The descriptor that becomes readable when a child ends or a signal comes.
+    /// The descriptor that becomes readable when a fatal signal comes; and when a child ends, where that does not interrupt a
+    /// [`wait_readable`].
     pub fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
         self.wake.as_ref().map(|wake| wake.as_fd())
     }
@@ -115,15 +118,9 @@ impl Waiter {
                     _ => return Waited::Nothing,
                 }
             };
-            let wake_fd = wake.as_fd();
-            let mut polled = [
-                PollFd::from_borrowed_fd(wake_fd, PollFlags::IN),
-                PollFd::from_borrowed_fd(also.unwrap_or(wake_fd), PollFlags::IN),
-            ];
-            let count = if also.is_some() { 2 } else { 1 };
-            let _ = poll(&mut polled[..count], None);
-            let ready = count == 2 && !polled[1].revents().is_empty();
-            if !polled[0].revents().is_empty() {
+            // Interrupted, it was a child's end or a fatal signal: both are looked for above.
+            let Ok(Some([woken, ready])) = wait_readable([Some(wake.as_fd()), also], None) else { continue };
+            if woken {
                 let mut drained = [0; 256];
                 while matches!(wake.read(&mut drained), Ok(count) if count == drained.len()) {}
                 continue;
@@ -177,11 +174,10 @@ pub fn find_program(name: &[u8], path: &[u8]) -> Result<Vec<u8>, i32> {
     for folder in path.split(|&byte| byte == b':') {
         let candidate =
             if folder.is_empty() { name.to_vec() } else { [folder, b"/".as_slice(), name].concat() };
-        if files::is_executable(&candidate) {
-            return Ok(if folder.is_empty() { [b"./", name].concat() } else { candidate });
-        }
-        if rustix::fs::stat(&candidate[..]).is_ok() {
-            error = libc::EACCES;
+        match files::is_executable(&candidate) {
+            Some(true) => return Ok(if folder.is_empty() { [b"./", name].concat() } else { candidate }),
+            Some(false) => error = libc::EACCES,
+            None => {}
         }
     }
     Err(error)

@@ -129,12 +129,13 @@ pub fn is_folder(path: &[u8]) -> bool {
     rustix::fs::stat(path).is_ok_and(|stat| FileType::from_raw_mode(stat.st_mode) == FileType::Directory)
 }
 
-/// Whether `path` is a file that may be executed.
-pub fn is_executable(path: &[u8]) -> bool {
-    rustix::fs::stat(path).is_ok_and(|stat| {
+/// Whether `path` is a file that may be executed; none where nothing is there.
+pub fn is_executable(path: &[u8]) -> Option<bool> {
+    let stat = rustix::fs::stat(path).ok()?;
+    Some(
         FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile
-            && rustix::fs::accessat(CWD, path, rustix::fs::Access::EXEC_OK, AtFlags::EACCESS).is_ok()
-    })
+            && rustix::fs::accessat(CWD, path, rustix::fs::Access::EXEC_OK, AtFlags::EACCESS).is_ok(),
+    )
 }
 
 /// Makes `path` exist with the time of now, its content kept. The error names the call that failed.

@@ -4,7 +4,7 @@
 //! Protocol: GNU make manual, "POSIX Jobserver Interaction". Every member has one job free, without a token, so the
 //! pipe of `-j N` holds N - 1.
 
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use crate::os::sys::wait::wait_readable;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, fstat, mkfifoat, open, unlink};
 use rustix::io::{Errno, FdFlags, fcntl_setfd, read, write};
 use rustix::pipe::{PipeFlags, pipe_with};
@@ -340,22 +340,11 @@ impl Jobserver {
         let deadline = timeout.and_then(|timeout| Instant::now().checked_add(timeout));
         loop {
             let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-            let left = left.map(|left| Timespec {
-                tv_sec: i64::try_from(left.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: left.subsec_nanos().into(),
-            });
-            let (token_there, woken) = {
-                let token = PollFd::new(&self.reader, PollFlags::IN);
-                let other = PollFd::from_borrowed_fd(wake.unwrap_or(self.reader.as_fd()), PollFlags::IN);
-                let mut both = [token, other];
-                let watched = both.get_mut(..if wake.is_some() { 2 } else { 1 }).unwrap_or_default();
-                match poll(watched, left.as_ref()) {
-                    Ok(0) => return Ok(Acquired::TimedOut),
-                    Ok(_) => {}
-                    Err(Errno::INTR) => return Ok(Acquired::Woken),
-                    Err(errno) => return Err(Error::Wait(errno)),
-                }
-                (!both[0].revents().is_empty(), wake.is_some() && !both[1].revents().is_empty())
+            let (token_there, woken) = match wait_readable([Some(self.reader.as_fd()), wake], left) {
+                Ok(None) => return Ok(Acquired::TimedOut),
+                Ok(Some([token_there, woken])) => (token_there, woken),
+                Err(error) if error.kind() == std::io::ErrorKind::Interrupted => return Ok(Acquired::Woken),
+                Err(error) => return Err(Error::Wait(Errno::from_io_error(&error).unwrap_or(Errno::IO))),
             };
             if woken {
                 return Ok(Acquired::Woken);

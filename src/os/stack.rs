@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 /// What the stack may grow to, in bytes.
 const WANTED: u64 = 1 << 30;
 
-/// The limit that this process was started with, where it was raised.
-static GIVEN: OnceLock<Rlimit> = OnceLock::new();
+/// The limit that this process was started with, and the one it has since, where it was raised.
+static LIMITS: OnceLock<(Rlimit, Rlimit)> = OnceLock::new();
 
 /// Lets the stack of this process grow as far as the system allows.
 pub fn raise_limit() {
@@ -16,17 +16,16 @@ pub fn raise_limit() {
     if given.current.is_some_and(|current| current < highest) {
         let raised = Rlimit { current: Some(highest), maximum: given.maximum };
         if setrlimit(Resource::Stack, raised).is_ok() {
-            let _ = GIVEN.set(given);
+            let _ = LIMITS.set((given, raised));
         }
     }
 }
 
 /// Calls `start` with the limit that this process was given, which is what a child is to inherit.
 pub fn with_given_limit<T>(start: impl FnOnce() -> T) -> T {
-    let Some(given) = GIVEN.get() else { return start() };
-    let raised = getrlimit(Resource::Stack);
+    let Some((given, raised)) = LIMITS.get() else { return start() };
     let _ = setrlimit(Resource::Stack, *given);
     let result = start();
-    let _ = setrlimit(Resource::Stack, raised);
+    let _ = setrlimit(Resource::Stack, *raised);
     result
 }

@@ -267,13 +267,19 @@ impl File {
 }
 
 /// All files of a run.
-#[derive(Default)]
 pub struct Files {
     all: Vec<File>,
     /// For each name's number, the file's number plus one, or zero.
     by_name: Vec<u32>,
     /// How many names lead to a file: the fill of the table.
     named: usize,
+}
+
+impl Default for Files {
+    fn default() -> Files {
+        // Room for those of the built-in rules and a few more, so that a small run moves nothing.
+        Files { all: Vec::with_capacity(128), by_name: vec![0; 512], named: 0 }
+    }
 }
 
 impl Index<FileId> for Files {
@@ -404,6 +410,12 @@ impl Files {
             self.by_name.iter().filter(|&&number| number != 0).map(|&number| FileId(number - 1)).collect();
         found.sort_unstable();
         found
+    }
+
+    /// The files that names lead to and that have a recipe, in the order of their names' first use.
+    pub fn with_recipe(&self) -> impl Iterator<Item = FileId> {
+        let bound = self.by_name.iter().filter(|&&number| number != 0).map(|&number| FileId(number - 1));
+        bound.filter(|&file| self[file].recipe.is_some())
     }
 
     /// The same files in the order in which GNU make meets them in its table.

@@ -27,6 +27,8 @@ use vpath::SearchPaths;
 pub trait RuleHost: Host {
     /// The rule database.
     fn rules(&mut self) -> &mut Rules;
+    /// Whether debugging output about implicit rules is wanted.
+    fn traces_implicit(&self) -> bool;
     /// Shows a line of debugging output about implicit rules, at this depth of recursion; nothing where the text is empty.
     fn trace_implicit(&mut self, depth: usize, text: &dyn Fn(&mut Self) -> Vec<u8>);
 }

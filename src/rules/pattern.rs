@@ -19,6 +19,8 @@ pub struct TargetPattern {
     pub name: Name,
     /// Where its `%` is.
     pub percent: usize,
+    /// Whether it has a slash, and so is matched against whole paths.
+    pub has_slash: bool,
 }
 
 impl TargetPattern {
@@ -27,7 +29,8 @@ impl TargetPattern {
         let pattern = Pattern::new(text);
         let percent = pattern.percent?;
         let name = names.intern(&pattern.text);
-        Some(TargetPattern { text: names.text(name), name, percent })
+        let has_slash = pattern.text.contains(&b'/');
+        Some(TargetPattern { text: names.text(name), name, percent, has_slash })
     }
 
     /// What stands before the `%`.
@@ -95,11 +98,25 @@ pub struct PatternRules {
     by_first_target: HashMap<Name, Vec<u32>, FxBuildHasher>,
     /// Rules in order, the removed ones left out.
     order: Vec<u32>,
-    /// Targets by the last byte of their suffix; none for an empty suffix. Made by [`PatternRules::index`].
-    by_last_byte: Vec<Vec<(u32, u32)>>,
-    any_ending: Vec<(u32, u32)>,
-    /// Both in the order of the rules, for the bytes that were asked for.
-    merged: Vec<Option<Rc<[(u32, u32)]>>>,
+    /// The same once all are known, as searches go over them.
+    searched: Vec<u32>,
+    /// The targets that can match a name by its last byte, in the order of the rules, for the bytes that were asked for.
+    by_last_byte: Vec<Option<Rc<[Candidate]>>>,
+}
+
+/// A target that a search compares names with, and what the search asks of its rule, in one place.
+#[derive(Clone, Copy, Debug)]
+pub struct Candidate {
+    /// The rule.
+    pub rule: u32,
+    /// Which of its targets.
+    pub number: u32,
+    /// The target.
+    pub target: TargetPattern,
+    /// Whether the rule's prerequisites may not be made by further implicit rules.
+    pub terminal: bool,
+    /// Whether the rule has neither prerequisites nor a recipe: it only keeps rules for any name away.
+    pub is_empty: bool,
 }
 
 impl Index<u32> for PatternRules {
@@ -130,27 +147,24 @@ impl PatternRules {
         };
         // GNU make compares each target of the new rule with all of the old one's, so that only rules whose targets are all
         // the same name can be told to be equal.
-        let mut candidates: Vec<u32> = rule
+        let equal = rule
             .targets
             .iter()
-            .filter_map(|target| self.by_first_target.get(&target.name))
-            .flatten()
-            .copied()
-            .collect();
-        candidates.sort_unstable();
-        candidates.dedup();
-        for at in candidates {
-            let old = &self.rules[at as usize];
-            let equal =
-                rule.targets.iter().any(|target| old.targets.iter().all(|other| other.name == target.name))
-                    && same_dependencies(old);
-            if equal && self.order.contains(&at) {
-                if !replace {
-                    return;
-                }
-                self.order.retain(|&kept| kept != at);
-                break;
+            .filter_map(|target| self.by_first_target.get(&target.name).map(|rules| (target.name, rules)))
+            .flat_map(|(name, rules)| rules.iter().map(move |&at| (name, at)))
+            .filter(|&(name, at)| {
+                let old = &self.rules[at as usize];
+                old.targets.iter().all(|other| other.name == name)
+                    && same_dependencies(old)
+                    && self.order.contains(&at)
+            })
+            .map(|(_, at)| at)
+            .min();
+        if let Some(at) = equal {
+            if !replace {
+                return;
             }
+            self.order.retain(|&kept| kept != at);
         }
         let at = self.rules.len() as u32;
         for target in &rule.targets {
@@ -165,40 +179,42 @@ impl PatternRules {
         &self.order
     }
 
-    /// Sorts targets by how they end, once all rules are known.
+    /// Takes the rules as they are now for those that searches go over.
     pub fn index(&mut self) {
-        self.by_last_byte = vec![Vec::new(); 256];
-        self.any_ending.clear();
-        self.merged = vec![None; 256];
-        for (position, &at) in self.order.iter().enumerate() {
-            for (number, target) in self.rules[at as usize].targets.iter().enumerate() {
-                let entry = (position as u32, number as u32);
-                match target.suffix().last() {
-                    Some(&byte) => self.by_last_byte[byte as usize].push(entry),
-                    None => self.any_ending.push(entry),
+        self.searched.clone_from(&self.order);
+        self.by_last_byte = vec![None; 256];
+    }
+
+    /// The targets that can match a name which ends in `byte`, in the order of the rules. Rules of prerequisites alone are none.
+    pub fn ending_in(&mut self, byte: u8) -> Rc<[Candidate]> {
+        let at = byte as usize;
+        if let Some(Some(known)) = self.by_last_byte.get(at) {
+            return Rc::clone(known);
+        }
+        let mut found = Vec::new();
+        for &at in &self.searched {
+            let rule = &self.rules[at as usize];
+            if !rule.dependencies.is_empty() && rule.recipe.is_none() {
+                continue;
+            }
+            let is_empty = rule.dependencies.is_empty() && rule.recipe.is_none();
+            for (number, target) in rule.targets.iter().enumerate() {
+                if target.suffix().last().is_none_or(|&last| last == byte) {
+                    let number = number as u32;
+                    found.push(Candidate {
+                        rule: at,
+                        number,
+                        target: *target,
+                        terminal: rule.terminal,
+                        is_empty,
+                    });
                 }
             }
         }
-    }
-
-    /// The targets that can match a name which ends in `byte`: positions in the order of rules, with the target's number.
-    pub fn ending_in(&mut self, byte: u8) -> Rc<[(u32, u32)]> {
-        let at = byte as usize;
-        if let Some(Some(known)) = self.merged.get(at) {
-            return Rc::clone(known);
+        let found: Rc<[Candidate]> = found.into();
+        if let Some(slot) = self.by_last_byte.get_mut(at) {
+            *slot = Some(Rc::clone(&found));
         }
-        let mut merged: Vec<(u32, u32)> =
-            self.by_last_byte.get(at).into_iter().flatten().chain(&self.any_ending).copied().collect();
-        merged.sort_unstable();
-        let merged: Rc<[(u32, u32)]> = merged.into();
-        if let Some(slot) = self.merged.get_mut(at) {
-            *slot = Some(Rc::clone(&merged));
-        }
-        merged
-    }
-
-    /// The rule at `position` of the order.
-    pub fn at_position(&self, position: u32) -> u32 {
-        self.order[position as usize]
+        found
     }
 }

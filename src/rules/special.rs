@@ -178,17 +178,20 @@ fn snap_files<H: RuleHost>(host: &mut H) -> Outcome {
 }
 
 /// Defines the default suffixes, before makefiles are read.
-pub fn default_suffixes<H: RuleHost>(host: &mut H, wanted: bool) -> Outcome {
+pub fn default_suffixes<H: RuleHost>(host: &mut H, wanted: bool) {
     let text = if wanted { builtin::SUFFIXES } else { "" };
     host.context().define_global(b"SUFFIXES", text.as_bytes(), crate::expand::Origin::Default, false);
-    let mut dependencies = prerequisites::split(host, text.as_bytes())?;
-    prerequisites::enter(host, &mut dependencies, None);
-    let rules = host.rules();
-    for dep in &dependencies {
-        rules.files[dep.file()].builtin = true;
+    let mut dependencies = Vec::with_capacity(text.len() / 4);
+    for suffix in text.split(' ').filter(|suffix| !suffix.is_empty()) {
+        let name = host.context().names.intern(suffix.as_bytes());
+        let rules = host.rules();
+        let file = rules.files.find_or_enter(name);
+        rules.files[file].is_explicit = true;
+        rules.files[file].builtin = true;
+        dependencies.push(Dep::of_file(file));
     }
+    let rules = host.rules();
     rules.files[rules.suffix_file].dependencies = dependencies;
-    Ok(())
 }
 
 fn add_rule<H: RuleHost>(
@@ -251,6 +254,36 @@ pub fn install_rules<H: RuleHost>(host: &mut H, builtins: bool) -> Outcome {
     Ok(())
 }
 
+/// A suffix rule: the position of its source's suffix, that of its target's, and the file that is called after both.
+type SuffixRule = (usize, usize, FileId);
+
+/// The files that have a recipe and are called after two of `suffixes`, in the order of these.
+fn suffix_rules<H: RuleHost>(host: &mut H, suffixes: &[(FileId, &'static [u8])]) -> Vec<SuffixRule> {
+    let mut begins = [false; 256];
+    for (_, suffix) in suffixes {
+        if let Some(&byte) = suffix.first() {
+            begins[byte as usize] = true;
+        }
+    }
+    let mut found = Vec::with_capacity(64);
+    let bound: Vec<FileId> = host.rules().files.with_recipe().collect();
+    for file in bound {
+        let name = host.rules().files[file].name;
+        let text = host.context().names.text(name);
+        if !text.first().is_some_and(|&byte| begins[byte as usize]) {
+            continue;
+        }
+        for (source, (_, suffix)) in suffixes.iter().enumerate() {
+            let Some(rest) = text.strip_prefix(*suffix).filter(|rest| !rest.is_empty()) else { continue };
+            let targets =
+                suffixes.iter().enumerate().filter(|(_, (_, other))| *other == rest && other != suffix);
+            found.extend(targets.map(|(target, _)| (source, target, file)));
+        }
+    }
+    found.sort_unstable_by_key(|&(source, target, _)| (source, target));
+    found
+}
+
 fn convert_suffix_rules<H: RuleHost>(host: &mut H) {
     let rules = host.rules();
     let suffixes: Vec<FileId> = rules.files[rules.suffix_file]
@@ -266,32 +299,55 @@ fn convert_suffix_rules<H: RuleHost>(host: &mut H) {
             (file, host.context().names.text(name))
         })
         .collect();
-    let percent = |text: &[u8]| [b"%", text].concat();
-    for &(file, suffix) in &suffixes {
-        add_rule(host, &percent(suffix), Vec::new(), None, false, false);
-        let source = Dep::of_name(host.context().names.intern(&percent(suffix)));
+    let found = suffix_rules(host, &suffixes);
+    let mut rest = &found[..];
+    // The pattern for each suffix, once it was needed.
+    let mut patterns: Vec<Option<TargetPattern>> = vec![None; suffixes.len()];
+    for (number, &(file, suffix)) in suffixes.iter().enumerate() {
+        let Some(pattern) = pattern_of(host, suffix, &mut patterns[number]) else { continue };
+        let rule = |target, dependencies, recipe| PatternRule {
+            targets: vec![target],
+            dependencies,
+            recipe,
+            terminal: false,
+            in_use: false,
+        };
+        add_pattern_rule(host, rule(pattern, Vec::new(), None), false);
+        let source = Dep::of_name(pattern.name);
         if let Some(recipe) = host.rules().files[file].recipe {
             add_rule(host, b"%", vec![source], Some(recipe), false, false);
         }
-        for &(_, other) in &suffixes {
-            if other == suffix {
-                continue;
-            }
-            let Some(name) = host.context().names.find(&[suffix, other].concat()) else { continue };
+        while let Some((&(_, target, from), after)) =
+            rest.split_first().filter(|(first, _)| first.0 == number)
+        {
+            rest = after;
             let rules = host.rules();
-            let Some(rule) = rules.files.find(name) else { continue };
-            let Some(recipe) = rules.files[rule].recipe else { continue };
-            if !rules.files[rule].dependencies.is_empty() {
+            let Some(recipe) = rules.files[from].recipe else { continue };
+            if !rules.files[from].dependencies.is_empty() {
                 let place = rules.recipes[recipe].place;
                 if host.context().posix {
                     continue;
                 }
                 host.context().complain(place, &Complaint::SuffixRuleWithPrerequisites);
             }
+            let other = suffixes[target].1;
             if other == b".a" {
                 add_rule(host, b"(%.o)", vec![source], Some(recipe), false, false);
             }
-            add_rule(host, &percent(other), vec![source], Some(recipe), false, false);
+            let Some(target) = pattern_of(host, other, &mut patterns[target]) else { continue };
+            add_pattern_rule(host, rule(target, vec![source], Some(recipe)), false);
         }
     }
+}
+
+/// The pattern of all names that end in `suffix`.
+fn pattern_of<H: RuleHost>(
+    host: &mut H,
+    suffix: &[u8],
+    known: &mut Option<TargetPattern>,
+) -> Option<TargetPattern> {
+    if known.is_none() {
+        *known = TargetPattern::new(&[b"%", suffix].concat(), &mut host.context().names);
+    }
+    *known
 }

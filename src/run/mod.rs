@@ -53,7 +53,12 @@ pub fn run(given: Given) -> i32 {
         status: 0,
     };
     let result = run.everything();
-    run.finish(result)
+    let status = run.finish(result);
+    // What has an effect when it goes; the memory goes with the process, all of it at once.
+    run.build.lock_path = None;
+    run.build.jobserver = None;
+    std::mem::forget(run);
+    status
 }
 
 impl Run {

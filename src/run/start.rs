@@ -263,7 +263,7 @@ impl Run {
         context.define_global(b"MAKE_HOST", help::host().as_bytes(), Origin::Default, false);
         context.define_global(b"IMK_VERSION", env!("CARGO_PKG_VERSION").as_bytes(), Origin::Default, false);
         super::flags::define_command_variables(session);
-        special::default_suffixes(session, !session.settings.no_builtin_rules)?;
+        special::default_suffixes(session, !session.settings.no_builtin_rules);
         define_automatic_variants(session);
         let flags = self.define_makeflags(false)?;
         let session = &mut self.build.session;

@@ -25,14 +25,23 @@ pub fn reference_end(text: &[u8], at: usize) -> usize {
     text.len()
 }
 
+/// The first byte of `stops` in `text`, or the first `$` where `references` is set.
+fn next_stop(text: &[u8], stops: &[u8], references: bool) -> Option<usize> {
+    match (stops, references) {
+        (&[one], false) => memchr::memchr(one, text),
+        (&[one], true) => memchr::memchr2(one, b'$', text),
+        (&[one, two], false) => memchr::memchr2(one, two, text),
+        (&[one, two], true) => memchr::memchr3(one, two, b'$', text),
+        _ => text.iter().position(|byte| stops.contains(byte) || (references && *byte == b'$')),
+    }
+}
+
 /// Searches `text` from `from` for a byte of `stops` that no backslash quotes, skipping references where `references` is set.
 /// Backslashes that quote a stop are removed, half of those that quote each other too. Returns the place in the new text.
 pub fn find_unquoted(text: &mut Vec<u8>, from: usize, stops: &[u8], references: bool) -> Option<usize> {
     let mut at = from;
     loop {
-        let found =
-            text.get(at..)?.iter().position(|&byte| stops.contains(&byte) || (references && byte == b'$'))?;
-        at += found;
+        at += next_stop(text.get(at..)?, stops, references)?;
         if text[at] == b'$' && references {
             if at + 1 >= text.len() {
                 return None;

@@ -3,7 +3,9 @@
 //! Each block says why it is sound. Everything else in the crate goes through the safe functions here, `rustix` or `std`.
 #![allow(unsafe_code)]
 
+pub mod entry;
 pub mod plugin;
+pub mod wait;
 
 use std::ffi::{CStr, CString};
 use std::io;

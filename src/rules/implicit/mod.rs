@@ -2,6 +2,7 @@
 //! what is done with the rule that is found.
 
 mod attempt;
+mod hopeless;
 
 use crate::base::Name;
 use crate::base::diagnostic::Outcome;
@@ -10,6 +11,7 @@ use crate::rules::RuleHost;
 use crate::rules::file::{Dep, FileId, plain_name};
 use crate::rules::recipe::RecipeId;
 use attempt::Attempt;
+use hopeless::is_hopeless;
 
 /// A file for which a rule is sought: a real one, or one that may come between.
 struct Candidate {
@@ -104,6 +106,15 @@ fn search_for<H: RuleHost>(host: &mut H, file: FileId, member: bool, depth: usiz
     Ok(true)
 }
 
+/// Rules that there is room for from the start: more than match most names.
+const MANY: usize = 24;
+
+/// How many bytes of `name` are its folder, the slash included.
+fn folder_of(name: &[u8]) -> usize {
+    let last = name.len().saturating_sub(1);
+    memchr::memrchr(b'/', &name[..last]).map_or(0, |slash| slash + 1)
+}
+
 /// The rules whose target patterns match `name`, the most specific first.
 fn matching<H: RuleHost>(
     host: &mut H,
@@ -117,38 +128,34 @@ fn matching<H: RuleHost>(
     let Some(&last) = name.last() else { return tries };
     host.trace_implicit(depth, &|host| rules_avoided(host, depth));
     let candidates = host.rules().patterns.ending_in(last);
-    for &(position, number) in candidates.iter() {
-        let rules = host.rules();
-        let at = rules.patterns.at_position(position);
-        let rule = &rules.patterns[at];
-        let target = rule.targets[number as usize];
-        if !rule.dependencies.is_empty() && rule.recipe.is_none() {
-            continue;
-        }
-        if rule.in_use {
-            continue;
-        }
-        if recursions > 0 && target.matches_anything() && !rule.terminal {
+    tries.reserve(candidates.len().min(MANY));
+    for candidate in candidates.iter() {
+        let target = &candidate.target;
+        if recursions > 0 && target.matches_anything() && !candidate.terminal {
             continue;
         }
         // A stem has at least one character.
         if target.text.len() > name.len() {
             continue;
         }
-        let split_folder = folder > 0 && !target.text.contains(&b'/');
+        let split_folder = folder > 0 && !target.has_slash;
         let base = if split_folder { &name[folder..] } else { name };
         let (prefix, suffix) = (target.prefix(), target.suffix());
-        if base.len() < prefix.len() + suffix.len() || !base.starts_with(prefix) || !base.ends_with(suffix) {
+        if base.len() < prefix.len() + suffix.len() || !ends_with(base, suffix) || !base.starts_with(prefix) {
+            continue;
+        }
+        if host.rules().patterns[candidate.rule].in_use {
             continue;
         }
         if !target.matches_anything() {
             specific = true;
         }
-        if rule.dependencies.is_empty() && rule.recipe.is_none() {
+        if candidate.is_empty {
             continue;
         }
         let stem_length = base.len() - prefix.len() - suffix.len() + if split_folder { folder } else { 0 };
-        tries.push(Try { rule: Some(at), target: number as usize, stem_length, split_folder });
+        let target = candidate.number as usize;
+        tries.push(Try { rule: Some(candidate.rule), target, stem_length, split_folder });
     }
     tries.sort_by_key(|one| one.stem_length);
     if specific {
@@ -162,6 +169,13 @@ fn matching<H: RuleHost>(
         }
     }
     tries
+}
+
+/// Whether `text` ends with `suffix`: mostly a few bytes, too few for a call.
+#[inline]
+fn ends_with(text: &[u8], suffix: &[u8]) -> bool {
+    text.len() >= suffix.len()
+        && text.iter().rev().zip(suffix.iter().rev()).all(|(left, right)| left == right)
 }
 
 /// What debugging output says of the rules that a search going on uses already, whether they match or not.
@@ -200,12 +214,14 @@ fn search<H: RuleHost>(
     let depth = depth + 1;
     let whole = host.context().names.text(candidate.name);
     let name = if member { &whole[memchr::memchr(b'(', whole).unwrap_or(0)..] } else { whole };
-    let folder = if member || archive::is_member(name) || name.is_empty() {
-        0
-    } else {
-        memchr::memrchr(b'/', &name[..name.len() - 1]).map_or(0, |slash| slash + 1)
-    };
+    let folder = if member || archive::is_member(name) { 0 } else { folder_of(name) };
     let mut tries = matching(host, name, folder, recursions, depth);
+    let hopeless = recursions == 0 && !member && !compatible && is_hopeless(host, name, folder, &tries);
+    // Where assertions are on, as in the tests, the search itself has to come to the same.
+    if hopeless && !cfg!(debug_assertions) {
+        return Ok(false);
+    }
+    let impossible = host.rules().impossible.len();
     let mut found_compatible = false;
     let mut found = None;
     if !tries.is_empty() {
@@ -245,6 +261,7 @@ fn search<H: RuleHost>(
             }
         }
     }
+    debug_assert!(!hopeless || (found.is_none() && impossible == host.rules().impossible.len()));
     if let Some((index, rule, prerequisites)) = found {
         adopt(host, candidate, name, folder, tries[index], rule, prerequisites, recursions);
         host.trace_implicit(depth - 1, &|host| {

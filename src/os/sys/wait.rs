@@ -1,0 +1,86 @@
+//! Waiting for descriptors and for children to end in one call, without a handler that writes into a pipe for each child.
+//! Knows nothing of who waits for what.
+//!
+//! The signal of a child's end is blocked except within that call, so that none goes unnoticed between a look for children and
+//! the wait. That holds only if it is blocked in all threads, so from the start of the program: see [`hold_child_signal`].
+
+use std::io;
+use std::os::fd::{AsRawFd, BorrowedFd};
+use std::sync::OnceLock;
+use std::time::Duration;
+
+/// The signals blocked while waiting, which that of a child's end is not; set once it is blocked otherwise.
+static WHILE_WAITING: OnceLock<libc::sigset_t> = OnceLock::new();
+
+/// Blocks the signal of a child's end, for this thread and all that it starts. To be called before any other thread is there;
+/// where the system has no `ppoll` it does nothing.
+pub fn hold_child_signal() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: the set is initialised by `sigemptyset` before it is read.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        let mut before = std::mem::zeroed::<libc::sigset_t>();
+        if libc::pthread_sigmask(libc::SIG_BLOCK, &set, &mut before) == 0 {
+            libc::sigdelset(&mut before, libc::SIGCHLD);
+            let _ = WHILE_WAITING.set(before);
+        }
+    }
+}
+
+/// Lets the end of a child interrupt [`wait_readable`]. False where that cannot be had, and the caller needs a handler.
+pub fn watch_children() -> bool {
+    extern "C" fn nothing(_: libc::c_int) {}
+    if WHILE_WAITING.get().is_none() {
+        return false;
+    }
+    // SAFETY: the action is initialised in full, and its handler does nothing.
+    unsafe {
+        let mut action = std::mem::zeroed::<libc::sigaction>();
+        let handler: extern "C" fn(libc::c_int) = nothing;
+        action.sa_sigaction = handler as libc::sighandler_t;
+        libc::sigemptyset(&mut action.sa_mask);
+        libc::sigaction(libc::SIGCHLD, &action, std::ptr::null_mut()) == 0
+    }
+}
+
+/// Waits until one of `streams` is readable, and tells which; none when `timeout` has passed before.
+///
+/// # Errors
+/// The system's; `Interrupted` when a signal came, that of a child's end among them.
+pub fn wait_readable(
+    streams: [Option<BorrowedFd>; 2],
+    timeout: Option<Duration>,
+) -> io::Result<Option<[bool; 2]>> {
+    let mut polled = streams.map(|stream| libc::pollfd {
+        // A negative one is passed over.
+        fd: stream.map_or(-1, |fd| fd.as_raw_fd()),
+        events: libc::POLLIN,
+        revents: 0,
+    });
+    match poll(&mut polled, timeout) {
+        -1 => Err(io::Error::last_os_error()),
+        0 => Ok(None),
+        _ => Ok(Some(polled.map(|one| one.revents != 0))),
+    }
+}
+
+#[cfg(target_os = "linux")]
+fn poll(polled: &mut [libc::pollfd; 2], timeout: Option<Duration>) -> libc::c_int {
+    let limit = timeout.map(|timeout| libc::timespec {
+        tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
+        tv_nsec: timeout.subsec_nanos().into(),
+    });
+    let limit = limit.as_ref().map_or(std::ptr::null(), |limit| limit as *const _);
+    let mask = WHILE_WAITING.get().map_or(std::ptr::null(), |mask| mask as *const _);
+    // SAFETY: the structures outlive the call; the limit and the set may be null.
+    unsafe { libc::ppoll(polled.as_mut_ptr(), 2, limit, mask) }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn poll(polled: &mut [libc::pollfd; 2], timeout: Option<Duration>) -> libc::c_int {
+    let limit = timeout.map_or(-1, |timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
+    // SAFETY: the structures outlive the call.
+    unsafe { libc::poll(polled.as_mut_ptr(), 2, limit) }
+}
