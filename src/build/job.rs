@@ -180,8 +180,8 @@ impl Build {
             let newer = expand_for_file(&mut self.session, file, b"$?")?;
             if newer.is_empty() {
                 let files = &self.session.rules.files;
-                let absent: Vec<&[u8]> = files[file]
-                    .dependencies
+                let absent: Vec<&[u8]> = files
+                    .prerequisites(file)
                     .iter()
                     .map(|dep| dep.file())
                     .filter(|&dep| files[dep].mtime == Mtime::ABSENT)

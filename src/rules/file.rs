@@ -5,6 +5,7 @@ use crate::base::table_order::{Figures, Table};
 use crate::base::{Name, Names};
 use crate::expand::ScopeId;
 use crate::os::files::Mtime;
+use crate::rules::chain::Chains;
 use crate::rules::recipe::RecipeId;
 use std::ops::{Index, IndexMut};
 
@@ -274,6 +275,8 @@ pub struct Files {
     by_name: Vec<u32>,
     /// How many names lead to a file: the fill of the table.
     named: usize,
+    /// What became of lists of prerequisites.
+    pub(super) chains: Chains,
 }
 
 impl Index<FileId> for Files {
