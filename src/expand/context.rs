@@ -67,6 +67,8 @@ pub struct Context {
     pub jobserver_invalid: Option<&'static str>,
     /// Depth of building an environment for `$(shell)`, within which recursion is forgiven.
     pub environment_depth: u32,
+    /// How many `$(call)` are in one another here.
+    pub call_depth: u32,
     /// Greatest number of arguments among the calls in progress.
     pub call_arguments: usize,
     /// The folder this run started in, after `-C`.
@@ -120,6 +122,7 @@ impl Context {
             jobserver: None,
             jobserver_invalid: None,
             environment_depth: 0,
+            call_depth: 0,
             call_arguments: 0,
             folder: None,
             verbose: false,

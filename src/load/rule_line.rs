@@ -143,7 +143,10 @@ fn general(session: &mut Session, reader: &mut Reader, line: &[u8]) -> Outcome {
     }
     let mut unexpanded = line[at..].to_vec();
     // GNU make takes `::` and the recipe behind it for one word where that begins with `=`.
-    if word.kind == Kind::DoubleColon && at == line.len() && written.as_ref().is_some_and(|text| text.starts_with(b"=")) {
+    if word.kind == Kind::DoubleColon
+        && at == line.len()
+        && written.as_ref().is_some_and(|text| text.starts_with(b"="))
+    {
         return Err(fatal(Complaint::EmptyVariableName));
     }
     let text = [&rest[..], &unexpanded].concat();

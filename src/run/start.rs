@@ -231,7 +231,7 @@ impl Run {
             Ok(path) => Some(path.into_os_string().into_vec()),
             Err(error) => {
                 let error = error.raw_os_error().unwrap_or(libc::ENOENT);
-                self.build.session.complain(None, &Complaint::System { what: b"getcwd: ".to_vec(), error });
+                self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
                 None
             }
         };
