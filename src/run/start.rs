@@ -231,8 +231,12 @@ impl Run {
             Ok(path) => Some(path.into_os_string().into_vec()),
             Err(error) => {
                 let error = error.raw_os_error().unwrap_or(libc::ENOENT);
+                // At this place GNU make does not know yet how deep it is.
+                let output = &mut self.build.session.context.output;
+                let level = std::mem::take(&mut output.level);
                 self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
-                None
+                self.build.session.context.output.level = level;
+                Some(Vec::new())
             }
         };
         let context = &mut self.build.session.context;

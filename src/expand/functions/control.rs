@@ -223,7 +223,7 @@ pub fn say<H: Host>(host: &mut H, function: Function, text: &[u8]) -> Outcome {
 }
 
 /// How deep calls may be in one another. GNU make knows no bound and ends where memory does.
-const DEEPEST_CALL: u32 = 20_000;
+const DEEPEST_CALL: u32 = 10_000;
 
 /// `$(call name,…)`: the value of a variable, expanded with `$(1)` and so on set.
 pub fn call_variable<H: Host>(host: &mut H, arguments: &mut Vec<Vec<u8>>, out: &mut Vec<u8>) -> Outcome {
