@@ -231,11 +231,13 @@ impl Run {
             Ok(path) => Some(path.into_os_string().into_vec()),
             Err(error) => {
                 let error = error.raw_os_error().unwrap_or(libc::ENOENT);
-                // At this place GNU make does not know yet how deep it is.
+                // At this place GNU make does not know yet how deep it is, nor that folders are announced.
                 let output = &mut self.build.session.context.output;
                 let level = std::mem::take(&mut output.level);
+                let announce = std::mem::take(&mut output.announce);
                 self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
-                self.build.session.context.output.level = level;
+                let output = &mut self.build.session.context.output;
+                (output.level, output.announce) = (level, announce);
                 Some(Vec::new())
             }
         };
