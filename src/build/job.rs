@@ -133,7 +133,7 @@ impl Build {
         let lines = self.expand_lines(file, recipe);
         self.leave_output(&mut child);
         child.lines = lines?;
-        child.next_line();
+        self.take_line(&mut child);
         self.wait_for_slot(&child)?;
         self.tokens += 1;
         if self.debugging(DebugLevels::WHY) {
@@ -196,9 +196,17 @@ impl Build {
     }
 }
 
+impl Build {
+    /// Takes the next line of `child` that is not empty; false where there is none.
+    pub fn take_line(&mut self, child: &mut Child) -> bool {
+        let more = child.next_line();
+        self.session.rules.recipes[child.recipe].last_line = if more { child.line() as u32 } else { 0 };
+        more
+    }
+}
+
 impl Child {
-    /// Takes the next line that is not empty; false where there is none.
-    pub fn next_line(&mut self) -> bool {
+    fn next_line(&mut self) -> bool {
         while self.rest.as_ref().is_none_or(Vec::is_empty) {
             if self.taken >= self.lines.len() {
                 self.rest = None;

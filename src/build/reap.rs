@@ -89,7 +89,7 @@ impl Build {
                 self.child_error(&mut child, &ended, true);
                 child_failed = false;
             }
-            if child.next_line() {
+            if self.take_line(&mut child) {
                 if self.dying {
                     self.session.rules.files[file].status = Status::Failed;
                 } else {
