@@ -38,7 +38,7 @@ impl Build {
         let changed = self.note_changes(file, depth, this_mtime, absent, &mut must_make)?;
         let always = self.session.always_make;
         let record = &self.session.rules.files[file];
-        if record.double_colon.is_some() && record.dependencies.is_empty() {
+        if record.double_colon.is_some() && self.session.rules.files.first_cell(file).is_none() {
             must_make = true;
             self.say_of(
                 DebugLevels::BASIC,
@@ -103,8 +103,10 @@ impl Build {
         must_make: &mut bool,
     ) -> Outcome<bool> {
         let mut any = false;
-        let mut index = 0;
-        while let Some(entry) = self.session.rules.files[file].dependencies.get(index).copied() {
+        let mut next = self.session.rules.files.first_cell(file);
+        while let Some(cell) = next {
+            next = self.session.rules.files.next_cell(cell);
+            let Some(entry) = self.session.rules.files.dep(cell) else { break };
             let dep = self.session.rules.files.resolve(entry.file());
             let time = mtime::of(&mut self.session, dep)?;
             let dep = self.session.rules.files.resolve(dep);
@@ -116,11 +118,10 @@ impl Build {
                 any |= entry.changed();
             }
             let changed = entry.changed() || absent || time > this_mtime;
-            if let Some(entry) = self.session.rules.files[file].dependencies.get_mut(index) {
+            if let Some(entry) = self.session.rules.files.dep_mut(cell) {
                 entry.enter(dep);
                 entry.set_changed(changed);
             }
-            index += 1;
             if absent || !self.debugging(DebugLevels::BASIC.with(DebugLevels::VERBOSE)) {
                 continue;
             }

@@ -1,7 +1,7 @@
 //! A file's update is over: times, touching, those made with it, intermediate files (manual, "Instead of Executing Recipes", "Chains
 //! of Implicit Rules"). Knows nothing of processes.
 
-use crate::base::diagnostic::{Complaint, Outcome};
+use crate::base::diagnostic::{Complaint, Outcome, Place};
 use crate::build::Build;
 use crate::cli::settings::DebugLevels;
 use crate::graph::mtime;
@@ -106,7 +106,10 @@ impl Build {
         if !time.is_ordinary() || time <= record.mtime_before {
             return;
         }
-        let place = record.recipe.and_then(|recipe| self.session.rules.recipes[recipe].place);
+        let recipe = record.recipe.map(|recipe| &self.session.rules.recipes[recipe]);
+        let place = recipe.and_then(|recipe| {
+            recipe.place.map(|place| Place { offset: place.offset + recipe.last_line, ..place })
+        });
         for index in 0..record.also_make.len() {
             let peer = self.session.rules.files[file].also_make[index];
             if self.session.rules.files[peer].mtime == Mtime::ABSENT {

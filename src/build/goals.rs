@@ -12,13 +12,8 @@ impl Build {
         let remaking = self.session.remaking_makefiles;
         let saved =
             (self.session.settings.touch, self.session.settings.question, self.session.settings.just_print);
-        let order = if self.shuffle.is_on() && !remaking && !self.session.rules.not_parallel {
-            self.shuffle.order(goals.len())
-        } else {
-            (0..goals.len() as u32).collect()
-        };
+        let mut left = self.shuffle_goals(&goals);
         self.goals = goals;
-        let mut left: Vec<usize> = order.into_iter().map(|index| index as usize).collect();
         let mut status = Status::None;
         let mut last_ended = u64::MAX;
         self.considered += 1;
@@ -58,8 +53,9 @@ impl Build {
                 self.considered += 1;
             }
         };
-        let settings = &mut self.session.settings;
-        if remaking {
+        // Where it ends in error, clean-up still goes by the settings of the makefile that was being remade.
+        if remaking && result.is_ok() {
+            let settings = &mut self.session.settings;
             (settings.touch, settings.question, settings.just_print) = saved;
         }
         result.map(|()| status)

@@ -134,7 +134,7 @@ impl Build {
         child.unexpanded = false;
         child.lines = lines?;
         child.watch = Watch::of(&child.lines);
-        child.next_line();
+        self.take_line(child);
         Ok(())
     }
 
@@ -219,8 +219,8 @@ impl Build {
             let newer = expand_for_file(&mut self.session, file, b"$?")?;
             if newer.is_empty() {
                 let files = &self.session.rules.files;
-                let absent: Vec<&[u8]> = files[file]
-                    .dependencies
+                let absent: Vec<&[u8]> = files
+                    .prerequisites(file)
                     .iter()
                     .map(|dep| dep.file())
                     .filter(|&dep| files[dep].mtime == Mtime::ABSENT)
@@ -235,14 +235,22 @@ impl Build {
     }
 }
 
-impl Child {
-    /// Whether anything is left to do after what runs now; takes the next line.
-    pub fn goes_on(&mut self) -> bool {
-        !self.steps.is_empty() || self.unexpanded || self.next_line()
+impl Build {
+    /// Whether anything is left of `child` after what has ended; takes the next line, where it is one's turn.
+    pub fn goes_on(&mut self, child: &mut Child) -> bool {
+        !child.steps.is_empty() || child.unexpanded || self.take_line(child)
     }
 
-    /// Takes the next line that is not empty; false where there is none.
-    pub fn next_line(&mut self) -> bool {
+    /// Takes the next line of `child` that is not empty; false where there is none.
+    pub fn take_line(&mut self, child: &mut Child) -> bool {
+        let more = child.next_line();
+        self.session.rules.recipes[child.recipe].last_line = if more { child.line() as u32 } else { 0 };
+        more
+    }
+}
+
+impl Child {
+    fn next_line(&mut self) -> bool {
         while self.rest.as_ref().is_none_or(Vec::is_empty) {
             if self.taken >= self.lines.len() {
                 self.rest = None;

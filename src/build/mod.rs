@@ -67,7 +67,7 @@ pub struct Build {
     pub jobserver: Option<Jobserver>,
     /// Jobs that hold a token, the free one included.
     pub tokens: u32,
-    /// Running children.
+    /// Running children, the youngest last.
     pub children: Vec<Child>,
     /// Jobs that wait for the load to go down.
     pub waiting: Vec<Child>,

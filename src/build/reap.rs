@@ -18,7 +18,7 @@ impl Build {
             if dying && block && !std::mem::replace(&mut self.said_waiting, true) {
                 self.session.complain(None, &Complaint::Waiting);
             }
-            let (index, ended) = match self.children.iter().position(|child| child.pid < 0) {
+            let (index, ended) = match self.children.iter().rposition(|child| child.pid < 0) {
                 Some(index) => (index, Ended { pid: -1, code: 127, signal: 0, core: false }),
                 None => {
                     if block {
@@ -53,16 +53,16 @@ impl Build {
             let won = ended.code == 0 && ended.signal == 0;
             let what = if won { "Reaping winning child % PID" } else { "Reaping losing child % PID" };
             self.say_of_child(what, ended.pid, None, " ");
-            let child = self.children.swap_remove(index);
-            if self.child_ended(child, ended, dying)? {
+            let child = self.children.remove(index);
+            if self.child_ended(child, index, ended, dying)? {
                 block = false;
             }
         }
         Ok(())
     }
 
-    /// Deals with a child whose process ended; whether the whole job is over.
-    fn child_ended(&mut self, mut child: Child, ended: Ended, dying: bool) -> Outcome<bool> {
+    /// Deals with a child whose process ended, which was at `index`; whether the whole job is over.
+    fn child_ended(&mut self, mut child: Child, index: usize, ended: Ended, dying: bool) -> Outcome<bool> {
         let file = child.file;
         if child.good_input {
             self.input_used = false;
@@ -94,7 +94,7 @@ impl Build {
                 self.child_error(&mut child, &ended, true);
                 child_failed = false;
             }
-            if child.goes_on() {
+            if self.goes_on(&mut child) {
                 if self.dying {
                     self.session.rules.files[file].status = Status::Failed;
                 } else {
@@ -106,7 +106,7 @@ impl Build {
                     child.pid = 0;
                     self.start_line(&mut child)?;
                     if self.session.rules.files[file].state == State::Running {
-                        self.children.push(child);
+                        self.children.insert(index.min(self.children.len()), child);
                         return Ok(false);
                     }
                 }
@@ -192,12 +192,12 @@ impl Build {
     pub fn die_for(&mut self, signal: i32) {
         self.dying = true;
         if signal == libc::SIGTERM {
-            for child in self.children.iter().filter(|child| child.pid > 0) {
+            for child in self.children.iter().rev().filter(|child| child.pid > 0) {
                 crate::os::children::kill(child.pid, libc::SIGTERM);
             }
         }
         if matches!(signal, libc::SIGTERM | libc::SIGINT | libc::SIGHUP | libc::SIGQUIT) {
-            for index in 0..self.children.len() {
+            for index in (0..self.children.len()).rev() {
                 let child = &mut self.children[index];
                 if child.deleted || child.pid < 0 {
                     continue;

@@ -1,37 +1,34 @@
 //! Goals and prerequisites in another order, to find missing dependencies (manual, `--shuffle`). Knows nothing of updates.
+//!
+//! The order of one seed is GNU make's: the generator starts anew with each walk, and a walk goes from a target to its
+//! prerequisites in the order of the makefile.
 
 use crate::base::diagnostic::Outcome;
-use crate::build::Build;
+use crate::build::{Build, Goal};
 use crate::cli::settings::ShuffleMode;
-use crate::rules::file::{Dep, FileId};
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
+use crate::rules::chain::Cell;
+use crate::rules::file::FileId;
 
-/// The mode, and the orders made so far.
+/// The mode, and the generator.
 #[derive(Default)]
 pub struct Shuffle {
     /// How; none where nothing is shuffled.
     pub mode: Option<ShuffleMode>,
     /// The mode as it is shown in messages.
     pub shown: Option<Vec<u8>>,
-    /// The state of the generator.
-    pub state: u32,
-    orders: HashMap<FileId, Vec<Turn>, FxBuildHasher>,
-}
-
-/// What is considered at a position of a shuffled list of prerequisites.
-#[derive(Clone, Copy)]
-pub enum Turn {
-    /// The prerequisite at this place of the list as written.
-    At(usize),
-    /// One that was dropped from the list, since another one's turn met a circle; its own turn comes all the same.
-    Dropped(Dep),
+    state: u32,
 }
 
 impl Shuffle {
     /// Whether anything is shuffled.
-    pub fn is_on(&self) -> bool {
+    fn is_on(&self) -> bool {
         matches!(self.mode, Some(ShuffleMode::Reverse | ShuffleMode::Random(_)))
+    }
+
+    fn restart(&mut self) {
+        if let Some(ShuffleMode::Random(seed)) = self.mode {
+            self.state = seed.max(1);
+        }
     }
 
     /// The next number of the generator (xorshift of 32 bits).
@@ -42,86 +39,78 @@ impl Shuffle {
         self.state
     }
 
-    /// An order of `count` things. Prerequisites around `.WAIT` keep their sides.
-    pub fn order(&mut self, count: usize) -> Vec<u32> {
-        let mut order: Vec<u32> = (0..count as u32).collect();
+    fn mix<T>(&mut self, things: &mut [T]) {
         match self.mode {
-            Some(ShuffleMode::Reverse) => order.reverse(),
+            Some(ShuffleMode::Reverse) => things.reverse(),
             Some(ShuffleMode::Random(_)) => {
-                for index in 0..count {
-                    let other = self.next() as usize % count;
-                    order.swap(index, other);
+                for index in 0..things.len() {
+                    let other = self.next() as usize % things.len();
+                    things.swap(index, other);
                 }
             }
             _ => {}
         }
-        order
     }
 }
 
 impl Build {
-    /// Whether any prerequisite of `file` waits for those before it: then the order stays.
-    fn has_wait(&self, file: FileId) -> bool {
-        self.session.rules.files[file].dependencies.iter().any(Dep::wait)
+    fn shuffles(&self) -> bool {
+        self.shuffle.is_on() && !self.session.rules.not_parallel
     }
 
-    /// The prerequisite of `file` that is considered at `position`; none after the last.
-    pub fn turn(&mut self, file: FileId, position: usize) -> Option<Turn> {
-        let record = &self.session.rules.files[file];
-        let count = record.dependencies.len();
-        if position >= count {
-            return None;
+    /// The order in which goals are considered; the prerequisites of all that can be reached from them are shuffled, too.
+    pub fn shuffle_goals(&mut self, goals: &[Goal]) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..goals.len()).collect();
+        if self.shuffles() && !self.session.remaking_makefiles {
+            self.shuffle.restart();
+            self.shuffle.mix(&mut order);
+            self.shuffle_below(goals.iter().rev().map(|goal| goal.file).collect());
         }
-        if !self.shuffle.is_on() || self.session.rules.not_parallel || self.session.remaking_makefiles {
-            return Some(Turn::At(position));
-        }
-        if !record.shuffled || self.shuffle.orders.get(&file).is_none_or(|order| order.len() != count) {
-            let order = if self.has_wait(file) {
-                (0..count).map(Turn::At).collect()
-            } else {
-                self.shuffle.order(count).into_iter().map(|index| Turn::At(index as usize)).collect()
-            };
-            self.shuffle.orders.insert(file, order);
-            self.session.rules.files[file].shuffled = true;
-        }
-        self.shuffle.orders.get(&file).and_then(|order| order.get(position)).copied()
+        order
     }
 
-    /// The prerequisite whose turn it is.
-    pub fn prerequisite(&self, file: FileId, turn: Turn) -> Option<Dep> {
-        match turn {
-            Turn::At(index) => self.session.rules.files[file].dependencies.get(index).copied(),
-            Turn::Dropped(dep) => Some(dep),
-        }
-    }
-
-    /// Drops the prerequisite at `position` of the list as written. GNU make does so even where it was the turn of another
-    /// one that met the circle: that one stays in the list, and the dropped one has its turn wherever it was due.
-    pub fn drop_prerequisite(&mut self, file: FileId, position: usize) {
-        let dependencies = &mut self.session.rules.files[file].dependencies;
-        if position >= dependencies.len() {
+    /// Shuffles the prerequisites of `file`, which are new, and those of what can be reached from them.
+    pub fn shuffle_prerequisites(&mut self, file: FileId) {
+        if !self.shuffles() {
             return;
         }
-        let dropped = dependencies.remove(position);
-        if let Some(order) = self.shuffle.orders.get_mut(&file) {
-            if position < order.len() {
-                order.remove(position);
-            }
-            for turn in order {
-                match *turn {
-                    Turn::At(index) if index == position => *turn = Turn::Dropped(dropped),
-                    Turn::At(index) if index > position => *turn = Turn::At(index - 1),
-                    _ => {}
-                }
+        self.shuffle.restart();
+        let cells = self.shuffle_list(file);
+        let below = self.prerequisite_files(&cells);
+        self.shuffle_below(below);
+    }
+
+    /// Shuffles what no walk has come to yet, from the last of `files` to the first, prerequisites before the next of them.
+    fn shuffle_below(&mut self, mut files: Vec<FileId>) {
+        while let Some(file) = files.pop() {
+            if !std::mem::replace(&mut self.session.rules.files[file].shuffled, true) {
+                let cells = self.shuffle_list(file);
+                files.extend(self.prerequisite_files(&cells));
             }
         }
+    }
+
+    /// The files in `cells`, the last one first.
+    fn prerequisite_files(&self, cells: &[Cell]) -> Vec<FileId> {
+        let files = &self.session.rules.files;
+        let entered = cells.iter().rev().filter_map(|&cell| files.dep(cell)).filter(|dep| !dep.is_name());
+        entered.map(|dep| dep.file()).collect()
+    }
+
+    /// Shuffles the list of one file, whose cells are returned. Where any prerequisite waits for those before it, the order stays.
+    fn shuffle_list(&mut self, file: FileId) -> Vec<Cell> {
+        let files = &mut self.session.rules.files;
+        let cells = files.cells(file);
+        if !cells.iter().any(|&cell| files.dep(cell).is_some_and(|dep| dep.wait())) {
+            let mut order = cells.clone();
+            self.shuffle.mix(&mut order);
+            files.set_turns(&cells, &order);
+        }
+        cells
     }
 
     /// Prepares the generator for the mode in force.
     pub fn set_shuffle(&mut self, mode: ShuffleMode) -> Outcome {
-        if let ShuffleMode::Random(seed) = mode {
-            self.shuffle.state = seed.max(1);
-        }
         self.shuffle.mode = Some(mode).filter(|mode| *mode != ShuffleMode::Off);
         Ok(())
     }

@@ -156,7 +156,7 @@ impl Build {
             if self.run_line(child)? {
                 return Ok(());
             }
-            if !child.next_line() {
+            if !self.take_line(child) {
                 return self.no_line_left(child);
             }
         }

@@ -3,10 +3,10 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::Build;
-use crate::build::shuffle::Turn;
 use crate::cli::settings::DebugLevels;
 use crate::graph::mtime;
 use crate::os::files::Mtime;
+use crate::rules::chain::Cell;
 use crate::rules::file::{FileId, State, Status};
 use crate::rules::{implicit, prerequisites};
 
@@ -44,9 +44,10 @@ impl Build {
 
     /// Says that there is no rule for `file`, or for the prerequisite of its that is at fault.
     pub fn complain_of(&mut self, file: FileId) -> Outcome {
-        let record = &self.session.rules.files[file];
-        let culprit = record.dependencies.iter().map(|dep| dep.file()).find(|&dep| {
-            let dep = &self.session.rules.files[dep];
+        let files = &self.session.rules.files;
+        let record = &files[file];
+        let culprit = files.prerequisites(file).iter().map(|dep| dep.file()).find(|&dep| {
+            let dep = &files[dep];
             dep.updated && dep.status > Status::None && record.no_diagnostic
         });
         if let Some(culprit) = culprit {
@@ -103,23 +104,21 @@ impl Build {
         }
     }
 
-    /// The prerequisite of `file` whose turn it is, as the file it turned out to be.
-    fn dependency(&mut self, file: FileId, turn: Turn) -> Option<FileId> {
-        let known = self.prerequisite(file, turn)?.file();
+    /// The prerequisite in `cell`, as the file it turned out to be.
+    fn dependency(&mut self, cell: Cell) -> Option<FileId> {
         let files = &mut self.session.rules.files;
+        let known = files.dep(cell)?.file();
         let resolved = files.resolve(known);
         if known != resolved
-            && let Turn::At(index) = turn
+            && let Some(entry) = files.dep_mut(cell)
         {
-            files[file].dependencies[index].enter(resolved);
+            entry.enter(resolved);
         }
         Some(resolved)
     }
 
-    fn set_changed(&mut self, file: FileId, turn: Turn, changed: bool) {
-        if let Turn::At(index) = turn
-            && let Some(entry) = self.session.rules.files[file].dependencies.get_mut(index)
-        {
+    fn set_changed(&mut self, cell: Cell, changed: bool) {
+        if let Some(entry) = self.session.rules.files.dep_mut(cell) {
             entry.set_changed(changed);
         }
     }
@@ -127,8 +126,11 @@ impl Build {
     fn find_implicit(&mut self, file: FileId, depth: usize) -> Outcome {
         let record = &self.session.rules.files[file];
         if !record.phony && record.recipe.is_none() && !record.tried_implicit {
-            implicit::try_implicit(&mut self.session, file, depth)?;
+            let found = implicit::try_implicit(&mut self.session, file, depth)?;
             self.session.rules.files[file].tried_implicit = true;
+            if found && !self.session.rules.files[file].shuffled {
+                self.shuffle_prerequisites(file);
+            }
         }
         let rules = &self.session.rules;
         let record = &rules.files[file];
@@ -147,7 +149,7 @@ impl Build {
         if self.session.rules.second_expansion {
             let always = self.session.always_make;
             if prerequisites::expand_second(&mut self.session, file, always)? {
-                self.session.rules.files[file].shuffled = false;
+                self.shuffle_prerequisites(file);
             }
         }
         Ok(())
@@ -263,38 +265,28 @@ impl Build {
                 },
             };
             self.expand_prerequisites(target)?;
-            let mut position = 0;
-            let mut any_kept = false;
-            // From where on the list of `target` is the list of `file`, too.
-            let mut shared = None;
-            while let Some(turn) = self.turn(target, position) {
-                let Some(entry) = self.prerequisite(target, turn) else { break };
+            let mut last = None;
+            let mut next = self.session.rules.files.first_cell(target);
+            while let Some(place) = next {
+                let cell = self.session.rules.files.turn(place);
+                let Some(entry) = self.session.rules.files.dep(cell) else { break };
                 if entry.wait() && *running {
                     break;
                 }
-                let Some(dep) = self.dependency(target, turn) else { break };
+                let Some(dep) = self.dependency(cell) else { break };
                 let time = mtime::of(&mut self.session, dep)?;
-                let Some(dep) = self.dependency(target, turn) else { break };
+                let Some(dep) = self.dependency(cell) else { break };
                 if self.is_updating(dep) {
+                    // GNU make cuts the list of the target that is made, also where the circle is in a peer's; and where
+                    // prerequisites are shuffled it drops the one whose turn was taken.
                     self.drop_circular(file, dep);
-                    if any_kept || target == file {
-                        self.drop_prerequisite(target, position);
-                        if let Some(from) = shared {
-                            self.drop_prerequisite(file, position - from);
-                        }
-                    } else {
-                        // GNU make cuts the list of the target that is made, also where the circle is in a peer's; from
-                        // there on it is one list, and what becomes of one becomes of both.
-                        let rest = self.session.rules.files[target].dependencies[position + 1..].to_vec();
-                        self.session.rules.files[file].dependencies = rest;
-                        position += 1;
-                        shared = Some(position);
-                    }
+                    self.session.rules.files.cut_cell(file, last, place);
+                    next = self.session.rules.files.next_cell(place);
                     continue;
                 }
                 let new = self.check_one(file, dep, depth, this_mtime, must_make, entry.order_only())?;
                 *status = (*status).max(new);
-                let Some(dep) = self.dependency(target, turn) else { break };
+                let Some(dep) = self.dependency(cell) else { break };
                 *running |= self.is_running(dep);
                 if *status != Status::Success && !self.session.settings.keep_going.is_on() {
                     break;
@@ -302,15 +294,10 @@ impl Build {
                 if !*running {
                     let now = mtime::of(&mut self.session, dep)?;
                     let changed = (now != time || time == Mtime::ABSENT) && !self.is_unchanged_image(dep);
-                    self.set_changed(target, turn, changed);
-                    if let (Some(from), Turn::At(index)) = (shared, turn)
-                        && index >= from
-                    {
-                        self.set_changed(file, Turn::At(index - from), changed);
-                    }
+                    self.set_changed(cell, changed);
                 }
-                any_kept = true;
-                position += 1;
+                last = Some(place);
+                next = self.session.rules.files.next_cell(place);
             }
         }
         Ok(())
@@ -406,28 +393,31 @@ impl Build {
         }
         self.expand_prerequisites(file)?;
         let mut running = false;
-        let mut index = 0;
-        while let Some(dep) = self.dependency(file, Turn::At(index)) {
+        let mut last = None;
+        let mut next = self.session.rules.files.first_cell(file);
+        while let Some(cell) = next {
+            let Some(dep) = self.dependency(cell) else { break };
             if self.is_updating(dep) {
                 self.drop_circular(file, dep);
-                self.drop_prerequisite(file, index);
+                self.session.rules.files.cut_cell(file, last, cell);
+                next = self.session.rules.files.next_cell(cell);
                 continue;
             }
             self.session.rules.files[dep].parent = Some(file);
             let mut maybe = *must_make;
             let new = self.check_dependency(dep, depth + 1, this_mtime, &mut maybe)?;
             *status = (*status).max(new);
-            let entry = self.session.rules.files[file].dependencies.get(index);
-            if entry.is_some_and(|entry| !entry.order_only()) {
+            if self.session.rules.files.dep(cell).is_some_and(|entry| !entry.order_only()) {
                 *must_make = maybe;
             }
-            let Some(dep) = self.dependency(file, Turn::At(index)) else { break };
+            let Some(dep) = self.dependency(cell) else { break };
             if *status != Status::Success && !self.session.settings.keep_going.is_on() {
                 break;
             }
             let state = self.session.rules.files[dep].state;
             running |= matches!(state, State::Running | State::PrerequisitesRunning);
-            index += 1;
+            last = Some(cell);
+            next = self.session.rules.files.next_cell(cell);
         }
         if running {
             self.set_state(file, State::PrerequisitesRunning);
@@ -443,17 +433,19 @@ impl Build {
         status: &mut Status,
         running: &mut bool,
     ) -> Outcome {
-        for position in 0.. {
-            let Some(turn) = self.turn(file, position) else { break };
-            let Some(dep) = self.dependency(file, turn) else { break };
-            if *running && self.prerequisite(file, turn).is_some_and(|entry| entry.wait()) {
+        let mut next = self.session.rules.files.first_cell(file);
+        while let Some(place) = next {
+            next = self.session.rules.files.next_cell(place);
+            let cell = self.session.rules.files.turn(place);
+            let Some(dep) = self.dependency(cell) else { break };
+            if *running && self.session.rules.files.dep(cell).is_some_and(|entry| entry.wait()) {
                 break;
             }
             if !self.session.rules.files[dep].intermediate {
                 continue;
             }
             let time = mtime::of(&mut self.session, dep)?;
-            let Some(dep) = self.dependency(file, turn) else { break };
+            let Some(dep) = self.dependency(cell) else { break };
             let remaking = self.session.remaking_makefiles;
             let inherited = self.session.rules.files[file].dont_care;
             let record = &mut self.session.rules.files[dep];
@@ -468,7 +460,7 @@ impl Build {
             if remaking {
                 self.session.rules.files[dep].dont_care = own;
             }
-            let Some(dep) = self.dependency(file, turn) else { break };
+            let Some(dep) = self.dependency(cell) else { break };
             *running |= self.is_running(dep);
             if *status != Status::Success && !self.session.settings.keep_going.is_on() {
                 break;
@@ -477,7 +469,7 @@ impl Build {
                 let now = mtime::of(&mut self.session, dep)?;
                 let record = &self.session.rules.files[file];
                 let changed = (record.phony && record.recipe.is_some()) || now != time;
-                self.set_changed(file, turn, changed);
+                self.set_changed(cell, changed);
             }
         }
         Ok(())

@@ -67,6 +67,8 @@ pub struct Context {
     pub jobserver_invalid: Option<&'static str>,
     /// Depth of building an environment for `$(shell)`, within which recursion is forgiven.
     pub environment_depth: u32,
+    /// How many `$(call)` are in one another here.
+    pub call_depth: u32,
     /// Greatest number of arguments among the calls in progress.
     pub call_arguments: usize,
     /// A folder that stands before all others in the PATH of commands.
@@ -124,6 +126,7 @@ impl Context {
             jobserver: None,
             jobserver_invalid: None,
             environment_depth: 0,
+            call_depth: 0,
             call_arguments: 0,
             path_front: None,
             folder: None,

@@ -2,6 +2,7 @@
 
 use crate::base::Name;
 use crate::base::diagnostic::Outcome;
+use crate::base::table_order::Table;
 use crate::expand::context::{Context, Host};
 use crate::expand::evaluate::expand_variable;
 use crate::expand::variables::{Export, GLOBAL_SET, Origin, ScopeId, Variable, VariableId};
@@ -75,7 +76,11 @@ fn build<H: Host>(host: &mut H, scope: Option<ScopeId>, recursive: bool) -> Outc
     );
     let (mut has_shell, mut has_level) = (context.shell_given.is_none(), false);
     let mut entries = Vec::with_capacity(chosen.len() + 2);
-    for (id, export) in chosen {
+    // In the order of GNU make's table: it is that in which values are expanded.
+    let context = host.context();
+    let named = chosen.iter().map(|&(id, _)| context.names.text(context.variables.get(id).name));
+    let (order, _) = Table::Variables.order(named);
+    for (id, export) in order.into_iter().map(|at| chosen[at]) {
         let context = host.context();
         let variable = context.variables.get(id);
         if !should_export(context, variable, export) {

@@ -26,6 +26,8 @@ struct Level {
 #[derive(Default)]
 pub struct Conditionals {
     levels: Vec<Level>,
+    /// The branch that each level ended in when it was last closed, as far as levels have been open.
+    left: Vec<Branch>,
 }
 
 impl Conditionals {
@@ -37,6 +39,16 @@ impl Conditionals {
     /// Whether lines are skipped here.
     pub fn skipping(&self) -> bool {
         self.levels.iter().any(|level| level.branch != Branch::Taken)
+    }
+
+    fn close(&mut self) -> Option<Branch> {
+        let branch = self.levels.pop()?.branch;
+        let at = self.levels.len();
+        if self.left.len() <= at {
+            self.left.resize(at + 1, Branch::Done);
+        }
+        self.left[at] = branch;
+        Some(branch)
     }
 
     /// Executes a conditional directive.
@@ -53,7 +65,7 @@ impl Conditionals {
                 if !text.is_empty() {
                     session.complain(place, &Complaint::ExtraneousText("endif"));
                 }
-                self.levels.pop().map(|_| ()).ok_or_else(|| fatal(Complaint::Extraneous("endif")))
+                self.close().map(|_| ()).ok_or_else(|| fatal(Complaint::Extraneous("endif")))
             }
             Conditional::Else => {
                 let Some(level) = self.levels.last_mut() else {
@@ -79,15 +91,21 @@ impl Conditionals {
                     }
                     Some(nested) => {
                         if !self.open(session, nested, skip_space(rest), place)? {
+                            // GNU make leaves the level open, in whatever state the last one there had; where there was
+                            // none its memory is not set, which is hardly ever the value for a branch to be read.
+                            let left = self.left.get(self.levels.len() - 1).copied();
+                            if let Some(level) = self.levels.last_mut() {
+                                level.branch = left.unwrap_or(Branch::Done);
+                            }
                             session.complain(place, &Complaint::ExtraneousText("else"));
                             return Ok(());
                         }
                         // `else ifeq` continues this level rather than opening another.
-                        if let Some(inner) = self.levels.pop()
+                        if let Some(inner) = self.close()
                             && let Some(level) = self.levels.last_mut()
                             && level.branch != Branch::Done
                         {
-                            level.branch = inner.branch;
+                            level.branch = inner;
                         }
                         Ok(())
                     }

@@ -144,6 +144,13 @@ fn general(session: &mut Session, reader: &mut Reader, line: &[u8]) -> Outcome {
         rest.remove(0);
     }
     let mut unexpanded = line[at..].to_vec();
+    // GNU make takes `::` and the recipe behind it for one word where that begins with `=`.
+    if word.kind == Kind::DoubleColon
+        && at == line.len()
+        && written.as_ref().is_some_and(|text| text.starts_with(b"="))
+    {
+        return Err(fatal(Complaint::EmptyVariableName));
+    }
     let text = [&rest[..], &unexpanded].concat();
     if target_definition(&text).is_some() {
         let text = match &written {
@@ -153,6 +160,13 @@ fn general(session: &mut Session, reader: &mut Reader, line: &[u8]) -> Outcome {
         return target_variable::record(session, &targets, &text, place);
     }
     find_unquoted(&mut unexpanded, 0, b"=", false);
+    if !unexpanded.is_empty() && !rest.is_empty() {
+        // GNU make steps over the blanks after the colon without counting them: as many bytes of what is still to be expanded
+        // stay in front of its expansion, as they are written.
+        let skipped = text.len() - skip_space(&text).len();
+        let whole = [&rest[..], &unexpanded].concat();
+        rest = whole[skipped..(skipped + rest.len()).min(whole.len())].to_vec();
+    }
     let prefix = session.recipe_prefix;
     expand_to(session, &unexpanded, &mut rest)?;
     if !unexpanded.is_empty()

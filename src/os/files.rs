@@ -2,7 +2,7 @@
 
 use crate::os::sys;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
 use std::os::unix::ffi::OsStrExt;
@@ -167,11 +167,24 @@ pub fn open_and_read(path: &[u8]) -> Result<(File, Vec<u8>), ReadError> {
     Ok((file, text))
 }
 
-/// The folder for what is made for the time of a run (manual, "Temporary Files").
-pub fn temporary_folder() -> PathBuf {
-    ["MAKE_TMPDIR", "TMPDIR"]
-        .iter()
-        .filter_map(std::env::var_os)
-        .find(|folder| !folder.is_empty())
-        .map_or_else(|| PathBuf::from("/tmp"), PathBuf::from)
+/// The folder for what is made for the time of a run.
+pub struct TemporaryFolder {
+    /// Where it is.
+    pub path: PathBuf,
+    /// Variables whose value is no folder: name, value, and the error of looking at it, or none where it is something else.
+    pub rejected: Vec<(&'static str, OsString, Option<i32>)>,
+}
+
+/// Finds the folder for what is made for the time of a run (manual, "Temporary Files").
+pub fn temporary_folder() -> TemporaryFolder {
+    let mut rejected = Vec::new();
+    for variable in ["MAKE_TMPDIR", "TMPDIR"] {
+        let Some(value) = std::env::var_os(variable).filter(|value| !value.is_empty()) else { continue };
+        match std::fs::metadata(&value) {
+            Ok(data) if data.is_dir() => return TemporaryFolder { path: value.into(), rejected },
+            Ok(_) => rejected.push((variable, value, None)),
+            Err(error) => rejected.push((variable, value, Some(error.raw_os_error().unwrap_or(libc::EIO)))),
+        }
+    }
+    TemporaryFolder { path: PathBuf::from("/tmp"), rejected }
 }

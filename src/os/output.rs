@@ -86,13 +86,17 @@ impl Output {
         if !self.buffer.is_empty() {
             let stream = if self.aside { rustix::stdio::stderr() } else { rustix::stdio::stdout() };
             if let Err(error) = write_all(stream, &self.buffer) {
-                if error == rustix::io::Errno::PIPE {
-                    crate::os::sys::die_by_signal(libc::SIGPIPE);
-                }
-                self.failed.get_or_insert(error.raw_os_error());
+                self.note_failure(error);
             }
             self.buffer.clear();
         }
+    }
+
+    fn note_failure(&mut self, error: rustix::io::Errno) {
+        if error == rustix::io::Errno::PIPE {
+            crate::os::sys::die_by_signal(libc::SIGPIPE);
+        }
+        self.failed.get_or_insert(error.raw_os_error());
     }
 
     /// Puts `text` on standard output as it is, past captures and announcements (debugging output, data base).
@@ -204,8 +208,12 @@ impl Output {
             self.announcement("Entering");
         }
         self.flush();
-        pump(&mut capture.out, rustix::stdio::stdout());
-        pump(&mut capture.err, rustix::stdio::stderr());
+        if let Err(error) = pump(&mut capture.out, rustix::stdio::stdout()) {
+            let complaint = Complaint::System { what: b"fwrite()".to_vec(), error: error.raw_os_error() };
+            let _ = write_all(rustix::stdio::stderr(), &[&wording::words(&complaint)[..], b"\n"].concat());
+            self.note_failure(error);
+        }
+        let _ = pump(&mut capture.err, rustix::stdio::stderr());
         if announced {
             self.announcement("Leaving");
             self.flush();
@@ -245,24 +253,31 @@ impl Capture {
 
 fn temporary() -> io::Result<File> {
     // Appending, so that a child and this program never write over each other.
-    let file = tempfile::tempfile_in(crate::os::files::temporary_folder())?;
+    let file = tempfile::tempfile_in(crate::os::files::temporary_folder().path)?;
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags | rustix::fs::OFlags::APPEND)?;
     Ok(file)
 }
 
-fn pump(from: &mut Option<File>, to: BorrowedFd) {
-    let Some(file) = from else { return };
+/// Copies what is in `from` to `to`, and empties it.
+fn pump(from: &mut Option<File>, to: BorrowedFd) -> Result<(), rustix::io::Errno> {
+    let Some(file) = from else { return Ok(()) };
     let mut chunk = vec![0; 1 << 16];
     if file.seek(SeekFrom::Start(0)).is_err() {
-        return;
+        return Ok(());
     }
+    let mut result = Ok(());
     while let Ok(count) = file.read(&mut chunk) {
-        if count == 0 || write_all(to, &chunk[..count]).is_err() {
+        if count == 0 {
+            break;
+        }
+        result = write_all(to, &chunk[..count]);
+        if result.is_err() {
             break;
         }
     }
     let _ = file.set_len(0);
+    result
 }
 
 fn write_all(to: BorrowedFd, mut text: &[u8]) -> Result<(), rustix::io::Errno> {

@@ -46,7 +46,7 @@ pub fn set<H: RuleHost>(host: &mut H, file: FileId, stem: Option<Name>, always_m
     };
     let rules = host.rules();
     let record = &rules.files[file];
-    let mut dependencies = record.dependencies.clone();
+    let mut dependencies = rules.files.prerequisites(file);
     let from_default = record.recipe.is_some() && record.recipe == rules.files[rules.default_file].recipe;
     let mut less: Option<&'static [u8]> = None;
     let (mut plus, mut caret, mut question, mut bar) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
@@ -65,7 +65,7 @@ pub fn set<H: RuleHost>(host: &mut H, file: FileId, stem: Option<Name>, always_m
     }
     // `$<` and `$+` still take a prerequisite listed both ways as it was listed.
     if upgrade_order_only(host, file) {
-        dependencies.clone_from(&host.rules().files[file].dependencies);
+        dependencies = host.rules().files.prerequisites(file);
         dependencies.retain(|dep| !dep.needs_expansion() && !dep.hidden());
     }
     for dep in &dependencies {
@@ -122,7 +122,9 @@ fn upgrade_order_only<H: RuleHost>(host: &mut H, file: FileId) -> bool {
     if !dependencies.iter().any(Dep::order_only) || dependencies.iter().all(Dep::order_only) {
         return false;
     }
-    let dependencies = dependencies.clone();
+    let cells = host.rules().files.cells(file);
+    let files = &host.rules().files;
+    let dependencies: Vec<Dep> = cells.iter().filter_map(|&cell| files.dep(cell)).collect();
     let mut first: HashMap<&'static [u8], usize, FxBuildHasher> = HashMap::default();
     let mut upgraded = Vec::new();
     for (index, dep) in dependencies.iter().enumerate() {
@@ -142,7 +144,9 @@ fn upgrade_order_only<H: RuleHost>(host: &mut H, file: FileId) -> bool {
     }
     let any = !upgraded.is_empty();
     for index in upgraded {
-        host.rules().files[file].dependencies[index].set_order_only(false);
+        if let Some(dep) = host.rules().files.dep_mut(cells[index]) {
+            dep.set_order_only(false);
+        }
     }
     any
 }

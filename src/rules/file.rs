@@ -5,6 +5,7 @@ use crate::base::table_order::{Figures, Table};
 use crate::base::{Name, Names};
 use crate::expand::ScopeId;
 use crate::os::files::Mtime;
+use crate::rules::chain::Chains;
 use crate::rules::recipe::RecipeId;
 use std::ops::{Index, IndexMut};
 
@@ -273,12 +274,14 @@ pub struct Files {
     by_name: Vec<u32>,
     /// How many names lead to a file: the fill of the table.
     named: usize,
+    /// What became of lists of prerequisites.
+    pub(super) chains: Chains,
 }
 
 impl Default for Files {
     fn default() -> Files {
         // Room for those of the built-in rules and a few more, so that a small run moves nothing.
-        Files { all: Vec::with_capacity(128), by_name: vec![0; 512], named: 0 }
+        Files { all: Vec::with_capacity(128), by_name: vec![0; 512], named: 0, chains: Chains::default() }
     }
 }
 

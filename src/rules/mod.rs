@@ -3,6 +3,7 @@
 
 pub mod automatic;
 pub mod builtin;
+pub mod chain;
 pub mod file;
 pub mod images;
 pub mod implicit;

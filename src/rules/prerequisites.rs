@@ -103,6 +103,7 @@ pub fn expand_second<H: RuleHost>(host: &mut H, file: FileId, always_make: bool)
     if !host.rules().files[file].dependencies.iter().any(Dep::needs_expansion) {
         return Ok(false);
     }
+    host.rules().files.straighten(file);
     let mut opened = false;
     let mut at = 0;
     while let Some(dep) = host.rules().files[file].dependencies.get(at).copied() {

@@ -30,6 +30,8 @@ pub struct Recipe {
     pub flags: Vec<u8>,
     /// Whether any line runs under `-n`.
     pub any_recurse: bool,
+    /// Which line was begun last, from 0, by whatever target; 0 again once one has run through.
+    pub last_line: u32,
 }
 
 /// All recipes of a run.
@@ -65,6 +67,7 @@ impl Recipes {
             lines: None,
             flags: Vec::new(),
             any_recurse: false,
+            last_line: 0,
         });
         RecipeId(self.all.len() as u32 - 1)
     }

@@ -47,7 +47,9 @@ impl Run {
         output.leave();
         output.flush();
         if let Some(error) = output.write_error() {
-            self.build.session.complain(None, &Complaint::WriteError(Some(error)));
+            // GNU make names the reason where closing the stream fails: where it was closed, or had not been written yet.
+            let named = error == libc::EBADF || self.build.session.settings.print_version;
+            self.build.session.complain(None, &Complaint::WriteError(Some(error).filter(|_| named)));
             return 1;
         }
         status

@@ -12,7 +12,7 @@ use crate::expand::variables::{Special, VariableId};
 use crate::expand::{Export, Origin, expand_text};
 use crate::load::Session;
 use crate::load::include;
-use crate::os::files::temporary_folder;
+use crate::os::files;
 use crate::os::jobserver::{Jobserver, Style};
 use crate::os::output::{Capture, Grouping};
 
@@ -223,6 +223,27 @@ impl Run {
         }
     }
 
+    /// The folder for temporary files. Says, once, which variables name one that is none.
+    pub(super) fn temporary_folder(&mut self) -> std::path::PathBuf {
+        use std::os::unix::ffi::OsStrExt;
+        let found = files::temporary_folder();
+        if found.rejected.is_empty() || std::mem::replace(&mut self.said_temporary, true) {
+            return found.path;
+        }
+        for (variable, value, error) in &found.rejected {
+            let what = [variable.as_bytes(), b" value ", value.as_bytes()].concat();
+            let complaint = match *error {
+                Some(error) => Complaint::System { what, error },
+                None => Complaint::Text([&what[..], b": not a directory"].concat()),
+            };
+            self.build.session.complain(None, &complaint);
+        }
+        let path = found.path.as_os_str().as_bytes();
+        let text = [b"using default temporary directory '", path, b"'"].concat();
+        self.build.session.complain(None, &Complaint::Text(text));
+        found.path
+    }
+
     /// Grouping needs parallel jobs, and a lock that sub-makes share.
     pub(super) fn set_up_grouping(&mut self) {
         if !matches!(self.build.session.context.output.grouping, Grouping::Line | Grouping::Target) {
@@ -234,21 +255,20 @@ impl Run {
             self.build.session.settings.output_sync = OutputSync::None;
             return;
         }
+        let folder = self.temporary_folder();
         let settings = &mut self.build.session.settings;
         let opened = match settings.sync_mutex.clone() {
             Some(text) => text.strip_prefix(b"fnm:").and_then(|path| {
                 use std::os::unix::ffi::OsStrExt;
                 std::fs::File::options().read(true).write(true).open(std::ffi::OsStr::from_bytes(path)).ok()
             }),
-            None => {
-                tempfile::Builder::new().prefix("GMomutex").tempfile_in(temporary_folder()).ok().map(|file| {
-                    use std::os::unix::ffi::OsStrExt;
-                    settings.sync_mutex = Some([b"fnm:", file.path().as_os_str().as_bytes()].concat());
-                    let (file, path) = file.into_parts();
-                    self.build.lock_path = Some(path);
-                    file
-                })
-            }
+            None => tempfile::Builder::new().prefix("GMomutex").tempfile_in(folder).ok().map(|file| {
+                use std::os::unix::ffi::OsStrExt;
+                settings.sync_mutex = Some([b"fnm:", file.path().as_os_str().as_bytes()].concat());
+                let (file, path) = file.into_parts();
+                self.build.lock_path = Some(path);
+                file
+            }),
         };
         match opened {
             Some(file) => self.build.session.context.output.lock = Some(file),
@@ -263,8 +283,8 @@ impl Run {
 
     /// Starts a jobserver for this make and its sub-makes.
     pub(super) fn start_jobserver(&mut self) -> Outcome {
+        let folder = self.temporary_folder();
         let settings = &self.build.session.settings;
-        let folder = temporary_folder();
         let style = match settings.jobserver_style.as_deref() {
             None => Style::Fifo,
             Some(text) => match Style::parse(text) {

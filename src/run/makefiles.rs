@@ -10,7 +10,7 @@ use crate::graph::mtime;
 use crate::load::include;
 use crate::load::plugin::{self, Loading};
 use crate::load::session::Makefile;
-use crate::os::files::{Mtime, temporary_folder};
+use crate::os::files::Mtime;
 use crate::rules::file::{State, Status};
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -20,19 +20,20 @@ use std::os::unix::process::CommandExt;
 impl Run {
     /// Copies a makefile from standard input into a temporary file: it may have to be read again.
     pub(super) fn read_stdin_makefile(&mut self) -> Outcome {
-        let settings = &mut self.build.session.settings;
-        let mut position = settings.temp_stdin;
-        for index in 0..settings.makefiles.len() {
-            if settings.makefiles[index] != b"-" {
+        let mut position = self.build.session.settings.temp_stdin;
+        for index in 0..self.build.session.settings.makefiles.len() {
+            if self.build.session.settings.makefiles[index] != b"-" {
                 continue;
             }
             if position.is_some() {
                 return Err(Stop::fatal(None, Complaint::StdinTwice));
             }
+            let folder = self.temporary_folder();
+            let settings = &mut self.build.session.settings;
             let mut text = Vec::new();
             let stored = std::io::stdin()
                 .read_to_end(&mut text)
-                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile_in(temporary_folder()))
+                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile_in(folder))
                 .and_then(|mut file| file.write_all(&text).map(|()| file))
                 .and_then(|file| file.keep().map_err(|error| error.error));
             let Ok((_, path)) = stored else { return Err(Stop::fatal(None, Complaint::StdinNotStored)) };
@@ -41,6 +42,7 @@ impl Run {
             position = Some(index);
         }
         let Some(position) = position else { return Ok(()) };
+        let settings = &mut self.build.session.settings;
         settings.temp_stdin = Some(position);
         let Some(name) = settings.makefiles.get(position).cloned() else { return Ok(()) };
         self.stdin_copy = Some(name.clone());

@@ -33,6 +33,8 @@ struct Run {
     goals: Vec<crate::rules::file::FileId>,
     /// The temporary file that holds a makefile from standard input.
     stdin_copy: Option<Vec<u8>>,
+    /// It was said which variables name no folder for temporary files.
+    said_temporary: bool,
     /// The folder before `-C`.
     folder_before: Option<std::path::PathBuf>,
     /// The worst status so far.
@@ -49,6 +51,7 @@ pub fn run(given: Given) -> i32 {
         restarts: 0,
         goals: Vec::new(),
         stdin_copy: None,
+        said_temporary: false,
         folder_before: None,
         status: 0,
     };

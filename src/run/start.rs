@@ -233,8 +233,14 @@ impl Run {
             Ok(path) => Some(path.into_os_string().into_vec()),
             Err(error) => {
                 let error = error.raw_os_error().unwrap_or(libc::ENOENT);
-                self.build.session.complain(None, &Complaint::System { what: b"getcwd: ".to_vec(), error });
-                None
+                // At this place GNU make does not know yet how deep it is, nor that folders are announced.
+                let output = &mut self.build.session.context.output;
+                let level = std::mem::take(&mut output.level);
+                let announce = std::mem::take(&mut output.announce);
+                self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
+                let output = &mut self.build.session.context.output;
+                (output.level, output.announce) = (level, announce);
+                Some(Vec::new())
             }
         };
         let context = &mut self.build.session.context;

@@ -222,6 +222,9 @@ pub fn say<H: Host>(host: &mut H, function: Function, text: &[u8]) -> Outcome {
     Ok(())
 }
 
+/// How deep calls may be in one another. GNU make knows no bound and ends where memory does.
+const DEEPEST_CALL: u32 = 10_000;
+
 /// `$(call name,…)`: the value of a variable, expanded with `$(1)` and so on set.
 pub fn call_variable<H: Host>(host: &mut H, arguments: &mut Vec<Vec<u8>>, out: &mut Vec<u8>) -> Outcome {
     const NUMBERS: [&[u8]; 10] = [b"0", b"1", b"2", b"3", b"4", b"5", b"6", b"7", b"8", b"9"];
@@ -244,6 +247,10 @@ pub fn call_variable<H: Host>(host: &mut H, arguments: &mut Vec<Vec<u8>>, out: &
     if context.variables.get(id).value.is_empty() {
         return Ok(());
     }
+    if context.call_depth == DEEPEST_CALL {
+        return Err(context.fatal(Complaint::RecursiveVariable(context.names.text(name).to_vec())));
+    }
+    context.call_depth += 1;
     arguments[0] = context.names.text(name).to_vec();
     context.variables.push_scope();
     let set = context.variables.pushed_set();
@@ -263,6 +270,7 @@ pub fn call_variable<H: Host>(host: &mut H, arguments: &mut Vec<Vec<u8>>, out: &
     let result = reference(host, name, out);
     let context = host.context();
     context.call_arguments = saved;
+    context.call_depth -= 1;
     context.variables.get_mut(id).recursions = 0;
     context.variables.pop_scope();
     result

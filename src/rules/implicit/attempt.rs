@@ -25,6 +25,7 @@ pub(super) struct Attempt<'a> {
     pub(super) harder: bool,
     pub(super) found_compatible: &'a mut bool,
     pub(super) variables_set: &'a mut bool,
+    pub(super) prerequisites: &'a mut Vec<Prerequisite>,
     pub(super) impossible: bool,
 }
 
@@ -35,6 +36,8 @@ struct Wanted {
     hidden: bool,
     wait: bool,
     explicit: bool,
+    /// It is written so in the rule.
+    literal: bool,
 }
 
 impl Attempt<'_> {
@@ -45,7 +48,8 @@ impl Attempt<'_> {
         &base[target.prefix().len()..base.len() - target.suffix().len()]
     }
 
-    pub(super) fn run<H: RuleHost>(&mut self, host: &mut H) -> Outcome<Option<Vec<Prerequisite>>> {
+    /// Whether the rule applies; its prerequisites are then in [`Attempt::prerequisites`].
+    pub(super) fn run<H: RuleHost>(&mut self, host: &mut H) -> Outcome<bool> {
         let stem = self.stem(host);
         let rule = self.rule;
         host.trace_implicit(self.depth, &|host| {
@@ -53,7 +57,7 @@ impl Attempt<'_> {
             [b"Trying pattern rule '", &text[..], b"' with stem '", stem, b"'.\n"].concat()
         });
         if host.rules().patterns[rule].dependencies.is_empty() {
-            return Ok(Some(Vec::new()));
+            return Ok(true);
         }
         host.rules().patterns[rule].in_use = true;
         let result = self.check(host, stem);
@@ -61,12 +65,8 @@ impl Attempt<'_> {
         result
     }
 
-    fn check<H: RuleHost>(
-        &mut self,
-        host: &mut H,
-        stem: &'static [u8],
-    ) -> Outcome<Option<Vec<Prerequisite>>> {
-        let mut prerequisites = Vec::new();
+    fn check<H: RuleHost>(&mut self, host: &mut H, stem: &'static [u8]) -> Outcome<bool> {
+        self.prerequisites.clear();
         let mut order_only = false;
         let mut stem_set = false;
         let count = host.rules().patterns[self.rule].dependencies.len();
@@ -81,16 +81,16 @@ impl Attempt<'_> {
             if !dep.needs_expansion() {
                 if let Some(one) = self.single(&dep, text, stem) {
                     match self.accept(host, one)? {
-                        Some(prerequisite) => prerequisites.push(prerequisite),
-                        None => return Ok(None),
+                        Some(prerequisite) => self.prerequisites.push(prerequisite),
+                        None => return Ok(false),
                     }
                     continue;
                 }
                 let wanted = self.plain(host, &dep, text, stem)?;
                 for one in wanted {
                     match self.accept(host, one)? {
-                        Some(prerequisite) => prerequisites.push(prerequisite),
-                        None => return Ok(None),
+                        Some(prerequisite) => self.prerequisites.push(prerequisite),
+                        None => return Ok(false),
                     }
                 }
                 continue;
@@ -105,13 +105,13 @@ impl Attempt<'_> {
                 let wanted = self.expanded(host, word, stem, &mut order_only, &mut stem_set)?;
                 for one in wanted {
                     match self.accept(host, one)? {
-                        Some(prerequisite) => prerequisites.push(prerequisite),
-                        None => return Ok(None),
+                        Some(prerequisite) => self.prerequisites.push(prerequisite),
+                        None => return Ok(false),
                     }
                 }
             }
         }
-        Ok(Some(prerequisites))
+        Ok(true)
     }
 
     /// The one name that a prerequisite pattern without special characters stands for; none where it may be several.
@@ -134,6 +134,7 @@ impl Attempt<'_> {
             hidden: dep.hidden(),
             wait: dep.wait(),
             explicit: percent.is_none(),
+            literal: percent.is_none(),
         })
     }
 
@@ -153,6 +154,7 @@ impl Attempt<'_> {
             }
         };
         let wanted = |item: FileName| Wanted {
+            literal: explicit && item.name == text,
             text: item.name,
             order_only: dep.order_only(),
             hidden: dep.hidden(),
@@ -215,6 +217,7 @@ impl Attempt<'_> {
             let options = FileNames { stops, prefix, waits: true, ..FileNames::default() };
             let (found, after) = file_names(host, &rest, &options)?;
             wanted.extend(found.into_iter().map(|item| Wanted {
+                literal: item.name == word,
                 text: item.name,
                 order_only: *order_only,
                 hidden: false,
@@ -249,6 +252,7 @@ impl Attempt<'_> {
         let depth = self.depth;
         let rule = self.rule;
         let known = host.context().names.find(plain_name(&wanted.text));
+        let of_rule: &[u8] = if wanted.literal { b"rule" } else { b"implicit" };
         let say = |host: &mut H, before: &'static str, after: &'static str| {
             host.trace_implicit(depth, &|_| [before.as_bytes(), &wanted.text, after.as_bytes()].concat());
         };
@@ -258,7 +262,9 @@ impl Attempt<'_> {
                 [
                     b"Rejecting rule '",
                     &rule[..],
-                    b"' due to impossible implicit prerequisite '",
+                    b"' due to impossible ",
+                    of_rule,
+                    b" prerequisite '",
                     &wanted.text,
                     b"'.\n",
                 ]
@@ -267,7 +273,9 @@ impl Attempt<'_> {
             self.impossible = true;
             return Ok(None);
         }
-        say(host, "Trying implicit prerequisite '", "'.\n");
+        let before =
+            if wanted.literal { "Trying rule prerequisite '" } else { "Trying implicit prerequisite '" };
+        say(host, before, "'.\n");
         let mut accepted = Prerequisite {
             text: Vec::new(),
             order_only: wanted.order_only,
@@ -329,13 +337,22 @@ impl Attempt<'_> {
             });
             *self.found_compatible = true;
         }
-        if !host.rules().paths.is_empty() && found_along_path(host, &wanted.text) {
-            say(host, "Found prerequisite '", "' along the search path.\n");
+        if !host.rules().paths.is_empty()
+            && let Some(found) = found_along_path(host, &wanted.text)
+        {
+            host.trace_implicit(depth, &|_| {
+                [b"Found prerequisite '", &wanted.text[..], b"' as VPATH '", &found, b"'.\n"].concat()
+            });
             accepted.text = wanted.text;
             return Ok(Some(accepted));
         }
         if self.harder {
-            say(host, "Looking for a rule with intermediate file '", "'.\n");
+            let before = if accepted.explicit {
+                "Looking for a rule with explicit file '"
+            } else {
+                "Looking for a rule with intermediate file '"
+            };
+            say(host, before, "'.\n");
             let name = host.context().names.intern(plain_name(&wanted.text));
             let mut between = Candidate {
                 name,

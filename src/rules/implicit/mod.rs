@@ -89,6 +89,9 @@ fn search_for<H: RuleHost>(host: &mut H, file: FileId, member: bool, depth: usiz
     if !search(host, &mut candidate, member, depth, 0, false)? {
         return Ok(false);
     }
+    if !candidate.dependencies.is_empty() {
+        host.rules().files.straighten(file);
+    }
     let record = &mut host.rules().files[file];
     if !candidate.dependencies.is_empty() {
         candidate.dependencies.append(&mut record.dependencies);
@@ -226,6 +229,8 @@ fn search<H: RuleHost>(
     let mut found = None;
     if !tries.is_empty() {
         let mut variables_set = false;
+        // What the rule tried last found of its prerequisites: GNU make gives that to a rule without any of its own, too.
+        let mut prerequisites = Vec::new();
         'passes: for harder in [false, true] {
             if harder {
                 host.trace_implicit(depth, &|_| b"Trying harder.\n".to_vec());
@@ -248,13 +253,14 @@ fn search<H: RuleHost>(
                     harder,
                     found_compatible: &mut found_compatible,
                     variables_set: &mut variables_set,
+                    prerequisites: &mut prerequisites,
                     impossible: false,
                 };
                 let result = attempt.run(host)?;
                 if attempt.impossible {
                     tries[index].rule = None;
                 }
-                if let Some(prerequisites) = result {
+                if result {
                     found = Some((index, rule, prerequisites));
                     break 'passes;
                 }
@@ -290,11 +296,11 @@ pub fn exists<H: RuleHost>(host: &mut H, text: &[u8]) -> bool {
     host.context().folders.exists(text)
 }
 
-fn found_along_path<H: RuleHost>(host: &mut H, text: &[u8]) -> bool {
+fn found_along_path<H: RuleHost>(host: &mut H, text: &[u8]) -> Option<Vec<u8>> {
     let names = std::mem::take(&mut host.context().names);
     let mut folders = std::mem::take(&mut host.context().folders);
     let rules = host.rules();
-    let found = rules.paths.search(text, &names, &rules.files, &mut folders).is_some();
+    let found = rules.paths.search(text, &names, &rules.files, &mut folders).map(|found| found.name);
     host.context().names = names;
     host.context().folders = folders;
     found
