@@ -133,6 +133,10 @@ impl Build {
         let lines = self.expand_lines(file, recipe);
         self.leave_output(&mut child);
         child.lines = lines?;
+        if let Some(observer) = &self.observer {
+            let goal = self.goals.get(self.current_goal).filter(|_| !self.session.remaking_makefiles);
+            observer.recipe(&self.session, goal.map(|goal| goal.file), file, &child.lines);
+        }
         child.next_line();
         self.wait_for_slot(&child)?;
         self.tokens += 1;

@@ -46,6 +46,12 @@ impl Goal {
     }
 }
 
+/// Is told of recipes before they run.
+pub trait Observer {
+    /// The recipe of `file` is about to run for the sake of `goal`, or of a makefile: its lines, expanded.
+    fn recipe(&self, session: &Session, goal: Option<FileId>, file: FileId, lines: &[Vec<u8>]);
+}
+
 /// The state of a build.
 pub struct Build {
     /// Variables, rules, options.
@@ -88,6 +94,8 @@ pub struct Build {
     pub lock_path: Option<tempfile::TempPath>,
     /// Whether `.DELETE_ON_ERROR` is a target, once that was needed.
     pub delete_on_error: Option<bool>,
+    /// Who wants to know of recipes.
+    pub observer: Option<Box<dyn Observer>>,
 }
 
 impl Build {
@@ -114,6 +122,7 @@ impl Build {
             shuffle: Shuffle::default(),
             lock_path: None,
             delete_on_error: None,
+            observer: None,
         }
     }
 

@@ -4,6 +4,7 @@ mod finish;
 mod flags;
 mod makefiles;
 mod start;
+mod watch;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::{Build, Goal};
@@ -35,6 +36,8 @@ struct Run {
     folder_before: Option<std::path::PathBuf>,
     /// The worst status so far.
     status: i32,
+    /// What is told to the watch session that started this run.
+    watched: Option<watch::Watched>,
 }
 
 /// Runs the program and returns its exit status.
@@ -49,6 +52,7 @@ pub fn run(given: Given) -> i32 {
         stdin_copy: None,
         folder_before: None,
         status: 0,
+        watched: None,
     };
     let result = run.everything();
     run.finish(result)
@@ -58,10 +62,15 @@ impl Run {
     fn everything(&mut self) -> Outcome {
         self.import_environment();
         self.read_options()?;
+        if self.build.session.settings.own.watch {
+            return self.watch();
+        }
         self.enter_folders()?;
+        self.begin_watched();
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
         self.read_makefiles()?;
+        self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
         self.remake_makefiles()?;
@@ -125,6 +134,7 @@ impl Run {
                 if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile },
             ));
         }
+        self.tell_before_goals();
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());
         match self.build.update_goals(goals)? {
