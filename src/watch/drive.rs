@@ -8,7 +8,7 @@ use super::known::Known;
 use super::paths::{Path, is_within};
 use super::process::Process;
 use super::report::{VARIABLE, decode};
-use super::session::{Action, OnBusy, Policy, Session, World};
+use super::session::{Action, OnBusy, Policy, Say, Session, World};
 use super::source::{Change, Event, Inotify, Kind, Polling, Source};
 use super::status::Status;
 use super::terminal::Keys;
@@ -19,6 +19,7 @@ use crate::os::files::temporary_folder;
 use rustc_hash::FxHasher;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::time::{ClockId, clock_gettime};
+use std::collections::VecDeque;
 use std::ffi::{CString, OsStr};
 use std::hash::Hasher;
 use std::os::fd::AsFd;
@@ -267,11 +268,17 @@ impl Drive {
 
     /// What a run says of its inputs.
     fn take_messages(&mut self) {
-        let mut buffer = vec![0; 256 * 1024];
+        let mut buffer = vec![0; 64 * 1024];
         let mut late = Vec::new();
         let mut any = false;
-        while let Ok(length) = self.socket.recv(&mut buffer) {
-            if let Some((sender, records)) = decode(&buffer[..length]) {
+        let mut messages = VecDeque::new();
+        loop {
+            // A run is not to wait for the session: what it says is taken before it is looked at.
+            while let Ok(length) = self.socket.recv(&mut buffer) {
+                messages.push_back(buffer[..length].to_vec());
+            }
+            let Some(message) = messages.pop_front() else { break };
+            if let Some((sender, records)) = decode(&message) {
                 self.known.hear(&sender, &records, &mut late);
                 any = true;
             }
@@ -321,7 +328,10 @@ impl Drive {
     /// A folder came or went: what is watched in it is set up anew.
     fn take_folder(&mut self, change: &Change) {
         match change.kind {
-            Kind::Vanished => self.source.forget(&change.path),
+            Kind::Vanished => {
+                self.source.forget(&change.path);
+                self.absent.push(change.path.clone());
+            }
             _ if self.absent.iter().any(|absent| is_within(absent, &change.path)) => self.arm(),
             _ => {}
         }
@@ -391,7 +401,11 @@ impl Drive {
                     Action::Terminate => self.process.iter().for_each(Process::terminate),
                     Action::Kill => self.process.iter().for_each(Process::kill),
                     Action::Say(say) => {
-                        let watched = (self.known.files(), self.source.count());
+                        // Counting takes its time, and a run is not to wait for it.
+                        let watched = match say {
+                            Say::Idle | Say::Paused | Say::Resumed => (self.known.files(), self.source.count()),
+                            _ => (0, 0),
+                        };
                         self.status.say(&say, &self.known.shown(), watched);
                     }
                     Action::Quit => self.over = true,

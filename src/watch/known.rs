@@ -15,6 +15,8 @@ struct Goal {
     next: Interest,
     /// Targets with recipes that it needs.
     targets: FxHashSet<Vec<u8>>,
+    /// Those that the run that goes on has told of.
+    next_targets: FxHashSet<Vec<u8>>,
     /// What the last run said became of it.
     done: Option<bool>,
 }
@@ -107,6 +109,7 @@ impl Known {
         self.resolver.forget();
         for &goal in goals {
             self.goals[goal].next = Interest::default();
+            self.goals[goal].next_targets.clear();
             self.goals[goal].done = None;
         }
         self.reading.next = Interest::default();
@@ -147,7 +150,9 @@ impl Known {
                 }
                 Record::Target(target) => {
                     if let Section::Goal(goal) = section {
-                        self.goals[goal].targets.insert(target.clone());
+                        let goal = &mut self.goals[goal];
+                        goal.targets.insert(target.clone());
+                        goal.next_targets.insert(target.clone());
                     }
                 }
                 record => {
@@ -211,6 +216,9 @@ impl Known {
         for &number in &self.running {
             let goal = &mut self.goals[number];
             settle((&mut goal.current, &mut goal.next));
+            if whole {
+                goal.targets = std::mem::take(&mut goal.next_targets);
+            }
             let recipes = &self.recipes;
             let known = |target: &Vec<u8>| recipes.get(target).is_some_and(|pair| !pair.current.is_empty());
             if whole && goal.current.is_empty() && !goal.targets.iter().any(known) {
