@@ -175,8 +175,7 @@ fn analysis(input: &BuildInput, dockerfile: &[u8]) -> Analysis {
         None => std::env::var_os(OsStr::from_bytes(name))
             .map_or(Value::Unknown, |value| Value::Known(value.as_bytes().to_vec())),
     };
-    let args: Vec<_> =
-        input.args.iter().map(|(name, given)| (name.clone(), value(given, name))).collect();
+    let args: Vec<_> = input.args.iter().map(|(name, given)| (name.clone(), value(given, name))).collect();
     let request = Request {
         target: input.target.as_deref(),
         build_args: &args,

@@ -216,7 +216,8 @@ impl Drive {
             let mut polled = vec![PollFd::from_borrowed_fd(self.socket.as_fd(), PollFlags::IN)];
             polled.extend(self.waiter.wake_fd().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
             polled.extend(self.source.descriptor().map(|fd| PollFd::from_borrowed_fd(fd, PollFlags::IN)));
-            let keys = self.keys.as_ref().map(|keys| PollFd::from_borrowed_fd(keys.descriptor(), PollFlags::IN));
+            let keys =
+                self.keys.as_ref().map(|keys| PollFd::from_borrowed_fd(keys.descriptor(), PollFlags::IN));
             polled.extend(keys);
             let _ = poll(&mut polled, timeout.as_ref());
             if self.keys.is_some() {
@@ -403,7 +404,9 @@ impl Drive {
                     Action::Say(say) => {
                         // Counting takes its time, and a run is not to wait for it.
                         let watched = match say {
-                            Say::Idle | Say::Paused | Say::Resumed => (self.known.files(), self.source.count()),
+                            Say::Idle | Say::Paused | Say::Resumed => {
+                                (self.known.files(), self.source.count())
+                            }
                             _ => (0, 0),
                         };
                         self.status.say(&say, &self.known.shown(), watched);

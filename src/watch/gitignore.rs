@@ -152,15 +152,32 @@ mod tests {
         let folder = tempfile::tempdir().expect("a folder");
         let root = fs::canonicalize(folder.path()).expect("a path");
         let files = [
-            "a.log", "b.txt", "build/x", "sub/build/y", "sub/a.log", "sub/keep.log", "docs/one/x.md", "docs/x.md",
-            "top", "sub/top", "x y/z", "#hash", "cache", "sub/cache/q", "m1", "ma", "deep/a/b/c/f", "deep/f",
+            "a.log",
+            "b.txt",
+            "build/x",
+            "sub/build/y",
+            "sub/a.log",
+            "sub/keep.log",
+            "docs/one/x.md",
+            "docs/x.md",
+            "top",
+            "sub/top",
+            "x y/z",
+            "#hash",
+            "cache",
+            "sub/cache/q",
+            "m1",
+            "ma",
+            "deep/a/b/c/f",
+            "deep/f",
         ];
         for file in files {
             let path = root.join(file);
             fs::create_dir_all(path.parent().expect("a parent")).expect("a folder");
             fs::write(path, "x").expect("a file");
         }
-        let ignore = "*.log\n# c\n!keep.log\nbuild\n/top\ndocs/*.md\n\\#hash\ncache/\nx y \nm[!0-9]\ndeep/**/c\n";
+        let ignore =
+            "*.log\n# c\n!keep.log\nbuild\n/top\ndocs/*.md\n\\#hash\ncache/\nx y \nm[!0-9]\ndeep/**/c\n";
         fs::write(root.join(".gitignore"), ignore).expect("a file");
         fs::write(root.join("sub/.gitignore"), "!build\n").expect("a file");
         let git = |words: &[&str]| Command::new("git").args(words).current_dir(&root).output();

@@ -8,9 +8,9 @@ use super::source::{Change, Kind};
 use crate::os::folders::Folders;
 use crate::os::glob;
 use rustc_hash::{FxHashMap, FxHashSet};
-use std::os::unix::fs::MetadataExt;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::os::unix::fs::MetadataExt;
 use std::rc::Rc;
 
 /// What a change is to a goal.

@@ -22,7 +22,6 @@ pub mod interest;
 
 pub mod known;
 
-
 pub mod debounce;
 
 pub mod session;

@@ -16,7 +16,8 @@ impl Process {
     /// # Errors
     /// The system's number.
     pub fn start(arguments: &[Vec<u8>], environment: &[CString]) -> Result<Process, i32> {
-        let nothing = std::fs::File::open("/dev/null").map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
+        let nothing =
+            std::fs::File::open("/dev/null").map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))?;
         let streams = Streams { stdin: Some(nothing.as_fd()), ..Streams::default() };
         // The program itself, even where its file was replaced meanwhile.
         let pid = children::start_leader(c"/proc/self/exe", arguments, environment, streams)?;

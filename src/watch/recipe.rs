@@ -65,7 +65,11 @@ fn build_input(client: Client, build: &Build, directory: &Text) -> Option<BuildI
     };
     let within = known(directory);
     let below = |path: Vec<u8>| {
-        if within.is_empty() || path.first() == Some(&b'/') { path } else { [&within[..], b"/", &path].concat() }
+        if within.is_empty() || path.first() == Some(&b'/') {
+            path
+        } else {
+            [&within[..], b"/", &path].concat()
+        }
     };
     let root = match &build.context {
         BuildContext::Path(text) => below(known(text)),
@@ -222,7 +226,11 @@ mod tests {
             ("-@ sh lint.sh --rc=a.toml > out.txt 2>&1", &["lint.sh", "a.toml"], &["out.txt"]),
             ("for f in a b; do ./check $$f < in; done", &["a", "b", "in", "./check"], &[]),
             ("docker cp x-$(id):/src/requirements.txt .", &["docker"], &[]),
-            ("docker cp c1:/src/poetry.lock .", &["c1", "/src/poetry.lock", ".", "cp"], &[".", "./poetry.lock"]),
+            (
+                "docker cp c1:/src/poetry.lock .",
+                &["c1", "/src/poetry.lock", ".", "cp"],
+                &[".", "./poetry.lock"],
+            ),
             ("cp a b", &["a"], &["b", "b/a"]),
             ("sed -i -e s/a/b/ f.py", &[], &["s/a/b/", "f.py"]),
             ("rm -rf build && mkdir build", &[], &["build", "build"]),

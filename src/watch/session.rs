@@ -202,7 +202,8 @@ impl Session {
 
     /// When [`Session::tick`] is wanted at the latest.
     pub fn deadline(&self) -> Option<Time> {
-        let stopping = self.running.as_ref().filter(|running| !running.killed).and_then(|running| running.stopping);
+        let stopping =
+            self.running.as_ref().filter(|running| !running.killed).and_then(|running| running.stopping);
         match (self.debounce.due(), stopping) {
             (Some(one), Some(other)) => Some(one.min(other)),
             (one, other) => one.or(other),

@@ -70,7 +70,11 @@ fn a_row_of_changes_is_one_run() {
     session.tick(at(240), &world);
     assert_eq!(deeds(&mut session), ["start [0]"]);
     session.ended(2, &[Some(false)], at(300), &world);
-    assert_eq!((deeds(&mut session), session.any_failed()), (vec![], true), "a failed run waits for a change");
+    assert_eq!(
+        (deeds(&mut session), session.any_failed()),
+        (vec![], true),
+        "a failed run waits for a change"
+    );
     session.tick(at(9000), &world);
     assert_eq!(deeds(&mut session), [""; 0]);
 }

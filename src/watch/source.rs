@@ -149,8 +149,12 @@ impl Source for Inotify {
     }
 
     fn forget(&mut self, path: &[u8]) {
-        let within: Vec<i32> =
-            self.folders.iter().filter(|(folder, _)| is_within(folder, path)).map(|(_, &number)| number).collect();
+        let within: Vec<i32> = self
+            .folders
+            .iter()
+            .filter(|(folder, _)| is_within(folder, path))
+            .map(|(_, &number)| number)
+            .collect();
         for number in within {
             self.drop_number(number);
             let _ = inotify::remove_watch(&self.descriptor, number);

@@ -68,7 +68,8 @@ impl Status {
     /// Says what the session wants said; `names` are the goals', `watched` the number of files and folders.
     pub fn say(&mut self, say: &Say, names: &[String], watched: (usize, usize)) {
         let goals = |goals: &[usize]| {
-            let names: Vec<&str> = goals.iter().filter_map(|&goal| names.get(goal).map(String::as_str)).collect();
+            let names: Vec<&str> =
+                goals.iter().filter_map(|&goal| names.get(goal).map(String::as_str)).collect();
             names.join(" ")
         };
         match say {
@@ -98,7 +99,10 @@ impl Status {
             }
             Say::OwnProduct(path) => {
                 let path = self.path(path);
-                self.write(&format!("{path} is changed by the run itself, which is not repeated for it"), true);
+                self.write(
+                    &format!("{path} is changed by the run itself, which is not repeated for it"),
+                    true,
+                );
             }
             Say::Paused => {
                 self.paused = true;
@@ -115,8 +119,12 @@ impl Status {
     fn idle(&mut self, names: &[String], (files, folders): (usize, usize)) {
         let doing = if self.paused { "paused" } else { "watching" };
         let count = |count: usize, what: &str| format!("{count} {what}{}", if count == 1 { "" } else { "s" });
-        let mut text =
-            format!("{doing} {} in {} for {}", count(files, "file"), count(folders, "folder"), names.join(" "));
+        let mut text = format!(
+            "{doing} {} in {} for {}",
+            count(files, "file"),
+            count(folders, "folder"),
+            names.join(" ")
+        );
         if self.terminal {
             if let Some(last) = &self.last {
                 text = format!("{last}; {text}");
@@ -165,11 +173,14 @@ mod tests {
     #[test]
     fn paths_and_times_are_short() {
         let status = Status::new(b"imk", b"/w".to_vec(), false);
-        let paths: Vec<Path> = ["/w/a", "/w/s/b", "/x", "/w/d", "/wide"].iter().map(|path| path.as_bytes().into()).collect();
+        let paths: Vec<Path> =
+            ["/w/a", "/w/s/b", "/x", "/w/d", "/wide"].iter().map(|path| path.as_bytes().into()).collect();
         assert_eq!(status.paths(&paths[..2]), "a, s/b");
         assert_eq!(status.paths(&paths), "a, s/b, /x and 2 more");
         assert_eq!(status.path(b"/w"), "/w");
-        for (milliseconds, expected) in [(0, "0 ms"), (999, "999 ms"), (1234, "1.2 s"), (125_000, "2 min 5 s")] {
+        for (milliseconds, expected) in
+            [(0, "0 ms"), (999, "999 ms"), (1234, "1.2 s"), (125_000, "2 min 5 s")]
+        {
             assert_eq!(duration(Duration::from_millis(milliseconds)), expected);
         }
     }
