@@ -38,7 +38,8 @@ pub trait World {
     fn share(&self, one: usize, other: usize) -> bool;
 }
 
-/// What is to be said.
+/// What is to be said. Goals are numbers, causes the paths that changed.
+#[allow(missing_docs)] // Fields: `goals` and `causes` as above, `status` as a shell counts it, `stopped` by the session.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Say {
     /// A run starts for goals, since these paths changed; none where it was asked for.
