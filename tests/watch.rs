@@ -67,17 +67,18 @@ impl Watch {
         command
     }
 
-    /// Waits until the clock that files' times are read from is past what was written: a session counts what is as new as itself.
+    /// Waits until the clock that files' times are read from is past now: a session counts what is as new as itself, and make takes
+    /// what is as new as its target for old.
     fn settle(&self) {
-        use std::os::unix::fs::MetadataExt;
-        let probe = self.root().join(".probe");
-        fs::write(&probe, "").expect("a file");
-        let data = fs::metadata(&probe).expect("the probe");
-        let now = || rustix::time::clock_gettime(rustix::time::ClockId::RealtimeCoarse);
-        while (now().tv_sec, now().tv_nsec) <= (data.ctime(), data.ctime_nsec()) {
+        use rustix::time::{ClockId, clock_gettime};
+        let time = |clock| {
+            let now = clock_gettime(clock);
+            (now.tv_sec, now.tv_nsec)
+        };
+        let now = time(ClockId::Realtime);
+        while time(ClockId::RealtimeCoarse) <= now {
             thread::yield_now();
         }
-        fs::remove_file(&probe).expect("the probe");
     }
 
     fn start(&mut self, words: &[&str]) {
@@ -123,7 +124,9 @@ impl Watch {
     }
 
     fn idle(&mut self) -> String {
-        self.line("watching ")
+        let line = self.line("watching ");
+        self.settle();
+        line
     }
 
     /// Waits until the next run is over, and returns what it was started for.
