@@ -22,6 +22,8 @@ pub mod image;
 
 pub mod build;
 
+pub mod watch;
+
 pub mod report;
 
 pub mod run;

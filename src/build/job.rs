@@ -125,6 +125,14 @@ impl Build {
         Ok(expanded)
     }
 
+    /// Tells whoever wants to know which lines `file` has.
+    pub fn observe(&self, file: FileId, lines: &[Vec<u8>]) {
+        if let Some(observer) = &self.observer {
+            let goal = self.goals.get(self.current_goal).filter(|_| !self.session.remaking_makefiles);
+            observer.recipe(&self.session, goal.map(|goal| goal.file), file, lines);
+        }
+    }
+
     /// Expands the lines of `child` and takes the first.
     pub fn take_lines(&mut self, child: &mut Child) -> Outcome {
         // Output of functions in the recipe belongs to the job.
@@ -133,6 +141,7 @@ impl Build {
         self.leave_output(child);
         child.unexpanded = false;
         child.lines = lines?;
+        self.observe(child.file, &child.lines);
         child.watch = Watch::of(&child.lines);
         self.take_line(child);
         Ok(())

@@ -49,6 +49,12 @@ impl Goal {
     }
 }
 
+/// Is told of recipes before they run.
+pub trait Observer {
+    /// The recipe of `file` is about to run for the sake of `goal`, or of a makefile: its lines, expanded.
+    fn recipe(&self, session: &Session, goal: Option<FileId>, file: FileId, lines: &[Vec<u8>]);
+}
+
 /// The state of a build.
 pub struct Build {
     /// Variables, rules, options.
@@ -99,6 +105,8 @@ pub struct Build {
     pub engine: cleanup::ChosenEngine,
     /// What would be run, where nothing is to be (`--plan`, `--check`).
     pub collector: Option<plan::Collector>,
+    /// Who wants to know of recipes.
+    pub observer: Option<Box<dyn Observer>>,
 }
 
 impl Build {
@@ -129,6 +137,7 @@ impl Build {
             cleanup: cleanup::Ledger::default(),
             engine: cleanup::ChosenEngine::default(),
             collector: None,
+            observer: None,
         }
     }
 

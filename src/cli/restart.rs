@@ -1,5 +1,6 @@
 //! The command line of a make that starts itself again after its makefiles were remade. Knows nothing of processes.
 
+use super::definition::definition;
 use super::scan::{Item, Known, Scan};
 use super::settings::Settings;
 use super::table::{self, Flag, Kind};
@@ -52,6 +53,39 @@ pub fn restart_arguments<W: AsRef<[u8]>>(
     }
 }
 
+/// The words for a run that makes `goals` on behalf of a watch session: those of the session (without its name) but for its own
+/// options and its goals.
+pub fn watched_arguments<W: AsRef<[u8]>>(words: &[W], goals: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    const WATCH: [&str; 4] = ["watch", "quiet-period", "max-wait", "on-busy"];
+    let known = Known { gnu: true, own: |flag| flag.shown, own_table: table::OWN };
+    let mut scan = Scan::new(words, known);
+    let (mut options, mut operands) = (Vec::new(), Vec::new());
+    while let Some(item) = scan.next() {
+        match item {
+            Item::Flag(flag, _) if flag.letters.is_empty() && WATCH.contains(&flag.name) => {}
+            Item::Flag(flag, value) => {
+                // As the decoder lets these have the next word.
+                let value = value.or_else(|| match flag.kind {
+                    Kind::Jobs(_) => scan.take_word_if(|word| word.iter().all(u8::is_ascii_digit)),
+                    Kind::Load(_) => {
+                        scan.take_word_if(|word| matches!(word.first(), Some(b'0'..=b'9' | b'.')))
+                    }
+                    _ => None,
+                });
+                options.push(spelled(flag, value));
+            }
+            Item::Operand(word) if definition(word).is_some() => operands.push(word.to_vec()),
+            Item::Operand(_) | Item::Fault(_) => {}
+        }
+    }
+    if goals.iter().any(|goal| goal.starts_with(b"-")) {
+        options.push(b"--".to_vec());
+    }
+    options.extend(operands);
+    options.extend(goals.iter().cloned());
+    options
+}
+
 fn names_makefile(flag: &Flag) -> bool {
     matches!(flag.kind, Kind::TempStdin) || flag.letters == b"f"
 }
@@ -78,6 +112,24 @@ fn spelled(flag: &Flag, value: Option<&[u8]>) -> Vec<u8> {
 mod tests {
     use super::super::decode::decode_arguments;
     use super::*;
+
+    #[test]
+    fn a_watched_run_has_the_sessions_words_but_for_what_is_the_sessions() {
+        for (words, expected) in [
+            ("--watch all", "x"),
+            ("-k --wat A=1 all -j 4 more", "-k -j4 A=1 x"),
+            ("--quiet-period=5 --max-wait 9 --on-busy queue -C d -f m", "-Cd -fm x"),
+            ("-kn --trace -W f --output-sync=line", "-k -n --trace -Wf -Oline x"),
+            ("-l 2.5 --load-average -I a -Ib", "-l2.5 -l -Ia -Ib x"),
+        ] {
+            let words: Vec<&str> = words.split(' ').collect();
+            let again = watched_arguments(&words, &[b"x".to_vec()]);
+            let again: Vec<&str> = again.iter().filter_map(|word| std::str::from_utf8(word).ok()).collect();
+            assert_eq!(again.join(" "), expected);
+        }
+        let again = watched_arguments(&["--watch", "--", "-x"], &[b"-x".to_vec()]);
+        assert_eq!(again, [b"--".to_vec(), b"-x".to_vec()]);
+    }
 
     #[test]
     fn makefiles_are_renamed_and_all_else_is_kept() {

@@ -240,6 +240,12 @@ pub struct Own {
     pub affected: Option<Vec<u8>>,
     /// `--watch`.
     pub watch: bool,
+    /// `--quiet-period`, as given.
+    pub quiet_period: Option<Vec<u8>>,
+    /// `--max-wait`, as given.
+    pub max_wait: Option<Vec<u8>>,
+    /// `--on-busy`: `restart` or `queue`.
+    pub on_busy: Option<&'static str>,
     /// `--audit`: `text`, `json`, `sarif`, `html`, `static` or `reproduce`.
     pub audit: Option<&'static str>,
     /// `--list`: `text` or `json`.

@@ -392,7 +392,31 @@ pub static OWN: &[Flag] = &[
         Kind::Switch(slot!(own.watch)),
         Travel::Never,
         "Remake the goals whenever an input changes.",
-    ),
+    )
+    .works(),
+    own(
+        "quiet-period",
+        Kind::Text { slot: slot!(own.quiet_period), bare: None },
+        Travel::Never,
+        "Watching, wait for MS milliseconds without a change (50).",
+    )
+    .value("MS")
+    .works(),
+    own(
+        "max-wait",
+        Kind::Text { slot: slot!(own.max_wait), bare: None },
+        Travel::Never,
+        "Watching, wait no longer than MS milliseconds (2000).",
+    )
+    .value("MS")
+    .works(),
+    own(
+        "on-busy",
+        Kind::Choice { slot: slot!(own.on_busy), choices: &["restart", "queue"], bare: None },
+        Travel::Never,
+        "Watching, what a change means for a run that it makes stale.",
+    )
+    .works(),
     own(
         "affected",
         Kind::Text { slot: slot!(own.affected), bare: None },

@@ -77,6 +77,19 @@ pub struct Context {
     pub folder: Option<Vec<u8>>,
     /// Whether the debugging level shows verbose matters.
     pub verbose: bool,
+    /// What expansion looked at, where somebody wants to know.
+    pub seen: Option<Box<Seen>>,
+}
+
+/// What expansion looked at besides variables.
+#[derive(Default)]
+pub struct Seen {
+    /// Wildcard patterns.
+    pub patterns: Vec<Vec<u8>>,
+    /// Files read by `$(file)`.
+    pub files: Vec<Vec<u8>>,
+    /// Commands of `$(shell)` and `!=`.
+    pub commands: Vec<Vec<u8>>,
 }
 
 /// What expansion asks of the layers below: to read text as a makefile, and to act on special variables.
@@ -131,6 +144,7 @@ impl Context {
             path_front: None,
             folder: None,
             verbose: false,
+            seen: None,
         }
     }
 

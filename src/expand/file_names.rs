@@ -183,6 +183,9 @@ fn expand_word<H: Host>(
         None => (word, None),
     };
     let names = if options.existing || glob::has_wildcard(&name) {
+        if let Some(seen) = &mut host.context().seen {
+            seen.patterns.push(name.clone());
+        }
         let expanded = glob::expand(&name, &mut host.context().folders);
         if expanded.is_empty() && !options.existing { vec![name] } else { expanded }
     } else {

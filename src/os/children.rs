@@ -5,7 +5,7 @@ use crate::os::files;
 use crate::os::sys::wait::{wait_readable, watch_children};
 use crate::os::sys::{self, Spawn};
 use rustix::process::{WaitOptions, WaitStatus};
-use std::ffi::CString;
+use std::ffi::{CStr, CString};
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -195,6 +195,29 @@ pub struct Streams<'f> {
     pub stdout: Option<BorrowedFd<'f>>,
     /// Standard error.
     pub stderr: Option<BorrowedFd<'f>>,
+}
+
+/// Starts `program` with `arguments` as the leader of a process group of its own. The error is the system's number.
+pub fn start_leader(
+    program: &CStr,
+    arguments: &[Vec<u8>],
+    environment: &[CString],
+    streams: Streams,
+) -> Result<i32, i32> {
+    use std::os::fd::AsRawFd;
+    let arguments: Result<Vec<CString>, _> = arguments.iter().map(|text| CString::new(&text[..])).collect();
+    let raw = |stream: Option<BorrowedFd>| stream.map(|fd| fd.as_raw_fd());
+    let request = Spawn {
+        program,
+        arguments: &arguments.map_err(|_| libc::EINVAL)?,
+        environment,
+        stdin: raw(streams.stdin),
+        stdout: raw(streams.stdout),
+        stderr: raw(streams.stderr),
+        new_group: true,
+    };
+    crate::os::stack::with_given_limit(|| sys::spawn(&request))
+        .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// Starts `arguments` with `environment`, the program searched along the environment's PATH, and returns the process id. A

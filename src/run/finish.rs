@@ -10,6 +10,9 @@ use crate::report::database;
 impl Run {
     /// Ends the run and returns its exit status.
     pub(super) fn finish(&mut self, result: Outcome) -> i32 {
+        if !matches!(result, Err(Stop::Signal(_))) {
+            self.tell_at_end();
+        }
         let status = match result {
             Ok(()) => self.status,
             Err(Stop::Exit(status)) => status,

@@ -6,6 +6,7 @@ mod flags;
 mod makefiles;
 mod plan;
 mod start;
+mod watch;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::{Build, Goal};
@@ -39,6 +40,8 @@ struct Run {
     folder_before: Option<std::path::PathBuf>,
     /// The worst status so far.
     status: i32,
+    /// What is told to the watch session that started this run.
+    watched: Option<watch::Watched>,
 }
 
 /// Runs the program and returns its exit status.
@@ -54,6 +57,7 @@ pub fn run(given: Given) -> i32 {
         said_temporary: false,
         folder_before: None,
         status: 0,
+        watched: None,
     };
     let result = run.everything();
     let status = run.finish(result);
@@ -68,14 +72,19 @@ impl Run {
     fn everything(&mut self) -> Outcome {
         self.import_environment();
         self.read_options()?;
+        if self.build.session.settings.own.watch {
+            return self.watch();
+        }
         self.enter_folders()?;
         self.build.choose_engine()?;
         if self.build.session.settings.own.reap {
             return Err(self.build.reap_only());
         }
+        self.begin_watched();
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
         self.read_makefiles()?;
+        self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
         if self.emit_makefile()? {
@@ -143,6 +152,7 @@ impl Run {
                 if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile },
             ));
         }
+        self.tell_before_goals();
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());
         match self.build.update_goals(goals)? {

@@ -129,6 +129,9 @@ fn read<H: Host>(host: &mut H, name: &[u8], too_many: bool, out: &mut Vec<u8>) -
     if too_many {
         return Err(host.context().fatal(Complaint::FileTooManyArguments));
     }
+    if let Some(seen) = &mut host.context().seen {
+        seen.files.push(name.to_vec());
+    }
     match std::fs::read(OsStr::from_bytes(name)) {
         Ok(mut text) => {
             if text.last() == Some(&b'\n') {

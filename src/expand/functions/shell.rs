@@ -24,6 +24,9 @@ pub fn status<H: Host>(host: &mut H, code: i32) {
 
 /// Runs `command` and returns its output with newlines as spaces; all final newlines are dropped, or only one.
 pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
+    if let Some(seen) = &mut host.context().seen {
+        seen.commands.push(command.to_vec());
+    }
     let shell = Shell::of(host, None, false)?;
     let Some(arguments) = command_line::command(command, &shell, false).arguments else {
         return Ok(Vec::new());

@@ -4,6 +4,7 @@
 mod ignore;
 mod load;
 mod pattern;
+mod reach;
 mod regex;
 mod rooted;
 mod select;
@@ -11,6 +12,7 @@ mod tree;
 
 pub use ignore::{Folder, Ignore, IgnoreError, IgnoreErrorKind, Verdict};
 pub use load::{Choice, Convention, LoadError, load};
+pub use reach::may_read;
 pub use rooted::{Glob, has_wildcard};
 pub use select::{Entry, Found, Selection, select};
 pub use tree::{EntryKind, Status};

@@ -167,6 +167,14 @@ pub fn is_ignored(signal: i32) -> bool {
     }
 }
 
+/// Ignores `signal` from here on; what this process starts ignores it too.
+pub fn ignore_signal(signal: i32) {
+    // SAFETY: sets one disposition to a constant; no code of ours runs on the signal.
+    unsafe {
+        libc::signal(signal, libc::SIG_IGN);
+    }
+}
+
 /// Descriptor `fd` as an owned one, where it is open: one that this process was started with for its own use.
 pub fn adopt(fd: RawFd) -> Option<std::os::fd::OwnedFd> {
     use std::os::fd::FromRawFd;
