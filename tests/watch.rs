@@ -154,12 +154,12 @@ impl Watch {
 
 impl Drop for Watch {
     fn drop(&mut self) {
-        if let Some(child) = &mut self.child {
-            if child.try_wait().is_ok_and(|status| status.is_none()) {
-                self.signal(rustix::process::Signal::TERM);
-                let child = self.child.as_mut().expect("a session");
-                let _ = child.wait();
-            }
+        if let Some(child) = &mut self.child
+            && child.try_wait().is_ok_and(|status| status.is_none())
+        {
+            self.signal(rustix::process::Signal::TERM);
+            let child = self.child.as_mut().expect("a session");
+            let _ = child.wait();
         }
     }
 }

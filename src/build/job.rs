@@ -126,10 +126,21 @@ impl Build {
     }
 
     /// Tells whoever wants to know which lines `file` has.
-    pub fn observe(&self, file: FileId, lines: &[Vec<u8>]) {
+    pub fn observe(&mut self, file: FileId, lines: &[Vec<u8>]) {
+        if self.observer.is_none() {
+            return;
+        }
+        // The build of an image block is a line like others, whether or not it has to run now.
+        let mut all = Vec::new();
+        if let Some(block) = self.block_of(file) {
+            let program = self.engine_for(&block).program;
+            let words: Vec<_> = block.build(&program, &[]).into_iter().map(|word| word.text).collect();
+            all.push(quoted(&words));
+        }
+        all.extend_from_slice(lines);
         if let Some(observer) = &self.observer {
             let goal = self.goals.get(self.current_goal).filter(|_| !self.session.remaking_makefiles);
-            observer.recipe(&self.session, goal.map(|goal| goal.file), file, lines);
+            observer.recipe(&self.session, goal.map(|goal| goal.file), file, &all);
         }
     }
 

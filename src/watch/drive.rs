@@ -138,7 +138,7 @@ struct Drive {
 /// # Errors
 /// Why there can be none, in words.
 pub fn watch(plan: Plan) -> Result<End, String> {
-    let folder = tempfile::Builder::new().prefix("imk-watch").tempdir_in(temporary_folder());
+    let folder = tempfile::Builder::new().prefix("imk-watch").tempdir_in(temporary_folder().path);
     let folder = folder.map_err(|error| format!("no folder for the watch session's socket: {error}"))?;
     let address = folder.path().join("socket");
     let socket = UnixDatagram::bind(&address)

@@ -189,7 +189,7 @@ fn simple(simple: &Simple, found: &mut Findings) {
             let into = if base(&program) == b"mv" { &mut found.written } else { &mut found.named };
             into.extend(sources.iter().cloned());
         }
-        b"sed" | b"perl" if simple.words.iter().any(|word| in_place(word)) => {
+        b"sed" | b"perl" if simple.words.iter().any(in_place) => {
             found.written.extend(operands);
         }
         _ => {

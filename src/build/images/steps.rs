@@ -109,8 +109,7 @@ impl Build {
         if let Some(fault) = fault.filter(|_| !pretends) {
             return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
         }
-        let shown = block.build(&program, &[]).into_iter().map(|word| word.text).collect::<Vec<_>>();
-        self.observe(file, &[words::quoted(&shown)]);
+        self.observe(file, &[]);
         let judged = if self.collector.is_some() { None } else { self.judge_block(file, block, &program)? };
         let mut all = VecDeque::new();
         if judged.as_ref().is_some_and(Judged::is_fresh) {
