@@ -64,9 +64,10 @@ pub fn file_names<H: Host>(
         if at >= text.len() || options.stops.contains(&text[at]) {
             break;
         }
-        let plain = !text[at..].contains(&b'\\');
-        let end = if plain {
-            text[at..].iter().position(|byte| stops.contains(byte)).map_or(text.len(), |length| at + length)
+        let stop = text[at..].iter().position(|byte| stops.contains(byte));
+        let end = stop.map_or(text.len(), |length| at + length);
+        let end = if memchr::memchr(b'\\', &text[at..end]).is_none() {
+            end
         } else {
             let mut rest = text.split_off(at);
             let length = find_unquoted(&mut rest, 0, &stops, false).unwrap_or(rest.len());
