@@ -73,8 +73,7 @@ impl Build {
             && ended.code == 1
             && self.session.settings.question
             && child.recursive;
-        let ignored =
-            child.no_error || self.session.settings.ignore_errors || self.session.rules.ignore_errors;
+        let ignored = child.no_error || self.session.settings.ignore_errors;
         let mut child_failed = failed;
         if failed && !ignored {
             if !child.dont_care && !question {
