@@ -74,8 +74,7 @@ impl Build {
             && ended.code == 1
             && self.session.settings.question
             && child.recursive;
-        let ignored =
-            child.no_error || self.session.settings.ignore_errors || self.session.rules.ignore_errors;
+        let ignored = child.no_error || self.session.settings.ignore_errors;
         let failed = match child.step.take() {
             Some(step) => self.step_ended(&mut child, step, &ended),
             None => failed,

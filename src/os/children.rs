@@ -51,6 +51,15 @@ pub struct Waiter {
 impl Waiter {
     /// Installs the signal handlers, once; before it the default actions hold, since there is nothing to clean up.
     pub fn prepare(&mut self) {
+        self.install(true);
+    }
+
+    /// As [`Waiter::prepare`], for a caller that polls [`Waiter::wake_fd`] itself: it becomes readable when a child ends, too.
+    pub fn prepare_to_be_polled(&mut self) {
+        self.install(false);
+    }
+
+    fn install(&mut self, interrupts: bool) {
         if self.wake.is_some() {
             return;
         }
@@ -66,7 +75,7 @@ impl Waiter {
                 let _ = signal_hook::low_level::pipe::register(signal, writer);
             }
         }
-        if !watch_children() {
+        if !interrupts || !watch_children() {
             let _ = signal_hook::low_level::pipe::register(libc::SIGCHLD, writer);
         }
         self.wake = Some(reader);

@@ -100,6 +100,8 @@ impl Run {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
         special::snap(session)?;
+        // `.IGNORE` without prerequisites is the option, which sub-makes get, too.
+        session.settings.ignore_errors |= session.rules.ignore_errors;
         special::install_rules(session, !session.settings.no_builtin_rules)?;
         let vpath = expand_text(session, b"$(strip $(VPATH))")?;
         session.rules.paths.set_general(&vpath);

@@ -159,7 +159,7 @@ pub fn watch(plan: Plan) -> Result<End, String> {
     crate::os::sys::ignore_signal(libc::SIGTTOU);
     let known = Known::new(&plan.goals);
     let mut waiter = Waiter::default();
-    waiter.prepare();
+    waiter.prepare_to_be_polled();
     let mut drive = Drive {
         session: Session::new(plan.policy, known.goals()),
         plan,

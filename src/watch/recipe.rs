@@ -225,7 +225,7 @@ mod tests {
             ("@hadolint ./Dockerfile", &["./Dockerfile"], &[]),
             ("-@ sh lint.sh --rc=a.toml > out.txt 2>&1", &["lint.sh", "a.toml"], &["out.txt"]),
             ("for f in a b; do ./check $$f < in; done", &["a", "b", "in", "./check"], &[]),
-            ("docker cp x-$(id):/src/requirements.txt .", &["docker"], &[]),
+            ("docker cp x-$(id):/src/requirements.txt .", &["docker"], &[".", "./requirements.txt"]),
             (
                 "docker cp c1:/src/poetry.lock .",
                 &["c1", "/src/poetry.lock", ".", "cp"],

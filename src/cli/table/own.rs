@@ -1,0 +1,198 @@
+//! The table of imk's own options, which never enter MAKEFLAGS. Knows nothing of what an option does.
+
+use super::{Flag, Kind, Slot, Travel};
+
+const fn own(name: &'static str, kind: Kind, travel: Travel, help: &'static str) -> Flag {
+    Flag { letters: b"", name, kind, travel, value_name: "", help, shown: false }
+}
+
+const FORMS: &[&str] = &["text", "json"];
+
+/// imk's own options, in the order of `--help` and of IMKFLAGS.
+pub static OWN: &[Flag] = &[
+    own(
+        "plan",
+        Kind::Choice { slot: slot!(own.plan), choices: FORMS, bare: Some("text") },
+        Travel::Never,
+        "Say what the goals would do, and do nothing.",
+    )
+    .works(),
+    own(
+        "check",
+        Kind::Choice { slot: slot!(own.check), choices: FORMS, bare: Some("text") },
+        Travel::Never,
+        "Find what would go wrong, and do nothing.",
+    )
+    .works(),
+    own(
+        "why",
+        Kind::Choice { slot: slot!(own.why), choices: FORMS, bare: Some("text") },
+        Travel::Pass,
+        "Say why each target is remade.",
+    ),
+    own(
+        "list",
+        Kind::Choice { slot: slot!(own.list), choices: FORMS, bare: Some("text") },
+        Travel::Never,
+        "List the targets with their descriptions.",
+    ),
+    own(
+        "graph",
+        Kind::Choice {
+            slot: slot!(own.graph),
+            choices: &["text", "dot", "mermaid", "svg"],
+            bare: Some("text"),
+        },
+        Travel::Never,
+        "Draw the graph of targets, images and stages.",
+    ),
+    own("choose", Kind::Switch(slot!(own.choose)), Travel::Never, "Pick the goals at the terminal."),
+    own(
+        "watch",
+        Kind::Switch(slot!(own.watch)),
+        Travel::Never,
+        "Remake the goals whenever an input changes.",
+    )
+    .works(),
+    own(
+        "quiet-period",
+        Kind::Text { slot: slot!(own.quiet_period), bare: None },
+        Travel::Never,
+        "Watching, wait for MS milliseconds without a change (50).",
+    )
+    .value("MS")
+    .works(),
+    own(
+        "max-wait",
+        Kind::Text { slot: slot!(own.max_wait), bare: None },
+        Travel::Never,
+        "Watching, wait no longer than MS milliseconds (2000).",
+    )
+    .value("MS")
+    .works(),
+    own(
+        "on-busy",
+        Kind::Choice { slot: slot!(own.on_busy), choices: &["restart", "queue"], bare: None },
+        Travel::Never,
+        "Watching, what a change means for a run that it makes stale.",
+    )
+    .works(),
+    own(
+        "affected",
+        Kind::Text { slot: slot!(own.affected), bare: None },
+        Travel::Never,
+        "List the goals that the change since REV reaches.",
+    )
+    .value("REV"),
+    own(
+        "audit",
+        Kind::Choice {
+            slot: slot!(own.audit),
+            choices: &["text", "json", "sarif", "html", "static", "reproduce"],
+            bare: Some("text"),
+        },
+        Travel::Never,
+        "Judge the goals' images by the criteria of good ones.",
+    ),
+    own("outdated", Kind::Switch(slot!(own.outdated)), Travel::Never, "Say which base images have moved."),
+    own(
+        "lock-diff",
+        Kind::Switch(slot!(own.lock_diff)),
+        Travel::Never,
+        "Say which packages changed in the lock file.",
+    ),
+    own(
+        "engine",
+        Kind::Text { slot: slot!(own.engine), bare: None },
+        Travel::Pass,
+        "Use the container engine NAME.",
+    )
+    .value("NAME")
+    .works(),
+    own(
+        "builder",
+        Kind::Text { slot: slot!(own.builder), bare: None },
+        Travel::Pass,
+        "Build images on the buildx builder NAME.",
+    )
+    .value("NAME"),
+    own("bake", Kind::Switch(slot!(own.bake)), Travel::Never, "Print the goals' images as a bake file."),
+    own(
+        "emit",
+        Kind::Choice { slot: slot!(own.emit), choices: &["makefile"], bare: None },
+        Travel::Never,
+        "Write the image blocks out as a plain makefile.",
+    )
+    .works(),
+    own(
+        "keep-failed",
+        Kind::Switch(slot!(own.keep_failed)),
+        Travel::Pass,
+        "Leave what a failed recipe made for a look.",
+    )
+    .works(),
+    own("reap", Kind::Switch(slot!(own.reap)), Travel::Never, "Remove what killed runs left behind.").works(),
+    own(
+        "env-file",
+        Kind::List { slot: slot!(own.env_files), bare: None },
+        Travel::Never,
+        "Read environment variables from FILE.",
+    )
+    .value("FILE"),
+    own(
+        "progress",
+        Kind::Choice { slot: slot!(own.progress), choices: &["auto", "bar", "plain", "none"], bare: None },
+        Travel::Pass,
+        "Show the state of the run.",
+    ),
+    own(
+        "color",
+        Kind::Choice { slot: slot!(own.color), choices: &["auto", "always", "never"], bare: Some("always") },
+        Travel::Pass,
+        "Colour what imk itself prints.",
+    ),
+    own(
+        "ci",
+        Kind::Choice { slot: slot!(own.ci), choices: &["github", "gitlab", "none"], bare: None },
+        Travel::Pass,
+        "Print for this CI service.",
+    ),
+    own(
+        "report",
+        Kind::List { slot: slot!(own.reports), bare: None },
+        Travel::Never,
+        "Write a report, in the form that FILE's ending says.",
+    )
+    .value("FILE"),
+    own("events", Kind::Switch(slot!(own.events)), Travel::Never, "Stream the run's events as JSON lines."),
+    own(
+        "trace-file",
+        Kind::Text { slot: slot!(own.trace_file), bare: None },
+        Travel::Never,
+        "Write the run's timeline as a Chrome trace.",
+    )
+    .value("FILE"),
+    own(
+        "init",
+        Kind::Choice {
+            slot: slot!(own.init),
+            choices: &["taskfile", "github", "gitlab"],
+            bare: Some("taskfile"),
+        },
+        Travel::Never,
+        "Write a first taskfile, or a CI file that runs it.",
+    ),
+    own(
+        "posix-strict",
+        Kind::Switch(slot!(own.posix_strict)),
+        Travel::Pass,
+        "Print nothing that make would not.",
+    ),
+    own(
+        "completions",
+        Kind::Choice { slot: slot!(own.completions), choices: &["bash", "zsh", "fish"], bare: None },
+        Travel::Never,
+        "Print completions for a shell.",
+    ),
+    own("man", Kind::Switch(slot!(own.manual)), Travel::Never, "Print the manual page."),
+];
