@@ -2,7 +2,7 @@
 //! Knows nothing of targets or recipes.
 
 use crate::os::files;
-use crate::os::sys::wait::{wait_readable, watch_children};
+use crate::os::sys::wait::{release_child_signal, wait_readable, watch_children};
 use crate::os::sys::{self, Spawn};
 use rustix::process::{WaitOptions, WaitStatus};
 use std::ffi::{CStr, CString};
@@ -57,6 +57,7 @@ impl Waiter {
     /// As [`Waiter::prepare`], for a caller that polls [`Waiter::wake_fd`] itself: it becomes readable when a child ends, too.
     pub fn prepare_to_be_polled(&mut self) {
         self.install(false);
+        release_child_signal();
     }
 
     fn install(&mut self, interrupts: bool) {

@@ -29,6 +29,17 @@ pub fn hold_child_signal() {
     }
 }
 
+/// Lets the signal of a child's end through again, for a caller whose handler for it writes into a pipe.
+pub fn release_child_signal() {
+    // SAFETY: the set is initialised by `sigemptyset` before it is read.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, std::ptr::null_mut());
+    }
+}
+
 /// Lets the end of a child interrupt [`wait_readable`]. False where that cannot be had, and the caller needs a handler.
 pub fn watch_children() -> bool {
     extern "C" fn nothing(_: libc::c_int) {}
