@@ -4,6 +4,7 @@
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
 use crate::build::job::Child;
+use crate::cli::settings::DebugLevels;
 use crate::os::children::{Ended, Waited};
 use crate::os::output::Grouping;
 use crate::os::sys;
@@ -25,7 +26,12 @@ impl Build {
                         self.say_children();
                         self.session.context.output.flush();
                     }
-                    match self.waiter.wait(block, None) {
+                    let waited = self.waiter.wait(block, None);
+                    if self.waiter.take_debug_signal() {
+                        let levels = &mut self.session.settings.debug_levels;
+                        *levels = if levels.is_empty() { DebugLevels::BASIC } else { DebugLevels::NONE };
+                    }
+                    match waited {
                         Waited::Nothing | Waited::Ready => return Ok(()),
                         Waited::Signal(signal) if self.dying => {
                             let _ = signal;

@@ -10,7 +10,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The signals that end a run after its clean-up (manual, "Interrupting or Killing make").
 const FATAL_SIGNALS: [i32; 6] =
@@ -46,6 +46,7 @@ pub enum Waited {
 pub struct Waiter {
     wake: Option<UnixStream>,
     fatal: Arc<AtomicUsize>,
+    debug: Arc<AtomicBool>,
 }
 
 impl Waiter {
@@ -79,7 +80,13 @@ impl Waiter {
         if !interrupts || !watch_children() {
             let _ = signal_hook::low_level::pipe::register(libc::SIGCHLD, writer);
         }
+        let _ = signal_hook::flag::register(libc::SIGUSR1, Arc::clone(&self.debug));
         self.wake = Some(reader);
+    }
+
+    /// Whether the signal that turns debugging output on and off came in (SIGUSR1) and was not taken yet.
+    pub fn take_debug_signal(&self) -> bool {
+        self.debug.swap(false, Ordering::Relaxed)
     }
 
     /// A fatal signal that came in and was not taken yet.

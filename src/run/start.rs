@@ -126,6 +126,9 @@ impl Run {
         if decoded.end != End::Go {
             return Err(Stop::Exit(2));
         }
+        // What a definition says comes before it is known which folder this is, and how deep.
+        let session = &mut self.build.session;
+        session.context.output.announce = session.settings.should_print_directory(0);
         for (index, operand) in decoded.operands.into_iter().enumerate() {
             self.warn_from(index >= decoded.unwarned);
             match operand {
