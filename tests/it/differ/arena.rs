@@ -79,8 +79,11 @@ impl Arena {
         if actual == reference {
             return Ok(Verdict::Same { status: reference.status });
         }
-        if self.run(1, case)? != reference {
-            return Ok(Verdict::Unfit);
+        // More than once: what a recipe runs in the background comes out in an order that is seldom another one.
+        for _ in 0..3 {
+            if self.run(1, case)? != reference {
+                return Ok(Verdict::Unfit);
+            }
         }
         let actual = self.run(0, case)?;
         if actual == reference {
