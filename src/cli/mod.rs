@@ -14,7 +14,7 @@ pub mod settings;
 pub mod table;
 
 pub use command::{completions, manual};
-pub use decode::{Decoded, End, Home, Operand, Source, decode, decode_arguments, flag_words};
+pub use decode::{Decoded, End, Home, InForce, Operand, Source, decode, decode_arguments, flag_words};
 pub use definition::{Definition, Operator, definition};
 pub use encode::{Flags, Form, Overrides, command_variables, eval_flags, makeflags, own_flags};
 pub use help::{usage, version};

@@ -126,13 +126,12 @@ impl Run {
         if decoded.end != End::Go {
             return Err(Stop::Exit(2));
         }
-        // What a definition says comes before it is known which folder this is, and how deep.
-        let session = &mut self.build.session;
-        session.context.output.announce = session.settings.should_print_directory(0);
-        for (index, operand) in decoded.operands.into_iter().enumerate() {
-            self.warn_from(index >= decoded.unwarned);
+        for operand in decoded.operands {
             match operand {
-                Operand::Definition(text) => {
+                Operand::Definition(text, in_force) => {
+                    let context = &mut self.build.session.context;
+                    context.warn_undefined = in_force.warn_undefined;
+                    context.output.announce = in_force.announce;
                     let origin = match source {
                         Source::Flags(FlagOrigin::Environment) => Origin::Environment,
                         Source::Flags(FlagOrigin::File) => Origin::File,
@@ -143,14 +142,10 @@ impl Run {
                 Operand::Goal(name) => self.add_goal(&name),
             }
         }
-        self.warn_from(true);
-        Ok(())
-    }
-
-    /// Lets undefined variables be told of, or not yet, where that was asked for.
-    fn warn_from(&mut self, now: bool) {
         let session = &mut self.build.session;
-        session.context.warn_undefined = now && session.settings.warn_undefined_variables;
+        session.context.warn_undefined = session.settings.warn_undefined_variables;
+        session.context.output.announce = session.settings.should_print_directory(0);
+        Ok(())
     }
 
     fn add_goal(&mut self, name: &[u8]) {
