@@ -213,10 +213,24 @@ impl Run {
 
     /// Goes where `-C` says.
     pub(super) fn enter_folders(&mut self) -> Outcome {
-        self.folder_before = std::env::current_dir().ok();
+        let mut folder = match std::env::current_dir() {
+            Ok(path) => {
+                self.folder_before = Some(path.clone());
+                Some(path.into_os_string().into_vec())
+            }
+            Err(error) => {
+                // At this place GNU make does not know yet how deep it is, nor that folders are announced.
+                let output = &mut self.build.session.context.output;
+                let level = std::mem::take(&mut output.level);
+                let announce = std::mem::take(&mut output.announce);
+                self.complain_of_folder(&error);
+                let output = &mut self.build.session.context.output;
+                (output.level, output.announce) = (level, announce);
+                Some(Vec::new())
+            }
+        };
         // A folder that can't be entered is complained of from here.
-        self.build.session.context.output.folder =
-            self.folder_before.as_ref().map(|folder| folder.as_os_str().as_bytes().to_vec());
+        self.build.session.context.output.folder.clone_from(&folder);
         for folder in self.build.session.settings.directories.clone() {
             let mut path = folder.as_slice();
             while path.len() > 1 && path.last() == Some(&b'/') {
@@ -227,25 +241,26 @@ impl Run {
                 return Err(Stop::fatal(None, Complaint::System { what: path.to_vec(), error }));
             }
         }
-        let folder = match std::env::current_dir() {
-            Ok(path) => Some(path.into_os_string().into_vec()),
-            Err(error) => {
-                let error = error.raw_os_error().unwrap_or(libc::ENOENT);
-                // At this place GNU make does not know yet how deep it is, nor that folders are announced.
-                let output = &mut self.build.session.context.output;
-                let level = std::mem::take(&mut output.level);
-                let announce = std::mem::take(&mut output.announce);
-                self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
-                let output = &mut self.build.session.context.output;
-                (output.level, output.announce) = (level, announce);
-                Some(Vec::new())
-            }
-        };
+        if !self.build.session.settings.directories.is_empty() {
+            folder = match std::env::current_dir() {
+                Ok(path) => Some(path.into_os_string().into_vec()),
+                Err(error) => {
+                    self.complain_of_folder(&error);
+                    None
+                }
+            };
+        }
         let context = &mut self.build.session.context;
         context.define_global(b"CURDIR", folder.as_deref().unwrap_or_default(), Origin::File, false);
         context.output.folder = folder.clone();
         context.folder = folder;
         include::set_include_folders(&mut self.build.session)
+    }
+
+    /// The current folder has no name.
+    fn complain_of_folder(&mut self, error: &std::io::Error) {
+        let error = error.raw_os_error().unwrap_or(libc::ENOENT);
+        self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
     }
 
     /// Joins the parent's jobserver, and defines the variables that the program itself sets.
