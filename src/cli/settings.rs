@@ -260,8 +260,8 @@ pub struct Own {
     pub ci: Option<&'static str>,
     /// `--report`, in order.
     pub reports: Vec<Vec<u8>>,
-    /// `--events`.
-    pub events: bool,
+    /// `--events`: a file, or `fd:` and a number.
+    pub events: Option<Vec<u8>>,
     /// `--trace-file`.
     pub trace_file: Option<Vec<u8>>,
     /// `--env-file`, in order.

@@ -3,12 +3,14 @@
 mod emit;
 mod finish;
 mod flags;
+mod listen;
 mod makefiles;
 mod plan;
 mod start;
 mod watch;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::base::events::{Beginning, Phase};
 use crate::build::{Build, Goal};
 use crate::cli::settings::{DebugLevels, Jobs};
 use crate::expand::expand_text;
@@ -42,10 +44,13 @@ struct Run {
     status: i32,
     /// What is told to the watch session that started this run.
     watched: Option<watch::Watched>,
+    /// When it began.
+    began: Beginning,
 }
 
 /// Runs the program and returns its exit status.
 pub fn run(given: Given) -> i32 {
+    let began = Beginning::now();
     let program = start::program_name(&given);
     let session = crate::load::Session::new(&program);
     let mut run = Run {
@@ -58,6 +63,7 @@ pub fn run(given: Given) -> i32 {
         folder_before: None,
         status: 0,
         watched: None,
+        began,
     };
     let result = run.everything();
     let status = run.finish(result);
@@ -80,19 +86,28 @@ impl Run {
         if self.build.session.settings.own.reap {
             return Err(self.build.reap_only());
         }
+        self.listen()?;
         self.begin_watched();
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
-        self.read_makefiles()?;
+        self.in_phase(Phase::Reading, Run::read_makefiles)?;
         self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
         if self.emit_makefile()? {
             return Ok(());
         }
-        self.remake_makefiles()?;
-        self.make_goals()?;
+        self.in_phase(Phase::Remaking, Run::remake_makefiles)?;
+        self.in_phase(Phase::Goals, Run::make_goals)?;
         self.present()
+    }
+
+    /// Does `work`, and tells listeners that it is this phase.
+    fn in_phase(&mut self, phase: Phase, work: fn(&mut Run) -> Outcome) -> Outcome {
+        self.build.session.context.events.phase_started(phase, b"");
+        let result = work(self);
+        self.build.session.context.events.phase_ended(phase);
+        result
     }
 
     /// After the makefiles: special targets, built-in rules, search paths, `-o` and `-W`.

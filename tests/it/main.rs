@@ -14,6 +14,7 @@ mod case_files;
 mod cleanup;
 mod daemon;
 mod differ;
+mod events;
 mod language;
 mod plans;
 mod program;
@@ -42,6 +43,7 @@ fn main() {
     trials.extend(case_files::trials());
     trials.extend(cleanup::trials());
     trials.extend(differ::trials());
+    trials.extend(events::trials());
     trials.extend(language::trials());
     trials.extend(plans::trials());
     trials.extend(tables::trials());

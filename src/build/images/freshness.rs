@@ -2,6 +2,7 @@
 //! either is found.
 
 use crate::base::diagnostic::Outcome;
+use crate::base::events::Phase;
 use crate::build::Build;
 use crate::build::images::sources::Sources;
 use crate::expand::environment::environment;
@@ -63,6 +64,13 @@ impl Build {
     /// # Errors
     /// Those of expanding the environment of its commands.
     pub fn judge_block(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
+        self.tell_phase_of(Phase::Judging, file);
+        let judged = self.judge_with(file, block, program);
+        self.session.context.events.phase_ended(Phase::Judging);
+        judged
+    }
+
+    fn judge_with(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
         let scope = self.session.rules.files[file].scope;
         let environment = environment(&mut self.session, scope, false)?;
         let Some(engine) = Build::address_of(program, &environment) else { return Ok(None) };
@@ -111,11 +119,13 @@ impl Build {
     pub fn built(&mut self, file: FileId, judged: &Judged) -> bool {
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let now = judged.sources.tags.first().and_then(|tag| engine.image(tag).ok().flatten());
-        if let (Some(before), Some(now)) = (&judged.before, &now)
-            && is_same_content(before, now)
-        {
+        let unchanged =
+            matches!((&judged.before, &now), (Some(before), Some(now)) if is_same_content(before, now));
+        if unchanged {
             self.images.freshness.unchanged.insert(file);
         }
+        self.tell_built(file, judged, now.as_ref(), unchanged);
+        let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let Some(inputs) = &judged.inputs else { return true };
         let after = judged.sources.gather(engine, &self.images.freshness.cache);
         if !after.is_some_and(|after| inputs.untouched_until(&after)) {

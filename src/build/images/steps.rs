@@ -111,6 +111,9 @@ impl Build {
         }
         self.observe(file, &[]);
         let judged = if self.collector.is_some() { None } else { self.judge_block(file, block, &program)? };
+        if let Some(judged) = &judged {
+            self.tell_judged(file, judged);
+        }
         let mut all = VecDeque::new();
         if judged.as_ref().is_some_and(Judged::is_fresh) {
             self.note_fresh(file);
@@ -208,6 +211,7 @@ impl Build {
         let result = self.spawn(child, &step.arguments, step.quiet);
         child.environment = Some(own);
         result?;
+        self.tell_line_started(child, &step.shown, Some(step));
         self.set_state(child.file, State::Running);
         Ok(true)
     }

@@ -164,7 +164,14 @@ pub static OWN: &[Flag] = &[
         "Write a report, in the form that FILE's ending says.",
     )
     .value("FILE"),
-    own("events", Kind::Switch(slot!(own.events)), Travel::Never, "Stream the run's events as JSON lines."),
+    own(
+        "events",
+        Kind::Text { slot: slot!(own.events), bare: Some("fd:2") },
+        Travel::Never,
+        "Write the run's events as JSON lines to FILE or fd:N.",
+    )
+    .value("FILE")
+    .works(),
     own(
         "trace-file",
         Kind::Text { slot: slot!(own.trace_file), bare: None },
