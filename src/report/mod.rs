@@ -4,5 +4,6 @@ pub mod check;
 pub mod database;
 pub mod dockerfile;
 pub mod emit;
+pub mod list;
 pub mod plan;
 pub mod style;
