@@ -6,7 +6,7 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::cli::decode::{Decoded, End, Operand, Source, decode, decode_arguments, flag_words};
 use crate::cli::message::{Invocation, diagnostics};
 use crate::cli::settings::{DebugLevels, Jobs, Origin as FlagOrigin};
-use crate::cli::{command, encode, help};
+use crate::cli::{self, encode, help};
 use crate::expand::variables::{Definition, GLOBAL_SET, Special, VariableId};
 use crate::expand::{Export, Origin, expand_text};
 use crate::load::evaluate::{assign_line, evaluate_string};
@@ -105,8 +105,8 @@ impl Run {
             return Err(Stop::Exit(0));
         }
         let written = match settings.own.completions {
-            Some(shell) => command::completions(shell),
-            None if settings.own.manual => command::manual().ok(),
+            Some(shell) => cli::completions(shell),
+            None if settings.own.manual => cli::manual().ok(),
             None => None,
         };
         if let Some(text) = written {
