@@ -5,5 +5,6 @@ pub mod database;
 pub mod dockerfile;
 pub mod emit;
 pub mod events;
+pub mod list;
 pub mod plan;
 pub mod style;

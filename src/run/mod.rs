@@ -4,6 +4,7 @@ mod emit;
 mod finish;
 mod flags;
 mod listen;
+mod list;
 mod makefiles;
 mod plan;
 mod start;
@@ -94,7 +95,7 @@ impl Run {
         self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
-        if self.emit_makefile()? {
+        if self.emit_makefile()? || self.list()? {
             return Ok(());
         }
         self.in_phase(Phase::Remaking, Run::remake_makefiles)?;
@@ -161,13 +162,7 @@ impl Run {
             self.find_default_goal()?;
         }
         if self.goals.is_empty() {
-            let session = &mut self.build.session;
-            let read = session.context.lookup_text(b"MAKEFILE_LIST");
-            let any = read.is_some_and(|id| !session.context.variables.get(id).value.is_empty());
-            return Err(Stop::fatal(
-                None,
-                if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile },
-            ));
+            return Err(self.no_targets());
         }
         self.tell_before_goals();
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
@@ -181,6 +176,14 @@ impl Run {
             self.build.session.complain(None, &Complaint::SkewDetected);
         }
         Ok(())
+    }
+
+    /// There is nothing to make: with makefiles, or for want of any.
+    fn no_targets(&mut self) -> Stop {
+        let context = &mut self.build.session.context;
+        let read = context.lookup_text(b"MAKEFILE_LIST");
+        let any = read.is_some_and(|id| !context.variables.get(id).value.is_empty());
+        Stop::fatal(None, if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile })
     }
 
     fn find_default_goal(&mut self) -> Outcome {

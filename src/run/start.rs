@@ -6,7 +6,7 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::cli::decode::{Decoded, End, Operand, Source, decode, decode_arguments, flag_words};
 use crate::cli::message::{Invocation, diagnostics};
 use crate::cli::settings::{DebugLevels, Jobs, Origin as FlagOrigin};
-use crate::cli::{encode, help};
+use crate::cli::{self, encode, help};
 use crate::expand::variables::{Definition, GLOBAL_SET, Special, VariableId};
 use crate::expand::{Export, Origin, expand_text};
 use crate::load::evaluate::{assign_line, evaluate_string};
@@ -104,6 +104,15 @@ impl Run {
         if settings.print_version {
             return Err(Stop::Exit(0));
         }
+        let written = match settings.own.completions {
+            Some(shell) => cli::completions(shell),
+            None if settings.own.manual => cli::manual().ok(),
+            None => None,
+        };
+        if let Some(text) = written {
+            self.build.session.context.output.raw(&text);
+            return Err(Stop::Exit(0));
+        }
         self.apply_options()
     }
 
@@ -177,6 +186,7 @@ impl Run {
         }
         self.define_terminals();
         self.plan_instead();
+        self.list_instead();
         let session = &mut self.build.session;
         let level = session
             .context

@@ -12,6 +12,7 @@ mod builder;
 mod case;
 mod case_files;
 mod cleanup;
+mod completion;
 mod daemon;
 mod differ;
 mod events;
@@ -20,6 +21,7 @@ mod plans;
 mod program;
 mod run;
 mod tables;
+mod terminal;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -42,6 +44,7 @@ fn main() {
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
     trials.extend(cleanup::trials());
+    trials.extend(completion::trials());
     trials.extend(differ::trials());
     trials.extend(events::trials());
     trials.extend(language::trials());
