@@ -6,3 +6,4 @@ pub mod dockerfile;
 pub mod emit;
 pub mod plan;
 pub mod style;
+pub mod why;

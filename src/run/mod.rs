@@ -7,6 +7,7 @@ mod makefiles;
 mod plan;
 mod start;
 mod watch;
+mod why;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::{Build, Goal};
