@@ -298,6 +298,10 @@ impl Build {
         if let Some(nowhere) = &nowhere {
             stdout = Some(nowhere.as_fd());
         }
+        // Standard output is for a program to read. A sub-make keeps to that by itself.
+        if self.session.context.output.aside && !child.recursive && stdout.is_none() {
+            stdout = Some(rustix::stdio::stderr());
+        }
         let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };
         let started = children::start(arguments, &environment, Streams { stdin, stdout, stderr });
         if inherit && let Some(jobserver) = &self.jobserver {

@@ -8,3 +8,4 @@ pub mod events;
 pub mod list;
 pub mod plan;
 pub mod style;
+pub mod why;

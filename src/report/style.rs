@@ -1,5 +1,7 @@
 //! Lines for people: colour where a terminal shows them, text wrapped and aligned. Knows nothing of what the lines say.
 
+use std::os::fd::BorrowedFd;
+
 /// Columns that lines keep to.
 pub const WIDTH: usize = 80;
 
@@ -13,9 +15,18 @@ pub struct Style {
 impl Style {
     /// Colour where standard output is a terminal that knows it and nobody asked for none (`NO_COLOR`).
     pub fn of_stdout() -> Style {
+        Style::of(rustix::stdio::stdout())
+    }
+
+    fn of(stream: BorrowedFd) -> Style {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Style { colour: rustix::termios::isatty(rustix::stdio::stdout()) && !set("NO_COLOR") && !dumb }
+        Style { colour: rustix::termios::isatty(stream) && !set("NO_COLOR") && !dumb }
+    }
+
+    /// The same for standard error.
+    pub fn of_stderr() -> Style {
+        Style::of(rustix::stdio::stderr())
     }
 
     fn paint(self, code: &str, text: &str) -> String {

@@ -9,6 +9,7 @@ mod makefiles;
 mod plan;
 mod start;
 mod watch;
+mod why;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::base::events::{Beginning, Phase};

@@ -187,6 +187,7 @@ impl Run {
         self.define_terminals();
         self.plan_instead();
         self.list_instead();
+        self.explain_reasons();
         let session = &mut self.build.session;
         let level = session
             .context

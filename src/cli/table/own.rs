@@ -29,7 +29,8 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.why), choices: FORMS, bare: Some("text") },
         Travel::Pass,
         "Say why each target is remade.",
-    ),
+    )
+    .works(),
     own(
         "list",
         Kind::Choice { slot: slot!(own.list), choices: &["text", "json", "names"], bare: Some("text") },
