@@ -337,5 +337,8 @@ impl Journal {
 /// Finds the engine of a name that an intent gives.
 pub type Engines<'e> = dyn Fn(&str) -> Result<&'e dyn Engine, EngineError> + 'e;
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+
 #[cfg(test)]
 mod tests;

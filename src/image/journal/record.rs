@@ -50,6 +50,11 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some(digit(*pair.first()?)? * 16 + digit(*pair.get(1)?)?)).collect()
 }
 
+/// A line of `text` with its checksum, newline included.
+pub(super) fn sealed(text: &[u8]) -> Vec<u8> {
+    [format!("{:016x} ", checksum(text)).as_bytes(), text, b"\n"].concat()
+}
+
 impl Record {
     /// The record's line, newline included.
     pub fn line(&self) -> Vec<u8> {
@@ -70,8 +75,7 @@ impl Record {
             Record::Made { number, id } => json!(["made", number, id]),
             Record::Settled { number } => json!(["settled", number]),
         };
-        let text = value.to_string();
-        format!("{:016x} {text}\n", checksum(text.as_bytes())).into_bytes()
+        sealed(value.to_string().as_bytes())
     }
 
     /// Reads a line without its newline; none where it is no whole record.
