@@ -16,7 +16,8 @@ fn journal(text: &[u8]) -> Vec<u8> {
 pub fn histories(text: &[u8]) {
     let text = journal(text);
     let whole = record::history(&text);
-    let mut written = Record::Begun { token: whole.token.clone(), version: String::new() }.line();
+    let begun = |inode| Record::Begun { token: whole.token.clone(), version: String::new(), inode }.line();
+    let mut written = whole.inode.map(begun).unwrap_or_default();
     for (number, entry) in &whole.entries {
         let (number, intent) = (*number, entry.intent.clone());
         written.extend(Record::Intends { number, at: entry.at, intent }.line());
@@ -28,7 +29,8 @@ pub fn histories(text: &[u8]) {
         }
     }
     let again = record::history(&written);
-    assert_eq!((&again.token, &again.entries, again.torn), (&whole.token, &whole.entries, 0));
+    assert_eq!((&again.token, again.inode), (&whole.token, whole.inode));
+    assert_eq!((&again.entries, again.torn), (&whole.entries, 0));
     for cut in [text.len() / 3, text.len() / 2, text.len().saturating_sub(2)] {
         let part = record::history(&text[..cut]);
         assert!(part.entries.len() <= whole.entries.len());
@@ -48,7 +50,7 @@ mod tests {
     fn lines() -> impl Strategy<Value = Vec<&'static str>> {
         let line = proptest::sample::select(
             &[
-                r#"+["begun","0123456789abcdef0123456789abcdef","1"]"#,
+                r#"+["begun","0123456789abcdef0123456789abcdef","1",7]"#,
                 r#"+["intends",0,1,"container","c","t","docker",null,null,null,[]]"#,
                 r#"+["intends",0,2,"container",null,"t","docker",null,["k","v"],null,[]]"#,
                 r#"+["intends",1,9223372036854775807,"image","app:1","t","docker","sha256:1",null,null,["0a"]]"#,
