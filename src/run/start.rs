@@ -186,7 +186,7 @@ impl Run {
         let level = session
             .context
             .lookup_text(b"MAKELEVEL")
-            .and_then(|id| std::str::from_utf8(&session.context.variables.get(id).value).ok()?.parse().ok());
+            .map(|id| make_level(&session.context.variables.get(id).value));
         session.context.level = level.unwrap_or(0);
         session.context.output.level = session.context.level;
         session.always_make = session.settings.always_make && self.restarts == 0;
@@ -218,7 +218,14 @@ impl Run {
 
     /// Goes where `-C` says.
     pub(super) fn enter_folders(&mut self) -> Outcome {
-        self.folder_before = std::env::current_dir().ok();
+        self.folder_before = match std::env::current_dir() {
+            Ok(folder) => Some(folder),
+            Err(error) if !self.build.session.settings.directories.is_empty() => {
+                self.folder_unknown(&error);
+                None
+            }
+            Err(_) => None,
+        };
         // A folder that can't be entered is complained of from here.
         self.build.session.context.output.folder =
             self.folder_before.as_ref().map(|folder| folder.as_os_str().as_bytes().to_vec());
@@ -235,14 +242,7 @@ impl Run {
         let folder = match std::env::current_dir() {
             Ok(path) => Some(path.into_os_string().into_vec()),
             Err(error) => {
-                let error = error.raw_os_error().unwrap_or(libc::ENOENT);
-                // At this place GNU make does not know yet how deep it is, nor that folders are announced.
-                let output = &mut self.build.session.context.output;
-                let level = std::mem::take(&mut output.level);
-                let announce = std::mem::take(&mut output.announce);
-                self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
-                let output = &mut self.build.session.context.output;
-                (output.level, output.announce) = (level, announce);
+                self.folder_unknown(&error);
                 Some(Vec::new())
             }
         };
@@ -251,6 +251,18 @@ impl Run {
         context.output.folder = folder.clone();
         context.folder = folder;
         include::set_include_folders(&mut self.build.session)
+    }
+
+    /// Says that the folder can't be told.
+    fn folder_unknown(&mut self, error: &std::io::Error) {
+        let error = error.raw_os_error().unwrap_or(libc::ENOENT);
+        // At this place GNU make does not know yet how deep it is, nor that folders are announced.
+        let output = &mut self.build.session.context.output;
+        let level = std::mem::take(&mut output.level);
+        let announce = std::mem::take(&mut output.announce);
+        self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
+        let output = &mut self.build.session.context.output;
+        (output.level, output.announce) = (level, announce);
     }
 
     /// Joins the parent's jobserver, and defines the variables that the program itself sets.
@@ -371,4 +383,12 @@ pub fn define_plain(
     let name = context.names.intern(name);
     let definition = Definition { value, origin, recursive: true, place: None };
     context.variables.define(&context.names, GLOBAL_SET, name, &definition)
+}
+
+/// Depth of recursion as GNU make reads `MAKELEVEL`: what `atoi` makes of it, and none of what begins with a minus.
+fn make_level(text: &[u8]) -> u32 {
+    let text = crate::os::words::skip_space(text);
+    let digits = text.strip_prefix(b"+").unwrap_or(text).iter().take_while(|byte| byte.is_ascii_digit());
+    let add = |number: i64, byte: &u8| number.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
+    digits.fold(0, add) as u32
 }

@@ -165,7 +165,8 @@ fn faults_of_parallel_synchronised_runs() -> Result<(), Failure> {
 fn images(fails: bool) -> Result<(), Failure> {
     let scene = || {
         let scene = Scene::new(IMAGES, Manner::Well)?;
-        fs::write(scene.daemon.path().join("container-mine"), "ab".repeat(32)).map_err(crate::scene::words)?;
+        fs::write(scene.daemon.path().join("container-mine"), "ab".repeat(32))
+            .map_err(crate::scene::words)?;
         if fails {
             scene.daemon.mark("fail-cp").map_err(crate::scene::words)?;
         }

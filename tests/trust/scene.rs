@@ -124,12 +124,17 @@ impl Scene {
             }
             std::thread::sleep(Duration::from_millis(2));
         };
-        let status = status.code().map_or_else(
-            || format!("signal {}", status.signal().unwrap_or(0)),
-            |code| code.to_string(),
-        );
-        // A process that is left holds the streams open: it is ended, so that they can be read, and told.
-        let left = self.processes();
+        let status = status
+            .code()
+            .map_or_else(|| format!("signal {}", status.signal().unwrap_or(0)), |code| code.to_string());
+        // A signal to all takes its time to arrive. A process that is left holds the streams open: it is ended, so that they can
+        // be read, and told.
+        let mut left = self.processes();
+        let deadline = Instant::now() + Duration::from_secs(2);
+        while !left.is_empty() && Instant::now() < deadline {
+            std::thread::sleep(Duration::from_millis(2));
+            left = self.processes();
+        }
         self.end_all();
         let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
         let outcome = Outcome { stdout, stderr, status };
@@ -150,7 +155,8 @@ impl Scene {
             text.split(|byte| *byte == 0).any(|entry| entry == wanted.as_bytes())
         };
         let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-        let numbered = entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())));
+        let numbered =
+            entries.filter_map(|entry| Some((entry.file_name().to_str()?.parse().ok()?, entry.path())));
         let own = numbered.filter(|(_, folder)| is_own(folder));
         own.map(|(pid, folder)| {
             let line = fs::read(folder.join("cmdline")).unwrap_or_default();
@@ -174,7 +180,10 @@ impl Scene {
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
         let own = fs::read_dir(self.base.path()).into_iter().flatten().flatten();
         let temporary = own.filter_map(|entry| entry.file_name().into_string().ok());
-        names.filter(|name| name.starts_with('.')).chain(temporary.filter(|name| name != "bin" && name != "dir")).collect()
+        names
+            .filter(|name| name.starts_with('.'))
+            .chain(temporary.filter(|name| name != "bin" && name != "dir"))
+            .collect()
     }
 }
 

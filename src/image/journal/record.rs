@@ -90,7 +90,9 @@ impl Record {
         let string = |at: usize| value[at].as_str().map(str::to_owned);
         let number = u32::try_from(value[1].as_u64().unwrap_or(0)).ok()?;
         match value[0].as_str()? {
-            "begun" => Some(Record::Begun { token: string(1)?, version: string(2)?, inode: value[3].as_u64()? }),
+            "begun" => {
+                Some(Record::Begun { token: string(1)?, version: string(2)?, inode: value[3].as_u64()? })
+            }
             "intends" => {
                 let thing = match value[3].as_str()? {
                     "container" => Thing::Container { name: string(4) },

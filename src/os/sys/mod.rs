@@ -11,6 +11,7 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a child process starts with.
 pub struct Spawn<'a> {
@@ -28,6 +29,15 @@ pub struct Spawn<'a> {
     pub stderr: Option<RawFd>,
     /// Whether the child leads a process group of its own.
     pub new_group: bool,
+}
+
+/// Whether whoever started this program had it ignore SIGPIPE.
+static PIPE_IS_IGNORED: AtomicBool = AtomicBool::new(false);
+
+/// Whether whoever started this program had it ignore SIGPIPE: then a reader that is gone is an error of writing, and nothing more,
+/// for its children, too.
+pub fn pipe_is_ignored() -> bool {
+    PIPE_IS_IGNORED.load(Ordering::Relaxed)
 }
 
 fn pointers(texts: &[CString]) -> Vec<*mut libc::c_char> {
@@ -50,7 +60,9 @@ pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
         let mut signals = std::mem::zeroed::<libc::sigset_t>();
         libc::sigemptyset(&mut signals);
         libc::posix_spawnattr_setsigmask(&mut attributes, &signals);
-        libc::sigaddset(&mut signals, libc::SIGPIPE);
+        if !pipe_is_ignored() {
+            libc::sigaddset(&mut signals, libc::SIGPIPE);
+        }
         libc::posix_spawnattr_setsigdefault(&mut attributes, &signals);
         let mut flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
         if spawn.new_group {
