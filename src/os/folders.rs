@@ -78,7 +78,7 @@ impl Folders {
 
     /// The place of `path` in [`Folders::all`], as it is in this epoch.
     fn position(&mut self, path: &[u8]) -> usize {
-        if !self.all.get(self.last).is_some_and(|known| *known.path == *path) {
+        if self.all.get(self.last).is_none_or(|known| *known.path != *path) {
             self.last = match self.known.get(path) {
                 Some(&at) => at,
                 None => {

@@ -3,8 +3,8 @@
 mod emit;
 mod finish;
 mod flags;
-mod listen;
 mod list;
+mod listen;
 mod makefiles;
 mod plan;
 mod start;

@@ -192,7 +192,7 @@ impl Run {
         let level = session
             .context
             .lookup_text(b"MAKELEVEL")
-            .and_then(|id| std::str::from_utf8(&session.context.variables.get(id).value).ok()?.parse().ok());
+            .map(|id| make_level(&session.context.variables.get(id).value));
         session.context.level = level.unwrap_or(0);
         session.context.output.level = session.context.level;
         session.always_make = session.settings.always_make && self.restarts == 0;
@@ -392,4 +392,12 @@ pub fn define_plain(
     let name = context.names.intern(name);
     let definition = Definition { value, origin, recursive: true, place: None };
     context.variables.define(&context.names, GLOBAL_SET, name, &definition)
+}
+
+/// Depth of recursion as GNU make reads `MAKELEVEL`: what `atoi` makes of it, and none of what begins with a minus.
+fn make_level(text: &[u8]) -> u32 {
+    let text = crate::os::words::skip_space(text);
+    let digits = text.strip_prefix(b"+").unwrap_or(text).iter().take_while(|byte| byte.is_ascii_digit());
+    let add = |number: i64, byte: &u8| number.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
+    digits.fold(0, add) as u32
 }

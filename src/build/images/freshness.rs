@@ -66,6 +66,23 @@ pub enum ImageReason {
     Inputs(Reason),
 }
 
+impl ImageReason {
+    /// The reason in words, one line a change; `dockerfile` is the file's name for people.
+    pub fn messages(&self, dockerfile: &str) -> Vec<String> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        vec![match self {
+            ImageReason::Forced => "-B asks for it".to_owned(),
+            ImageReason::TakenForNew(name) => format!("-W takes {} for new", text(name)),
+            ImageReason::BaseBuilt(name) => format!("the image of {} is built", text(name)),
+            ImageReason::Always(why) => (*why).to_owned(),
+            ImageReason::Unreadable => "its inputs can't be read".to_owned(),
+            ImageReason::NoEngine => "no engine says what image there is".to_owned(),
+            ImageReason::Engine(fault) => fault.message(),
+            ImageReason::Inputs(reason) => return reason.messages(dockerfile),
+        }]
+    }
+}
+
 impl Judged {
     /// Whether the image need not be built.
     pub fn is_fresh(&self) -> bool {

@@ -88,10 +88,10 @@ impl Look {
             }) {
                 return false;
             }
-            if let Some(name) = known {
-                if host.rules().files.find(name).is_some() {
-                    return true;
-                }
+            if let Some(name) = known
+                && host.rules().files.find(name).is_some()
+            {
+                return true;
             }
             if host.context().folders.exists(&self.text) {
                 continue;
