@@ -85,6 +85,8 @@ pub struct Rules {
     pub impossible: impossible::Impossible,
     /// What searches ask for in vain.
     pub endings: implicit::Endings,
+    /// The rules that are added when the first search needs them.
+    pub rules_to_come: Option<special::RulesToCome>,
 }
 
 impl Rules {
@@ -120,6 +122,7 @@ impl Rules {
             snapped: false,
             impossible: impossible::Impossible::default(),
             endings: implicit::Endings::default(),
+            rules_to_come: None,
         }
     }
 

@@ -119,7 +119,9 @@ impl Run {
         special::snap(session)?;
         // `.IGNORE` without prerequisites is the option, which sub-makes get, too.
         session.settings.ignore_errors |= session.rules.ignore_errors;
-        special::install_rules(session, !session.settings.no_builtin_rules)?;
+        // What prints the rules wants them all.
+        let later = !session.settings.print_data_base && session.settings.own.list.is_none();
+        special::install_rules(session, !session.settings.no_builtin_rules, later)?;
         let vpath = expand_text(session, b"$(strip $(VPATH))")?;
         session.rules.paths.set_general(&vpath);
         let gpath = expand_text(session, b"$(strip $(GPATH))")?;

@@ -21,8 +21,8 @@ const MOST: usize = 128;
 /// The lists made so far.
 #[derive(Default)]
 pub struct Endings {
-    /// By the ending, or by the last byte of names without one. No list: the search itself has to be made.
-    lists: HashMap<Box<[u8]>, Option<Box<List>>, FxBuildHasher>,
+    /// By the ending, or by the last byte of names without one.
+    lists: HashMap<Box<[u8]>, Foreseen, FxBuildHasher>,
     /// The room that names are put together in.
     text: Vec<u8>,
     /// The names that may come between, of the search that is going on.
@@ -32,6 +32,19 @@ pub struct Endings {
     /// Names up to this number were compared with those.
     names_seen: usize,
 }
+
+/// What is foreseen of names with one ending.
+enum Foreseen {
+    /// So many searches were made: a list is worth its making when there are some.
+    Not(u32),
+    /// The list.
+    List(Box<List>),
+    /// There is no list: the search itself has to be made.
+    Never,
+}
+
+/// Searches for names with one ending before a list is made for it.
+const ENOUGH: u32 = 8;
 
 /// A part of a name that few names have.
 #[derive(PartialEq, Eq)]
@@ -115,30 +128,47 @@ pub(super) fn is_in_vain<H: RuleHost>(host: &mut H, name: &[u8], folder: usize) 
         None => &base[base.len().saturating_sub(1)..],
     };
     let mut endings = std::mem::take(&mut host.rules().endings);
-    if !endings.lists.contains_key(ending) {
-        let list = Maker::new(ending).list(host);
-        endings.add(ending, list, &host.context().names);
-    }
-    endings.compare(&host.context().names);
-    let Endings { lists, text, between, likes, .. } = &mut endings;
-    let in_vain = match lists.get_mut(ending) {
-        Some(Some(list)) => list.is_in_vain(host, name, folder, likes, text, between),
-        _ => false,
-    };
-    if in_vain {
-        let epoch = host.context().folders.epoch();
-        for &name in between.iter() {
-            host.rules().impossible.remember(name, epoch);
-        }
-    }
+    let in_vain = endings.is_in_vain(host, name, folder, ending);
     host.rules().endings = endings;
     in_vain
 }
 
 impl Endings {
-    fn add(&mut self, ending: &[u8], mut list: Option<List>, names: &Names) {
-        let questions = list.iter_mut().flat_map(|list| &mut list.questions);
-        for question in questions.filter(|question| question.terminal) {
+    fn is_in_vain<H: RuleHost>(&mut self, host: &mut H, name: &[u8], folder: usize, ending: &[u8]) -> bool {
+        let foreseen = self.lists.entry_ref(ending).or_insert(Foreseen::Not(0));
+        match foreseen {
+            // Where assertions are on, all searches are compared with the list.
+            Foreseen::Not(count) if *count < ENOUGH && !cfg!(debug_assertions) => {
+                *count += 1;
+                return false;
+            }
+            Foreseen::Not(_) => {
+                let made = match Maker::new(ending).list(host) {
+                    None => Foreseen::Never,
+                    Some(mut list) => {
+                        self.find_likes(&mut list, &host.context().names);
+                        Foreseen::List(Box::new(list))
+                    }
+                };
+                self.lists.insert(ending.into(), made);
+            }
+            Foreseen::List(_) | Foreseen::Never => {}
+        }
+        let Some(Foreseen::List(list)) = self.lists.get_mut(ending) else { return false };
+        compare(&mut self.likes, &mut self.names_seen, &host.context().names);
+        if !list.is_in_vain(host, name, folder, &self.likes, &mut self.text, &mut self.between) {
+            return false;
+        }
+        let epoch = host.context().folders.epoch();
+        for &name in &self.between {
+            host.rules().impossible.remember(name, epoch);
+        }
+        true
+    }
+
+    /// Gives each question the place of its likeness.
+    fn find_likes(&mut self, list: &mut List, names: &Names) {
+        for question in list.questions.iter_mut().filter(|question| question.terminal) {
             let like = Like::of(question);
             let same = self.likes.iter().position(|(other, _)| *other == like);
             question.like = same.unwrap_or_else(|| {
@@ -150,17 +180,16 @@ impl Endings {
                 self.likes.len() - 1
             });
         }
-        self.lists.insert(ending.into(), list.map(Box::new));
     }
+}
 
-    /// Compares the names that are new since the last time.
-    fn compare(&mut self, names: &Names) {
-        while self.names_seen < names.len() {
-            let (folder, entry) = parts(names.text_at(self.names_seen as u32));
-            self.names_seen += 1;
-            for (like, seen) in &mut self.likes {
-                *seen = *seen || like.fits(folder, entry);
-            }
+/// Compares the names that are new since the last time with all likenesses.
+fn compare(likes: &mut [(Like, bool)], names_seen: &mut usize, names: &Names) {
+    while *names_seen < names.len() {
+        let (folder, entry) = parts(names.text_at(*names_seen as u32));
+        *names_seen += 1;
+        for (like, seen) in likes.iter_mut() {
+            *seen = *seen || like.fits(folder, entry);
         }
     }
 }

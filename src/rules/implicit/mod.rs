@@ -1,10 +1,12 @@
 //! The search for an implicit rule (manual, "Implicit Rule Search Algorithm", "Chains of Implicit Rules"). Knows nothing of
 //! what is done with the rule that is found.
 
+mod alone;
 mod attempt;
 mod endings;
 mod hopeless;
 
+pub use alone::is_alone;
 pub use endings::Endings;
 
 use crate::base::Name;
