@@ -24,3 +24,5 @@ pub mod study;
 pub mod plan;
 
 pub mod check;
+
+pub mod audit;
