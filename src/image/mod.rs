@@ -25,4 +25,6 @@ pub mod plan;
 
 pub mod check;
 
+pub mod layers;
+
 pub mod audit;
