@@ -18,7 +18,6 @@ pub mod freshness;
 
 pub mod journal;
 
-pub mod block;
 pub mod study;
 
 pub mod plan;
@@ -28,3 +27,5 @@ pub mod check;
 pub mod layers;
 
 pub mod audit;
+
+pub mod block;
