@@ -65,8 +65,8 @@ pub struct Child {
     pub unexpanded: bool,
     /// The program that was started, for a message when it turns out not to be there.
     pub program: Option<Vec<u8>>,
-    /// Its target has `.EXPECT`: images that its scripts build are held to it.
-    pub expects: bool,
+    /// Its target has `.EXPECT`: images that its scripts build are held to it. Whether one was.
+    pub expects: Option<bool>,
     /// The script that runs, where `expects` is set.
     pub script: Option<Vec<u8>>,
     /// What its engine commands make and remove, where it has any.
@@ -193,7 +193,7 @@ impl Build {
             container: None,
             removal: steps.removal.map(|words| quoted(&words)),
             program: None,
-            expects: false,
+            expects: None,
             script: None,
             watch: None,
         };

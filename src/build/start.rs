@@ -256,7 +256,7 @@ impl Build {
         if is_empty || (just_print && !child.recursive) {
             return Ok(false);
         }
-        if child.expects {
+        if child.expects.is_some() {
             child.script = Some(shown.to_vec());
         }
         self.prepare_child(child)?;

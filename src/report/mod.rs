@@ -5,5 +5,6 @@ pub mod check;
 pub mod database;
 pub mod dockerfile;
 pub mod emit;
+mod entry;
 pub mod plan;
 pub mod style;

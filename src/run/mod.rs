@@ -1,5 +1,6 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
+mod audit;
 mod emit;
 mod finish;
 mod flags;
@@ -38,6 +39,8 @@ struct Run {
     said_temporary: bool,
     /// The folder before `-C`.
     folder_before: Option<std::path::PathBuf>,
+    /// Standard output itself, while what runs has standard error in its place.
+    verdict_to: Option<std::fs::File>,
     /// The worst status so far.
     status: i32,
     /// What is told to the watch session that started this run.
@@ -56,6 +59,7 @@ pub fn run(given: Given) -> i32 {
         stdin_copy: None,
         said_temporary: false,
         folder_before: None,
+        verdict_to: None,
         status: 0,
         watched: None,
     };
@@ -93,7 +97,8 @@ impl Run {
         }
         self.remake_makefiles()?;
         self.make_goals()?;
-        self.present()
+        self.present()?;
+        self.audit()
     }
 
     /// After the makefiles: special targets, built-in rules, search paths, `-o` and `-W`.
@@ -138,7 +143,9 @@ impl Run {
     fn make_goals(&mut self) -> Outcome {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
-        session.always_make = session.settings.always_make;
+        // An audit judges what needs nothing as well.
+        let walks = self.build.collector.is_some() && !session.settings.own.audit.is_empty();
+        session.always_make = session.settings.always_make || walks;
         if self.restarts > 0 {
             self.mark_new_files();
         }

@@ -182,6 +182,7 @@ impl Run {
         }
         self.define_terminals();
         self.plan_instead();
+        self.audit_instead()?;
         let session = &mut self.build.session;
         let level = session
             .context

@@ -169,14 +169,12 @@ impl Build {
         if self.expected_of(child.file)?.is_empty() || self.session.settings.just_print {
             return Ok(());
         }
-        child.expects = true;
-        if !child.lines.iter().any(|line| mentions_client(line)) {
-            self.say_nothing_held(child);
-        }
+        child.expects = Some(false);
         Ok(())
     }
 
-    fn say_nothing_held(&mut self, child: &mut Child) {
+    /// A recipe with `.EXPECT` came to a good end without any image that was held: nothing is known of what it made.
+    pub fn say_nothing_held(&mut self, child: &mut Child) {
         let name = self.session.name_of(child.file).to_vec();
         let place = self.session.rules.recipes[child.recipe].place;
         self.enter(child);
@@ -219,6 +217,7 @@ impl Build {
         if images.is_empty() {
             return Ok(false);
         }
+        child.expects = Some(true);
         let held = self.expected_of(child.file)?;
         let target = String::from_utf8_lossy(self.session.name_of(child.file)).into_owned();
         let mut broken = false;

@@ -9,6 +9,8 @@ pub mod image;
 pub mod releases;
 mod sizes;
 pub mod stages;
+mod subject;
 
 pub use finding::{Criterion, Finding, Kind, Layer, Level, StageName};
 pub use sizes::{FileSize, LayerSize, Sizes};
+pub use subject::{Audit, Subject, Unread, subjects};

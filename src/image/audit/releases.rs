@@ -133,7 +133,7 @@ pub fn find(id: &str, version: &str) -> Option<Release> {
         !release.version.is_empty() && rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
     };
     let named = |release: &Release| {
-        release.codename == version && (release.version.is_empty() || !release.codename.is_empty())
+        release.codename == version && (!release.codename.is_empty() || release.version.is_empty())
     };
     all().filter(of).find(|release| part(release) || named(release))
 }

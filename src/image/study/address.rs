@@ -70,6 +70,11 @@ impl Connection {
         self.answer.get_or_init(ask).clone()
     }
 
+    /// The engine.
+    pub fn engine(&self) -> Result<&dyn Engine, EngineError> {
+        self.engine.as_deref().map_err(Clone::clone)
+    }
+
     /// The image that `reference` names, where the engine has it.
     pub fn image(&self, reference: &[u8]) -> Option<Image> {
         if let Some(known) = self.images.borrow().get(reference) {

@@ -1,6 +1,7 @@
 //! The wording of findings on built images. Knows no places.
 
 use super::super::dockerfile::Message;
+use super::super::style::bytes;
 use crate::image::audit::image::{Access, Kind, Leftover, Secret};
 
 fn hinted(text: impl Into<String>, hint: impl Into<String>) -> Message {
@@ -25,17 +26,6 @@ fn files(count: usize) -> String {
     if count == 1 { "1 file".to_owned() } else { format!("{count} files") }
 }
 
-/// Bytes as engines show them: units of 1000, three figures.
-pub fn size(bytes: u64) -> String {
-    let units = [(1e9, "GB"), (1e6, "MB"), (1e3, "kB")];
-    let value = bytes as f64;
-    match units.into_iter().find(|(unit, _)| value >= *unit) {
-        None => format!("{bytes} B"),
-        Some((unit, name)) if value / unit >= 100.0 => format!("{:.0} {name}", value / unit),
-        Some((unit, name)) => format!("{:.1} {name}", value / unit),
-    }
-}
-
 /// What `kind` says.
 pub fn message(kind: &Kind) -> Message {
     match kind {
@@ -57,12 +47,12 @@ pub fn message(kind: &Kind) -> Message {
         ),
         Kind::OverBudget { size: own, budget, base } => hinted(
             match base {
-                0 => format!("the image has {}, and {} at most are wanted", size(*own), size(*budget)),
+                0 => format!("the image has {}, and {} at most are wanted", bytes(*own), bytes(*budget)),
                 base => format!(
                     "the image has {}, {} of them its base's, and {} at most are wanted",
-                    size(*own),
-                    size(*base),
-                    size(*budget)
+                    bytes(*own),
+                    bytes(*base),
+                    bytes(*budget)
                 ),
             },
             match base > budget {
@@ -87,8 +77,8 @@ pub fn message(kind: &Kind) -> Message {
         Kind::HiddenOverBudget { hidden, budget } => hinted(
             format!(
                 "{} ship that later layers hide, and {} at most are wanted",
-                size(*hidden),
-                size(*budget)
+                bytes(*hidden),
+                bytes(*budget)
             ),
             "remove or change files in the RUN that makes them",
         ),

@@ -1,37 +1,52 @@
 //! The audit shown: as text, JSON, SARIF and one HTML file. Knows nothing of how findings were found.
 
+mod bars;
+pub mod html;
 mod image;
+pub mod json;
+pub mod sarif;
 mod stages;
+pub mod text;
+mod words;
 
-use super::dockerfile::Message;
-use crate::image::audit::{Finding, Kind};
+pub use words::{line, mended, message};
 
-/// A finding on one line, with where it is and what it weighs, and how to mend it.
-pub fn line(finding: &Finding) -> (String, Option<String>) {
-    let Message { text, hint } = message(&finding.kind);
-    let mut about = Vec::new();
-    if let Some(place) = &finding.place {
-        about.push(format!("{}:{}", place.file, place.line));
+use crate::image::audit::{Audit, Criterion, Level};
+
+/// What is reported.
+pub struct Report<'r> {
+    /// The images judged, in the order of their targets.
+    pub audits: &'r [Audit],
+    /// The goals, as given.
+    pub goals: &'r [Vec<u8>],
+    /// Whether only the stages were judged, and no image was looked at.
+    pub is_static: bool,
+}
+
+impl Report<'_> {
+    /// The number of findings of each level: errors, warnings, infos.
+    pub fn counts(&self) -> (usize, usize, usize) {
+        let count = |level| {
+            self.audits
+                .iter()
+                .flat_map(|audit| &audit.findings)
+                .filter(|finding| finding.level == level)
+                .count()
+        };
+        (count(Level::Error), count(Level::Warning), count(Level::Info))
     }
-    if let Some(layer) = &finding.layer {
-        about.push(format!("layer {}", layer.index + 1));
-    }
-    if let Some(bytes) = finding.bytes.filter(|bytes| *bytes > 0) {
-        about.push(image::size(bytes));
-    }
-    if finding.inherited {
-        about.push("from the base image".to_owned());
-    }
-    match about.is_empty() {
-        true => (text, hint),
-        false => (format!("{text} ({})", about.join(", ")), hint),
+
+    /// Whether every image passes.
+    pub fn passes(&self) -> bool {
+        !self.audits.iter().any(Audit::fails)
     }
 }
 
-/// What `kind` says, with how to mend it as the hint.
-pub fn message(kind: &Kind) -> Message {
-    match kind {
-        Kind::Stages(kind) => stages::message(kind),
-        Kind::Image(kind) => image::message(kind),
+/// The verdict on `criterion` in a word: `ok` where nothing was found, `unjudged` where nothing looks at it without an image.
+fn verdict(audit: &Audit, criterion: Criterion) -> &'static str {
+    match audit.verdict(criterion) {
+        Some(level) => level.name(),
+        None if criterion == Criterion::Wheels && audit.sizes.is_none() => "unjudged",
+        None => "ok",
     }
 }
