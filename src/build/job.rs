@@ -65,6 +65,10 @@ pub struct Child {
     pub unexpanded: bool,
     /// The program that was started, for a message when it turns out not to be there.
     pub program: Option<Vec<u8>>,
+    /// Its target has `.EXPECT`: images that its scripts build are held to it.
+    pub expects: bool,
+    /// The script that runs, where `expects` is set.
+    pub script: Option<Vec<u8>>,
     /// What its engine commands make and remove, where it has any.
     pub watch: Option<Box<Watch>>,
 }
@@ -154,6 +158,7 @@ impl Build {
         child.lines = lines?;
         self.observe(child.file, &child.lines);
         child.watch = Watch::of(&child.lines);
+        self.note_expected(child)?;
         self.take_line(child);
         Ok(())
     }
@@ -188,6 +193,8 @@ impl Build {
             container: None,
             removal: steps.removal.map(|words| quoted(&words)),
             program: None,
+            expects: false,
+            script: None,
             watch: None,
         };
         if !child.unexpanded {

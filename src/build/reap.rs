@@ -3,6 +3,7 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
+use crate::build::images::steps::Step;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
 use crate::os::children::{Ended, Waited};
@@ -20,7 +21,11 @@ impl Build {
                 self.session.complain(None, &Complaint::Waiting);
             }
             let (index, ended) = match self.children.iter().rposition(|child| child.pid < 0) {
-                Some(index) => (index, Ended { pid: -1, code: 127, signal: 0, core: false }),
+                Some(index) => {
+                    let step = self.children.get(index).and_then(|child| child.step.as_ref());
+                    let code = if step.is_some_and(Step::has_no_process) { 1 } else { 127 };
+                    (index, Ended { pid: -1, code, signal: 0, core: false })
+                }
                 None => {
                     if block {
                         self.say_children();
@@ -68,7 +73,13 @@ impl Build {
     }
 
     /// Deals with a child whose process ended, which was at `index`; whether the whole job is over.
-    fn child_ended(&mut self, mut child: Child, index: usize, ended: Ended, dying: bool) -> Outcome<bool> {
+    fn child_ended(
+        &mut self,
+        mut child: Child,
+        index: usize,
+        mut ended: Ended,
+        dying: bool,
+    ) -> Outcome<bool> {
         let file = child.file;
         if child.good_input {
             self.input_used = false;
@@ -83,7 +94,13 @@ impl Build {
         let ignored = child.no_error || self.session.settings.ignore_errors;
         let failed = match child.step.take() {
             Some(step) => self.step_ended(&mut child, step, &ended),
-            None => failed,
+            None => match child.script.take().filter(|_| !failed) {
+                Some(script) if self.breaks_expected(&mut child, &script)? => {
+                    ended.code = 1;
+                    true
+                }
+                _ => failed,
+            },
         };
         let mut child_failed = failed;
         if failed && !ignored {

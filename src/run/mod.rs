@@ -63,6 +63,7 @@ pub fn run(given: Given) -> i32 {
         status: 0,
         watched: None,
     };
+    run.build.images.finding_words = Some(crate::report::audit::line);
     let result = run.everything();
     let status = run.finish(result);
     // What has an effect when it goes; the memory goes with the process, all of it at once.

@@ -28,15 +28,15 @@ pub struct Audit {
     pub dockerfile: Option<String>,
     /// The stage that is built; none where it has no name.
     pub stage: Option<String>,
-    /// Why its stages could not be judged, where they could not.
-    pub unread: Option<Unread>,
+    /// What could not be judged, and why.
+    pub unread: Vec<Unread>,
     /// What was found, by criterion and line.
     pub findings: Vec<Finding>,
     /// The image's sizes; none where the image was not read.
     pub sizes: Option<Sizes>,
 }
 
-/// Why a build's stages can't be judged.
+/// Why a build's stages, or its image, can't be judged.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Unread {
     /// The Dockerfile is no file of this machine.
@@ -47,6 +47,8 @@ pub enum Unread {
     Refused(String, dockerfile::Error),
     /// Another frontend than Docker's reads it.
     Foreign(String, dockerfile::Opaque),
+    /// The image can't be read; why, in words.
+    Image(String),
     /// The stage asked for is known only to the running shell.
     Unknown,
 }
@@ -116,9 +118,9 @@ impl Audit {
             .max()
     }
 
-    /// Whether a warning or an error stands, or the stages could not be judged.
+    /// Whether a warning or an error stands, or the stages or the image could not be judged.
     pub fn fails(&self) -> bool {
-        self.unread.is_some() || self.findings.iter().any(|finding| finding.level >= Level::Warning)
+        !self.unread.is_empty() || self.findings.iter().any(|finding| finding.level >= Level::Warning)
     }
 }
 

@@ -39,7 +39,7 @@ fn audit(audit: &Audit) -> Value {
         "dockerfile": audit.dockerfile,
         "stage": audit.stage,
         "passed": !audit.fails(),
-        "unread": audit.unread.as_ref().map(unread),
+        "unread": audit.unread.iter().map(unread).collect::<Vec<_>>(),
         "verdicts": verdicts,
         "findings": audit.findings.iter().map(finding).collect::<Vec<_>>(),
         "sizes": audit.sizes.as_ref().map(sizes),

@@ -11,7 +11,30 @@ mod words;
 
 pub use words::{mended, message};
 
-use crate::image::audit::{Audit, Criterion, Level};
+/// A finding on one line, with where it is and what it weighs, and how to mend it.
+pub fn line(finding: &Finding) -> (String, Option<String>) {
+    let Message { text, hint } = message(&finding.kind);
+    let mut about = Vec::new();
+    if let Some(place) = &finding.place {
+        about.push(format!("{}:{}", place.file, place.line));
+    }
+    if let Some(layer) = &finding.layer {
+        about.push(format!("layer {}", layer.index + 1));
+    }
+    if let Some(bytes) = finding.bytes.filter(|bytes| *bytes > 0) {
+        about.push(image::size(bytes));
+    }
+    if finding.inherited {
+        about.push("from the base image".to_owned());
+    }
+    match about.is_empty() {
+        true => (text, hint),
+        false => (format!("{text} ({})", about.join(", ")), hint),
+    }
+}
+
+use super::dockerfile::Message;
+use crate::image::audit::{Audit, Criterion, Finding, Level};
 
 /// What is reported.
 pub struct Report<'r> {

@@ -25,7 +25,7 @@ pub fn sarif(report: &Report<'_>) -> Vec<u8> {
     let notes: Vec<Value> = report
         .audits
         .iter()
-        .filter_map(|audit| audit.unread.as_ref())
+        .flat_map(|audit| &audit.unread)
         .map(|why| json!({ "level": "error", "message": { "text": unread(why) } }))
         .collect();
     let rules: Vec<Value> = rules.iter().map(|(code, criterion)| rule(code, *criterion)).collect();
