@@ -5,7 +5,7 @@ use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::plan::Collector;
 use crate::image::audit::releases::Date;
-use crate::image::audit::{Audit, Unread, image, stages, subjects};
+use crate::image::audit::{Audit, Finding, Sizes, Subject, Unread, image, stages, subjects};
 use crate::image::engine::choose::Surroundings;
 use crate::image::engine::{Engine, EngineError};
 use crate::image::study::{Address, Connect, Outside, Study, address::FromProcess};
@@ -25,6 +25,33 @@ impl Connect for Nobody {
     fn connect(&self, _: &Address) -> Result<Box<dyn Engine>, EngineError> {
         Err(EngineError::NoEngine)
     }
+}
+
+/// Reads the image of `subject` off its engine, and judges it.
+///
+/// # Errors
+/// Why it can't be read, in words.
+fn judge_image(
+    study: &Study,
+    subject: Subject,
+    audit: &Audit,
+    setting: &stages::Setting,
+) -> Result<(Vec<Finding>, Sizes), String> {
+    let nameless = || format!("the image of '{}' has no tag that is known, and can't be read", audit.target);
+    let recipe = study.recipes.get(subject.recipe).ok_or_else(nameless)?;
+    let build = recipe.builds.get(subject.build).ok_or_else(nameless)?;
+    let reference = audit.reference.as_deref().ok_or_else(nameless)?;
+    let connection = recipe.engines.get(build.line).and_then(|engines| *engines.get(build.command)?);
+    let connection = connection.and_then(|at| study.connections.get(at));
+    let unknown = || format!("{reference}: the engine that has it is known only to the running shell");
+    let engine = connection.ok_or_else(unknown)?.engine().map_err(|fault| fault.message())?;
+    let (found, saved) = image::fetch(engine, reference).map_err(|why| why.message(reference))?;
+    let (written, base) = image::written(build);
+    let base = image::base_image(engine, base);
+    let judged = image::Subject { target: &audit.target, reference, id: &found.id, written: &written, base };
+    let limits = image::Setting { today: setting.today, layers: setting.layers, ..image::Setting::default() };
+    let judged = image::judge(&saved, &judged, &limits);
+    Ok((judged.findings, judged.sizes))
 }
 
 impl Run {
@@ -101,7 +128,6 @@ impl Run {
         let study = Study::of(walked.recipes, walked.before, &outside);
         let day = std::env::var("IMK_TODAY").ok().and_then(|text| Date::parse(&text));
         let setting = stages::Setting { today: day.unwrap_or_else(Date::today), layers: FEW_LAYERS };
-        let limits = image::Setting { today: setting.today, layers: FEW_LAYERS, ..image::Setting::default() };
         let mut audits = Vec::new();
         for subject in subjects(&study, &goals) {
             let mut audit = Audit::of(&study, subject);
@@ -110,12 +136,9 @@ impl Run {
                 Err(unread) => audit.unread.push(unread),
             }
             if !is_static {
-                match image::judge_build(&study, subject, &audit, &limits) {
-                    Ok(judged) => audit.add_image(judged.findings, Some(judged.sizes)),
-                    Err(why) => {
-                        let reference = audit.reference.clone().unwrap_or_default();
-                        audit.unread.push(Unread::Image(reference, why));
-                    }
+                match judge_image(&study, subject, &audit, &setting) {
+                    Ok((findings, sizes)) => audit.add_image(findings, Some(sizes)),
+                    Err(why) => audit.unread.push(Unread::Image(why)),
                 }
             }
             audits.push(audit);

@@ -6,7 +6,6 @@ use super::super::command::lifecycle::Thing;
 use super::super::dockerfile;
 use super::super::study::{BuildStudy, FileFault, RecipeStudy, Study};
 use super::finding::{Criterion, Finding, Kind, Level};
-use super::image::Unaudited;
 use super::sizes::Sizes;
 
 /// A build to judge: indices into a study.
@@ -29,7 +28,7 @@ pub struct Audit {
     pub dockerfile: Option<String>,
     /// The stage that is built; none where it has no name.
     pub stage: Option<String>,
-    /// Why its stages or its image could not be judged, where they could not.
+    /// What could not be judged, and why.
     pub unread: Vec<Unread>,
     /// What was found, by criterion and line.
     pub findings: Vec<Finding>,
@@ -48,10 +47,10 @@ pub enum Unread {
     Refused(String, dockerfile::Error),
     /// Another frontend than Docker's reads it.
     Foreign(String, dockerfile::Opaque),
+    /// The image can't be read; why, in words.
+    Image(String),
     /// The stage asked for is known only to the running shell.
     Unknown,
-    /// The image, by its tag where it has one, can't be judged.
-    Image(String, Unaudited),
 }
 
 impl Audit {
@@ -119,7 +118,7 @@ impl Audit {
             .max()
     }
 
-    /// Whether a warning or an error stands, or stages or image could not be judged.
+    /// Whether a warning or an error stands, or the stages or the image could not be judged.
     pub fn fails(&self) -> bool {
         !self.unread.is_empty() || self.findings.iter().any(|finding| finding.level >= Level::Warning)
     }

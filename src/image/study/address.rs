@@ -70,9 +70,12 @@ impl Connection {
         self.answer.get_or_init(ask).clone()
     }
 
-    /// The engine.
+    /// The engine, where there is one that could be asked.
+    ///
+    /// # Errors
+    /// Why there is none.
     pub fn engine(&self) -> Result<&dyn Engine, EngineError> {
-        self.engine.as_deref().map_err(Clone::clone)
+        self.engine.as_ref().map(|engine| &**engine).map_err(Clone::clone)
     }
 
     /// The image that `reference` names, where the engine has it.

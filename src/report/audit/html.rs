@@ -13,19 +13,16 @@ const MOST_FILES: usize = 20;
 /// Colours by role, in light and dark; text on them has a contrast of 4.5 at least.
 const STYLE: &str = include_str!("page.css");
 
+/// The page's head up to its title: a policy under which whatever gets into the page by mistake fetches and runs nothing.
+const HEAD: &str = include_str!("page-head.html");
+
 /// The report.
 pub fn html(report: &Report<'_>) -> String {
     let (errors, warnings, infos) = report.counts();
     let names: Vec<String> = report.audits.iter().map(|audit| escaped(&name(audit))).collect();
     let passed = report.passes();
     let mut out = String::new();
-    out.push_str("<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n");
-    // Whatever gets into the page by mistake can fetch and run nothing.
-    out.push_str(
-        "<meta http-equiv=\"Content-Security-Policy\" content=\"default-src 'none'; style-src 'unsafe-inline'\">\n",
-    );
-    out.push_str("<meta name=\"viewport\" content=\"width=device-width, initial-scale=1\">\n");
-    out.push_str("<meta name=\"color-scheme\" content=\"light dark\">\n");
+    out.push_str(HEAD);
     out.push_str(&format!(
         "<title>Audit of {}</title>\n<style>\n{STYLE}</style>\n</head>\n<body>\n",
         names.join(", ")
@@ -114,7 +111,7 @@ fn one_finding(finding: &Finding, out: &mut String) {
         about.push(format!("stage {}", escaped(&name)));
     }
     if let Some(layer) = &finding.layer {
-        about.push(format!("layer {}", layer.index));
+        about.push(format!("layer {}", layer.index + 1));
     }
     about.extend(finding.bytes.map(bytes));
     if !about.is_empty() {

@@ -2,7 +2,7 @@
 
 use super::words::{mended, unread};
 use super::{Report, verdict};
-use crate::image::audit::{Audit, Criterion, Finding, Layer, Sizes, Unread};
+use crate::image::audit::{Audit, Criterion, Finding, Layer, Sizes};
 use crate::image::recipe::Place;
 use crate::image::secret;
 use serde_json::{Map, Value, json};
@@ -39,7 +39,7 @@ fn audit(audit: &Audit) -> Value {
         "dockerfile": audit.dockerfile,
         "stage": audit.stage,
         "passed": !audit.fails(),
-        "unread": joined(&audit.unread),
+        "unread": audit.unread.iter().map(unread).collect::<Vec<_>>(),
         "verdicts": verdicts,
         "findings": audit.findings.iter().map(finding).collect::<Vec<_>>(),
         "sizes": audit.sizes.as_ref().map(sizes),
@@ -106,12 +106,4 @@ fn sizes(sizes: &Sizes) -> Value {
         "layers": layers,
         "files": files,
     })
-}
-
-/// Why it could not be judged; null where it was.
-fn joined(all: &[Unread]) -> Value {
-    match all {
-        [] => Value::Null,
-        all => all.iter().map(unread).collect::<Vec<_>>().join("; ").into(),
-    }
 }

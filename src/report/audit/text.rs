@@ -51,7 +51,7 @@ fn one(audit: &Audit, is_static: bool, style: Style, out: &mut String) {
         let message = mended(finding);
         let mut text = message.text;
         let mut about = Vec::new();
-        about.extend(finding.layer.as_ref().map(|layer| format!("layer {}", layer.index)));
+        about.extend(finding.layer.as_ref().map(|layer| format!("layer {}", layer.index + 1)));
         about.extend(finding.bytes.map(bytes));
         if !about.is_empty() {
             text = format!("{text} ({})", about.join(", "));

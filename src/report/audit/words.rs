@@ -65,7 +65,7 @@ pub fn title(criterion: Criterion) -> &'static str {
     }
 }
 
-/// Why stages could not be judged.
+/// Why stages, or the image, could not be judged.
 pub fn unread(unread: &Unread) -> String {
     match unread {
         Unread::NoFile => {
@@ -76,9 +76,9 @@ pub fn unread(unread: &Unread) -> String {
             format!("{path} is refused: {}", dockerfile::message(&error.kind).text)
         }
         Unread::Foreign(path, why) => format!("{path} can't be judged: {}", dockerfile::opaque(why)),
+        Unread::Image(why) => why.clone(),
         Unread::Unknown => {
             "the stage is known only to the running shell, so no stages were judged".to_owned()
         }
-        Unread::Image(reference, why) => format!("the image was not judged: {}", why.message(reference)),
     }
 }

@@ -11,7 +11,6 @@ pub mod expect;
 mod keep;
 mod kinds;
 mod leftovers;
-mod of_build;
 mod origin;
 mod release;
 mod secrets;
@@ -20,7 +19,6 @@ mod user;
 mod view;
 
 pub use kinds::{Access, Kind, Leftover, Secret};
-pub use of_build::{engine_of, judge_build};
 pub use origin::{BaseImage, Written, written, written_in};
 pub use view::{Setting, Subject};
 
@@ -35,8 +33,6 @@ use view::View;
 /// Why an image can't be audited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Unaudited {
-    /// It has no tag that is known before it is built.
-    NoTag,
     /// The engine does not have it.
     NotThere,
     /// The engine does not give it.
@@ -49,7 +45,6 @@ impl Unaudited {
     /// Why, in words, for the image called `reference`.
     pub fn message(&self, reference: &str) -> String {
         match self {
-            Unaudited::NoTag => "the image has no tag that is known".to_owned(),
             Unaudited::NotThere => format!("the engine has no image {reference}"),
             Unaudited::Engine(fault) => format!("{reference}: {}", fault.message()),
             Unaudited::Unreadable(fault) => format!("{reference}: {}", fault.message()),

@@ -301,7 +301,14 @@ impl Kind {
     pub fn settled_by_image(&self) -> bool {
         matches!(
             self,
-            Kind::RunsAsRoot { .. }
+            Kind::ManyLayers { .. }
+                | Kind::PackageIndexKept { .. }
+                | Kind::PackageCacheKept { .. }
+                | Kind::CleanedTooLate { .. }
+                | Kind::WritableEnvironment { .. }
+                | Kind::StepsDown { .. }
+                | Kind::SecretFile { .. }
+                | Kind::RunsAsRoot { .. }
                 | Kind::UserUnknown { .. }
                 | Kind::CompilerInBase { .. }
                 | Kind::CompilerInstalled { .. }
