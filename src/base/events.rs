@@ -63,6 +63,8 @@ pub enum LineKind {
     Copy,
     /// Its removal.
     Remove,
+    /// What is expected of the image, held against it.
+    Expect,
 }
 
 /// What a process and those it waited for have used.

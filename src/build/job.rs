@@ -66,6 +66,10 @@ pub struct Child {
     pub unexpanded: bool,
     /// The program that was started, for a message when it turns out not to be there.
     pub program: Option<Vec<u8>>,
+    /// Its target has `.EXPECT`: images that its scripts build are held to it. Whether one was.
+    pub expects: Option<bool>,
+    /// The script that runs, where `expects` is set.
+    pub script: Option<Vec<u8>>,
     /// What its engine commands make and remove, where it has any.
     pub watch: Option<Box<Watch>>,
     /// The smallest number that no other job has, where someone listens.
@@ -159,6 +163,7 @@ impl Build {
         child.lines = lines?;
         self.observe(child.file, &child.lines);
         child.watch = Watch::of(&child.lines);
+        self.note_expected(child)?;
         self.take_line(child);
         Ok(())
     }
@@ -193,6 +198,8 @@ impl Build {
             container: None,
             removal: steps.removal.map(|words| quoted(&words)),
             program: None,
+            expects: None,
+            script: None,
             watch: None,
             slot: 0,
             since: None,

@@ -4,6 +4,7 @@
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::base::events::Phase;
 use crate::build::Build;
+use crate::build::images::steps::Step;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
 use crate::os::children::{Ended, Waited};
@@ -21,7 +22,11 @@ impl Build {
                 self.session.complain(None, &Complaint::Waiting);
             }
             let (index, ended) = match self.children.iter().rposition(|child| child.pid < 0) {
-                Some(index) => (index, Ended::lost(-1)),
+                Some(index) => {
+                    let step = self.children.get(index).and_then(|child| child.step.as_ref());
+                    let code = if step.is_some_and(Step::has_no_process) { 1 } else { 127 };
+                    (index, Ended { code, ..Ended::lost(-1) })
+                }
                 None => {
                     if block {
                         self.say_children();
@@ -79,7 +84,13 @@ impl Build {
     }
 
     /// Deals with a child whose process ended, which was at `index`; whether the whole job is over.
-    fn child_ended(&mut self, mut child: Child, index: usize, ended: Ended, dying: bool) -> Outcome<bool> {
+    fn child_ended(
+        &mut self,
+        mut child: Child,
+        index: usize,
+        mut ended: Ended,
+        dying: bool,
+    ) -> Outcome<bool> {
         let file = child.file;
         self.tell_child_ended(&child, &ended);
         if child.good_input {
@@ -95,7 +106,13 @@ impl Build {
         let ignored = child.no_error || self.session.settings.ignore_errors;
         let failed = match child.step.take() {
             Some(step) => self.step_ended(&mut child, step, &ended),
-            None => failed,
+            None => match child.script.take().filter(|_| !failed) {
+                Some(script) if self.breaks_expected(&mut child, &script)? => {
+                    ended.code = 1;
+                    true
+                }
+                _ => failed,
+            },
         };
         let mut child_failed = failed;
         if failed && !ignored {

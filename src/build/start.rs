@@ -256,6 +256,9 @@ impl Build {
         if is_empty || (just_print && !child.recursive) {
             return Ok(false);
         }
+        if child.expects.is_some() {
+            child.script = Some(shown.to_vec());
+        }
         self.prepare_child(child)?;
         self.before_script(child)?;
         self.spawn(child, arguments, false)?;

@@ -134,6 +134,7 @@ impl Build {
             Some(Work::Create(_)) => LineKind::Create,
             Some(Work::Copy { .. }) => LineKind::Copy,
             Some(Work::Remove) => LineKind::Remove,
+            Some(Work::Expect) => LineKind::Expect,
         };
         let own = self.session.rules.recipes[child.recipe].place;
         let place = match step {

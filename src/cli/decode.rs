@@ -302,6 +302,17 @@ fn apply(
             };
             *(slot.get_mut)(settings) = chosen;
         }
+        Kind::Words { slot, choices, bare } => {
+            let text = given()?.unwrap_or(bare.as_bytes());
+            let kept = (slot.get_mut)(settings);
+            for word in text.split(|&byte| byte == b',') {
+                match choices.iter().find(|choice| choice.as_bytes() == word) {
+                    Some(choice) if kept.contains(choice) => {}
+                    Some(choice) => kept.push(choice),
+                    None => return Err(Error::UnknownChoice { flag, given: word.to_vec() }),
+                }
+            }
+        }
     }
     Ok(())
 }

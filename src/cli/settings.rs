@@ -246,8 +246,9 @@ pub struct Own {
     pub max_wait: Option<Vec<u8>>,
     /// `--on-busy`: `restart` or `queue`.
     pub on_busy: Option<&'static str>,
-    /// `--audit`: `text`, `json`, `sarif`, `html`, `static` or `reproduce`.
-    pub audit: Option<&'static str>,
+    /// `--audit`: a form (`text`, `json`, `sarif`, `html`; the last one counts), and what is looked at (`static`,
+    /// `reproduce`). Empty where it is not given.
+    pub audit: Vec<&'static str>,
     /// `--list`: `text`, `json` or `names`.
     pub list: Option<&'static str>,
     /// `--graph`: `text`, `dot`, `mermaid` or `svg`.

@@ -18,9 +18,14 @@ pub mod freshness;
 
 pub mod journal;
 
-pub mod block;
 pub mod study;
 
 pub mod plan;
 
 pub mod check;
+
+pub mod layers;
+
+pub mod audit;
+
+pub mod block;

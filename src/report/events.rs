@@ -100,6 +100,7 @@ pub fn kind_word(kind: LineKind) -> &'static str {
         LineKind::Create => "create",
         LineKind::Copy => "copy",
         LineKind::Remove => "remove",
+        LineKind::Expect => "expect",
     }
 }
 

@@ -66,6 +66,7 @@ attributes! {
     Ulimits "ulimits" "Limits for RUN.",
     Extract "extract" "Files copied out of the image, SOURCE:DESTINATION.",
     Cleanup "cleanup" "When the image's tags are removed: never, on-failure or always.",
+    Expect "expect" "What the audit of the image has to say, or its target fails.",
     Engine "engine" "The engine that builds it.",
     Builder "builder" "The builder of buildx that builds it.",
     Options "options" "Further options for the engine's build.",

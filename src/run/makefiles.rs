@@ -257,6 +257,7 @@ impl Run {
         self.hand_on_streams();
         // The lock's file is the parent's to delete, and this process's successor's to make anew.
         self.build.lock_path = None;
+        self.give_back_stdout();
         let error = std::process::Command::new(OsString::from_vec(program.clone()))
             .arg0(std::ffi::OsStr::from_bytes(&argv0))
             .args(arguments.iter().map(|word| std::ffi::OsStr::from_bytes(word)))

@@ -1,5 +1,6 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
+mod audit;
 mod emit;
 mod finish;
 mod flags;
@@ -42,6 +43,8 @@ struct Run {
     said_temporary: bool,
     /// The folder before `-C`.
     folder_before: Option<std::path::PathBuf>,
+    /// Standard output itself, while what runs has standard error in its place.
+    verdict_to: Option<std::fs::File>,
     /// The worst status so far.
     status: i32,
     /// What is told to the watch session that started this run.
@@ -63,10 +66,12 @@ pub fn run(given: Given) -> i32 {
         stdin_copy: None,
         said_temporary: false,
         folder_before: None,
+        verdict_to: None,
         status: 0,
         watched: None,
         began,
     };
+    run.build.images.finding_words = Some(crate::report::audit::line);
     let result = run.everything();
     let status = run.finish(result);
     // What has an effect when it goes; the memory goes with the process, all of it at once.
@@ -101,7 +106,8 @@ impl Run {
         }
         self.in_phase(Phase::Remaking, Run::remake_makefiles)?;
         self.in_phase(Phase::Goals, Run::make_goals)?;
-        self.present()
+        self.present()?;
+        self.audit()
     }
 
     /// Does `work`, and tells listeners that it is this phase.
@@ -156,7 +162,9 @@ impl Run {
     fn make_goals(&mut self) -> Outcome {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
-        session.always_make = session.settings.always_make;
+        // An audit judges what needs nothing as well.
+        let walks = self.build.collector.is_some() && !session.settings.own.audit.is_empty();
+        session.always_make = session.settings.always_make || walks;
         if self.restarts > 0 {
             self.mark_new_files();
         }

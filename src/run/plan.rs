@@ -26,7 +26,8 @@ impl Run {
 
     /// After the walk: prints the plan, or what was found.
     pub(super) fn present(&mut self) -> Outcome {
-        if self.build.collector.is_none() {
+        let own = &self.build.session.settings.own;
+        if self.build.collector.is_none() || (own.plan.is_none() && own.check.is_none()) {
             return Ok(());
         }
         let walked = self.build.walked();

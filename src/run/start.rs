@@ -188,6 +188,7 @@ impl Run {
         self.plan_instead();
         self.list_instead();
         self.explain_reasons();
+        self.audit_instead()?;
         let session = &mut self.build.session;
         let level = session
             .context

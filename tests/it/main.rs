@@ -7,6 +7,7 @@
 //! 4.4.1 to compare with (default: what `scripts/gnu-make` fetched), `IMK_BLESS=1` rewrites the cases' expectations.
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod builder;
 mod case;
@@ -40,6 +41,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(architecture::trials());
+    trials.extend(audit::trials());
     trials.extend(case::trials());
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());

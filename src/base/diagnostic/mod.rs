@@ -141,6 +141,16 @@ pub enum Complaint {
     },
     /// The files of an image's build are written to while it runs, each time.
     InputsKeepChanging(Vec<u8>),
+    /// An image does not hold what is expected of it: the word, what was found, how to mend it.
+    ExpectationBroken {
+        word: Vec<u8>,
+        finding: Vec<u8>,
+        hint: Option<Vec<u8>>,
+    },
+    /// An image can't be held to what is expected of it.
+    NotAudited(Vec<u8>),
+    /// A recipe with `.EXPECT` in which no command is seen to build an image.
+    NothingHeld(Vec<u8>),
     /// An image block without a tag.
     ImageWithoutTags(Vec<u8>),
     RenameColons {

@@ -170,6 +170,9 @@ impl Build {
     pub(in crate::build) fn job_over(&mut self, child: &mut Child, won: bool) {
         if won {
             self.show_removal(child);
+            if child.expects == Some(false) {
+                self.say_nothing_held(child);
+            }
         }
         let watch = child.watch.take();
         let unseen = watch.and_then(|watch| watch.unseen).filter(|_| !won);

@@ -2,6 +2,7 @@
 //! command lines are made.
 
 mod edges;
+pub mod expect;
 pub mod freshness;
 pub mod sources;
 pub mod steps;
@@ -46,6 +47,8 @@ pub struct ImageTargets {
     /// Engines by name; the empty name stands for the one that is chosen.
     engines: HashMap<String, InUse>,
     freshness: freshness::Freshness,
+    /// Puts findings into words; their codes serve where it is not set.
+    pub finding_words: Option<expect::Words>,
 }
 
 impl Build {

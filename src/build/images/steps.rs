@@ -14,6 +14,7 @@ use crate::image::block::{Block, Cleanup, Program, words};
 use crate::image::journal::Thing;
 use crate::os::children::Ended;
 use crate::rules::file::{FileId, State, Status};
+use crate::rules::images::Attribute;
 use crate::rules::recipe::{NO_ERROR, SILENT};
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -57,6 +58,8 @@ pub enum Work {
     },
     /// Removes the container.
     Remove,
+    /// Holds the image to the block's `expect`: no process.
+    Expect,
 }
 
 /// The steps of a job.
@@ -69,6 +72,11 @@ pub struct Steps {
 }
 
 impl Step {
+    /// Whether imk does it itself.
+    pub fn has_no_process(&self) -> bool {
+        matches!(self.work, Work::Expect)
+    }
+
     fn new(arguments: Vec<Vec<u8>>, place: Option<Place>, work: Work) -> Step {
         let shown = words::quoted(&arguments);
         let quiet = !matches!(work, Work::Build(..));
@@ -128,6 +136,10 @@ impl Build {
             self.note_fresh(file);
         } else {
             all.push_back(build_step(block, &program, judged, 0));
+        }
+        if !block.words(Attribute::Expect).is_empty() && !pretends {
+            let place = block.words(Attribute::Expect).first().and_then(|given| given.place);
+            all.push_back(Step::new(Vec::new(), place, Work::Expect));
         }
         if !block.extracts.is_empty() {
             self.add_extraction(file, block, &program, &mut all);
@@ -200,6 +212,9 @@ impl Build {
     }
 
     fn start_step(&mut self, child: &mut Child, step: &mut Step, just_print: bool) -> Outcome<bool> {
+        if step.has_no_process() {
+            return self.hold(child);
+        }
         let silent = self.session.rules.files[child.file].command_flags & SILENT != 0;
         if just_print || self.debugging(DebugLevels::PRINT) || (!silent && !self.is_silent()) {
             self.session.context.output.out(&[&step.shown[..], b"\n"].concat());
@@ -223,6 +238,26 @@ impl Build {
         self.tell_line_started(child, &step.shown, Some(step));
         self.set_state(child.file, State::Running);
         Ok(true)
+    }
+
+    /// Holds the image to the block's `expect`. Where it does not hold the job fails as one whose process could not be started.
+    fn hold(&mut self, child: &mut Child) -> Outcome<bool> {
+        let Some(block) = self.block_of(child.file) else { return Ok(false) };
+        self.prepare_child(child)?;
+        if std::mem::take(&mut child.good_input) {
+            self.input_used = false;
+        }
+        let environment = child.environment.clone().unwrap_or_default();
+        // What is said goes where the job's output goes, which is entered already.
+        self.leave_output(child);
+        let broken = self.breaks_block(child, &block, &environment);
+        self.enter(child);
+        if broken {
+            self.commands_started += 1;
+            child.pid = -1;
+            self.set_state(child.file, State::Running);
+        }
+        Ok(broken)
     }
 
     /// The steps are over: the recipe's lines may speak of the image.
@@ -273,7 +308,7 @@ impl Build {
                 let path = passage.folder().to_path_buf();
                 things.push((Thing::File { path }, Policy::Always, None));
             }
-            Work::Remove => {}
+            Work::Remove | Work::Expect => {}
         }
         let target = String::from_utf8_lossy(self.session.name_of(child.file)).into_owned();
         for (thing, policy, label) in things {
@@ -341,6 +376,7 @@ impl Build {
             return true;
         }
         match &step.work {
+            Work::Expect => false,
             Work::Create(_) => false,
             Work::Build(None, _) => false,
             Work::Build(Some(judged), again) => {

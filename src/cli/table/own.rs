@@ -88,14 +88,15 @@ pub static OWN: &[Flag] = &[
     .value("REV"),
     own(
         "audit",
-        Kind::Choice {
+        Kind::Words {
             slot: slot!(own.audit),
             choices: &["text", "json", "sarif", "html", "static", "reproduce"],
-            bare: Some("text"),
+            bare: "text",
         },
         Travel::Never,
         "Judge the goals' images by the criteria of good ones.",
-    ),
+    )
+    .works(),
     own("outdated", Kind::Switch(slot!(own.outdated)), Travel::Never, "Say which base images have moved."),
     own(
         "lock-diff",

@@ -278,6 +278,15 @@ impl Engine for ClientEngine {
         if finished.success { Ok(()) } else { Err(self.failed(&finished)) }
     }
 
+    fn save(&self, reference: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, EngineError> {
+        self.only_with_containers("archives of images")?;
+        if self.image(reference)?.is_none() {
+            return Ok(None);
+        }
+        let arguments = [OsStr::new("save"), OsStr::new(reference)];
+        Ok(Some(Box::new(process::stream(&self.program, &arguments, &self.environment)?)))
+    }
+
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {
         self.only_with_containers("volumes")?;
         self.inspect("volume", name)?.map(|value| answers::volume(&value)).transpose()
