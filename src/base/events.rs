@@ -139,9 +139,9 @@ pub enum Event<'e> {
     GoalsStarted {
         /// They.
         goals: &'e [Target<'e>],
-        /// How many targets rules name for them: how many are looked at unless the run ends before. Those that implicit rules find
-        /// are not among them.
-        expected: usize,
+        /// Numbers of the targets that rules name for them: all are looked at unless the run ends before. Those that implicit rules
+        /// find are not among them.
+        expected: &'e [u32],
     },
     /// A phase begins. Phases may be within one another.
     PhaseStarted {
@@ -298,6 +298,14 @@ impl Events {
             return Events::default();
         }
         Events(Some(Rc::new(Hub { began, sinks: RefCell::new(sinks), steps: channel() })))
+    }
+
+    /// Has `sink` told as well from here on, of a run that began at `began`.
+    pub fn add(&mut self, began: Instant, sink: Box<dyn Sink>) {
+        match &self.0 {
+            Some(hub) => hub.sinks.borrow_mut().push(sink),
+            None => *self = Events::new(began, vec![sink]),
+        }
     }
 
     /// Whether anyone listens.

@@ -11,6 +11,7 @@ use crate::image::block::words::quoted;
 use crate::load::plugin;
 use crate::os::files::Mtime;
 use crate::os::output::Capture;
+use crate::os::relay::StreamId;
 use crate::os::words::{is_blank, is_space};
 use crate::rules::automatic;
 use crate::rules::file::{FileId, State, Status};
@@ -72,6 +73,8 @@ pub struct Child {
     pub slot: u32,
     /// When its process was started, where someone listens.
     pub since: Option<Instant>,
+    /// The streams of its process that pass through this program.
+    pub streams: Vec<StreamId>,
 }
 
 impl Build {
@@ -196,6 +199,7 @@ impl Build {
             watch: None,
             slot: 0,
             since: None,
+            streams: Vec::new(),
         };
         if !child.unexpanded {
             self.take_lines(&mut child)?;

@@ -81,6 +81,9 @@ impl Build {
     /// Deals with a child whose process ended, which was at `index`; whether the whole job is over.
     fn child_ended(&mut self, mut child: Child, index: usize, ended: Ended, dying: bool) -> Outcome<bool> {
         let file = child.file;
+        if !child.streams.is_empty() {
+            self.session.context.output.close(std::mem::take(&mut child.streams));
+        }
         self.tell_child_ended(&child, &ended);
         if child.good_input {
             self.input_used = false;

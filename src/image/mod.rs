@@ -22,5 +22,6 @@ pub mod block;
 pub mod study;
 
 pub mod plan;
+pub mod progress;
 
 pub mod check;

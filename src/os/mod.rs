@@ -7,6 +7,7 @@ pub mod folders;
 pub mod glob;
 pub mod jobserver;
 pub mod output;
+pub mod relay;
 pub mod stack;
 pub mod sys;
 pub mod words;

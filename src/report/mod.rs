@@ -6,4 +6,5 @@ pub mod dockerfile;
 pub mod emit;
 pub mod events;
 pub mod plan;
+pub mod progress;
 pub mod style;

@@ -18,6 +18,24 @@ impl Style {
         Style { colour: rustix::termios::isatty(rustix::stdio::stdout()) && !set("NO_COLOR") && !dumb }
     }
 
+    /// Colour as `--color` says (`always`, `never`, else as suits), on a stream that is a terminal or not. `NO_COLOR` and
+    /// `CLICOLOR_FORCE` speak where the option does not (<https://no-color.org>, <https://bixense.com/clicolors>).
+    pub fn of(choice: Option<&str>, is_terminal: bool) -> Style {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let colour = match choice {
+            Some("always") => true,
+            Some("never") => false,
+            _ if variable("NO_COLOR").is_some() => false,
+            _ if variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+            _ => {
+                let refused = variable("TERM").is_some_and(|term| term == "dumb")
+                    || variable("CLICOLOR").is_some_and(|value| value == "0");
+                is_terminal && !refused
+            }
+        };
+        Style { colour }
+    }
+
     fn paint(self, code: &str, text: &str) -> String {
         if self.colour { format!("\x1b[{code}m{text}\x1b[0m") } else { text.to_owned() }
     }

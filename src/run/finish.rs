@@ -51,7 +51,7 @@ impl Run {
         self.tell_end(status);
         let output = &mut self.build.session.context.output;
         output.leave();
-        output.flush();
+        output.end_relay();
         if let Some(error) = output.write_error() {
             // GNU make names the reason where closing the stream fails: where it was closed, or had not been written yet.
             let named = error == libc::EBADF || self.build.session.settings.print_version;
@@ -80,7 +80,7 @@ impl Run {
         self.build.die_for(signal);
         self.build.end_cleanup();
         self.tell_end(128 + signal);
-        self.build.session.context.output.flush();
+        self.build.session.context.output.end_relay();
         if signal == libc::SIGQUIT {
             // No core of this process is wanted.
             std::process::exit(1);

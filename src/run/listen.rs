@@ -4,8 +4,12 @@ use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::base::events::{Event, Events, Sink};
 use crate::os::files;
+use crate::os::relay::pty;
 use crate::report::events::JsonLines;
+use crate::report::progress::{self, Plain, Progress};
+use crate::report::style::Style;
 use std::fs::File;
+use std::io::Write;
 
 /// Before a number of a descriptor that the caller has opened.
 const DESCRIPTOR: &[u8] = b"fd:";
@@ -31,6 +35,39 @@ impl Run {
             restarts: self.restarts,
         });
         Ok(())
+    }
+
+    /// Shows how far the run is, where that is wanted, once it is known what is to be made.
+    pub(super) fn begin_progress(&mut self) {
+        let build = &mut self.build;
+        let (settings, context) = (&build.session.settings, &mut build.session.context);
+        let runs = !settings.just_print && !settings.question && !settings.touch && build.collector.is_none();
+        // Below another make, the terminal is the other's.
+        if !runs || context.level > 0 || settings.own.posix_strict {
+            return;
+        }
+        let several = build.slots != 1 || !build.session.rules.images.is_empty();
+        match settings.own.progress {
+            Some("none") => {}
+            Some("plain") => {
+                let said = |text: &str| {
+                    let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
+                };
+                context
+                    .events
+                    .add(self.began.instant, Box::new(Plain::new(&context.output.program, Box::new(said))));
+            }
+            choice if (choice == Some("bar") || several) && pty::one_terminal() => {
+                if std::env::var_os("TERM").is_none_or(|term| term == "dumb") {
+                    return;
+                }
+                let state = progress::Shared::default();
+                let style = Style::of(settings.own.color, true);
+                context.events.add(self.began.instant, Box::new(Progress(state.clone())));
+                context.output.keep_footer(progress::footer(&state, style));
+            }
+            _ => {}
+        }
     }
 
     /// Lets this program's successor have the descriptors that the options name.

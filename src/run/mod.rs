@@ -170,6 +170,7 @@ impl Run {
             ));
         }
         self.tell_before_goals();
+        self.begin_progress();
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());
         match self.build.update_goals(goals)? {

@@ -37,7 +37,7 @@ impl Run {
         let study = Study::of(walked.recipes, walked.before, &outside);
         let own = &self.build.session.settings.own;
         let parallel = !self.build.session.rules.not_parallel;
-        let style = Style::of_stdout();
+        let style = Style::of(own.color, rustix::termios::isatty(rustix::stdio::stdout()));
         let mut text = Vec::new();
         if let Some(form) = own.plan {
             let plan = Plan::of(&study, &walked.up_to_date);

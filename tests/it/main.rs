@@ -20,6 +20,7 @@ mod plans;
 mod program;
 mod run;
 mod tables;
+mod terminal;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -47,5 +48,6 @@ fn main() {
     trials.extend(language::trials());
     trials.extend(plans::trials());
     trials.extend(tables::trials());
+    trials.extend(terminal::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

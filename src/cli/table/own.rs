@@ -144,13 +144,15 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.progress), choices: &["auto", "bar", "plain", "none"], bare: None },
         Travel::Pass,
         "Show the state of the run.",
-    ),
+    )
+    .works(),
     own(
         "color",
         Kind::Choice { slot: slot!(own.color), choices: &["auto", "always", "never"], bare: Some("always") },
         Travel::Pass,
         "Colour what imk itself prints.",
-    ),
+    )
+    .works(),
     own(
         "ci",
         Kind::Choice { slot: slot!(own.ci), choices: &["github", "gitlab", "none"], bare: None },
@@ -194,7 +196,8 @@ pub static OWN: &[Flag] = &[
         Kind::Switch(slot!(own.posix_strict)),
         Travel::Pass,
         "Print nothing that make would not.",
-    ),
+    )
+    .works(),
     own(
         "completions",
         Kind::Choice { slot: slot!(own.completions), choices: &["bash", "zsh", "fish"], bare: None },
