@@ -127,6 +127,7 @@ impl Build {
         if let Some(mut capture) = child.capture.take() {
             self.session.context.output.show(&mut capture);
         }
+        self.session.context.output.end_group();
         if self.tokens > 1
             && let Some(jobserver) = &mut self.jobserver
         {

@@ -8,12 +8,14 @@ use crate::build::images::steps::{Step, Work};
 use crate::build::job::Child;
 use crate::image::engine::Image;
 use crate::image::journal::{Report, Thing};
-use crate::image::progress::{News, Reader, State};
+use crate::image::progress::{News, Reader, State, instruction_line};
 use crate::os::children::Ended;
 use crate::os::files::Mtime;
 use crate::os::relay::Listener;
 use crate::rules::file::{FileId, Status};
 use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 impl Build {
@@ -121,7 +123,7 @@ impl Build {
         text: &[u8],
         step: Option<&Step>,
     ) {
-        if self.session.context.events.is_on() && child.pid > 0 {
+        if self.session.context.events.is_on() && child.pid != 0 {
             self.line_started(child, text, step);
         }
     }
@@ -257,22 +259,39 @@ impl Build {
     }
 
     /// Reads how the build of `file` goes on, where someone listens and the engine's client tells: on a terminal of its own it draws.
-    pub(in crate::build) fn step_listener(&self, file: FileId) -> Option<Listener> {
+    /// The instruction that fails is looked for in `dockerfile`.
+    pub(in crate::build) fn step_listener(
+        &self,
+        file: FileId,
+        dockerfile: Option<&Path>,
+    ) -> Option<Listener> {
         let steps = self.session.context.events.step_teller()?;
         if !self.session.context.output.has_footer() && rustix::termios::isatty(rustix::stdio::stderr()) {
             return None;
         }
         let target = file.index() as u32;
         let mut reader = Reader::default();
+        let dockerfile = dockerfile.map(Path::to_owned);
+        let failed = Arc::clone(&self.failed_steps);
         Some(Box::new(move |text| {
             for News { number, name, state } in reader.read(text) {
                 let state = match state {
                     State::Started => StepState::Started,
                     State::Done => StepState::Done,
                     State::Cached => StepState::Cached,
-                    State::Failed(words) => StepState::Failed(words),
+                    State::Failed(words) => {
+                        let text = dockerfile.as_ref().and_then(|path| std::fs::read(path).ok());
+                        let line = text.and_then(|text| instruction_line(&text, &name));
+                        let shown = dockerfile.as_ref().map(|path| path.strip_prefix(".").unwrap_or(path));
+                        let place = shown.zip(line).map(|(path, line)| (path.display().to_string(), line));
+                        StepState::Failed(words, place)
+                    }
                 };
-                steps.tell(BuildStep { target, number, name, state });
+                let step = BuildStep { target, number, name, state };
+                if matches!(&step.state, StepState::Failed(words, _) if words != "canceled") {
+                    failed.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
+                }
+                steps.tell(step);
             }
         }))
     }

@@ -109,9 +109,62 @@ impl Reader {
     }
 }
 
+/// The line of a Dockerfile on which the instruction stands that a step of this name runs: `[build 2/5] RUN make`. None where no
+/// instruction, or more than one, reads so: what it refers to may be in place of the references.
+pub fn instruction_line(dockerfile: &[u8], name: &str) -> Option<u32> {
+    let wanted = squeezed(name.strip_prefix('[')?.split_once("] ")?.1);
+    let text = String::from_utf8_lossy(dockerfile);
+    let (mut found, mut begun, mut instruction) = (None, 0, String::new());
+    for (number, line) in (1..).zip(text.lines()) {
+        let line = line.trim();
+        if line.starts_with('#') || (instruction.is_empty() && line.is_empty()) {
+            continue;
+        }
+        if instruction.is_empty() {
+            begun = number;
+        }
+        let (part, goes_on) = match line.strip_suffix('\\') {
+            Some(part) => (part, true),
+            None => (line, false),
+        };
+        instruction.push_str(part);
+        instruction.push(' ');
+        if goes_on {
+            continue;
+        }
+        if squeezed(&std::mem::take(&mut instruction)) == wanted {
+            if found.is_some() {
+                return None;
+            }
+            found = Some(begun);
+        }
+    }
+    found
+}
+
+/// Words with one blank between, the first in capitals.
+fn squeezed(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    let first = words.next().unwrap_or_default().to_uppercase();
+    [first.as_str()].into_iter().chain(words).collect::<Vec<_>>().join(" ")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_instruction_of_a_step_is_found() {
+        let dockerfile =
+            b"FROM a AS build\n# c\nrun  make \\\n  # c\n  -j2\nRUN twice\nRUN twice\nCOPY $X .\n";
+        let line = |name: &str| instruction_line(dockerfile, name);
+        assert_eq!(line("[build 2/4] RUN make   -j2"), Some(3));
+        assert_eq!(line("[build 1/4] FROM a AS build"), Some(1));
+        assert_eq!(
+            (line("[build 3/4] RUN twice"), line("[4/4] COPY y ."), line("RUN make")),
+            (None, None, None)
+        );
+    }
 
     #[test]
     fn buildkit_steps_begin_and_end() {

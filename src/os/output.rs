@@ -2,7 +2,7 @@
 //! captures that hold a job's output together (manual, "Output During Parallel Execution"). Knows nothing of targets.
 
 use crate::base::diagnostic::{Complaint, wording};
-use crate::os::relay::mask::{Filter, Masks};
+use crate::base::mask::{Filter, Masks};
 use crate::os::relay::{Destination, Footer, Listener, Relay, Route, StreamId};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -31,7 +31,12 @@ pub struct Capture {
     /// None where standard output and standard error are one file and share `out`.
     err: Option<File>,
     combined: bool,
+    /// What the group is called that it is shown in.
+    pub title: Option<Vec<u8>>,
 }
+
+/// Makes the line that begins a group of this title, or the one that ends the group that was begun last.
+pub type Frames = Box<dyn FnMut(Option<&[u8]>) -> Vec<u8>>;
 
 /// Where output goes and what was already said about the folder.
 pub struct Output {
@@ -56,8 +61,11 @@ pub struct Output {
     /// Whether what is for standard output goes to standard error: standard output has another answer to give.
     pub aside: bool,
     /// What is hidden of all that is written.
-    pub masks: Option<Masks>,
+    masks: Option<Masks>,
     relay: Option<Relay>,
+    /// Puts each job's output into a group.
+    pub frames: Option<Frames>,
+    in_group: bool,
     buffer: Vec<u8>,
     failed: Option<i32>,
 }
@@ -89,6 +97,8 @@ impl Output {
             aside: false,
             masks: None,
             relay: None,
+            frames: None,
+            in_group: false,
             buffer: Vec::new(),
             failed: None,
         }
@@ -180,7 +190,9 @@ impl Output {
             .is_some_and(|capture| capture.wanted && capture.out.is_none() && capture.err.is_none())
         {
             match (Capture::open(), &mut self.current) {
-                (Ok(opened), Some(capture)) => *capture = opened,
+                (Ok(opened), Some(capture)) => {
+                    *capture = Capture { title: capture.title.take(), ..opened };
+                }
                 _ => self.give_up_grouping(),
             }
         }
@@ -242,6 +254,9 @@ impl Output {
         if announced {
             self.announcement("Entering");
         }
+        if let Some(title) = &capture.title {
+            self.begin_group(title);
+        }
         self.flush();
         if let Err(error) = self.pump(&mut capture.out, rustix::stdio::stdout()) {
             let complaint = Complaint::System { what: b"fwrite()".to_vec(), error: error.raw_os_error() };
@@ -249,6 +264,9 @@ impl Output {
             self.note_failure(error);
         }
         let _ = self.pump(&mut capture.err, rustix::stdio::stderr());
+        if capture.title.is_some() {
+            self.end_group();
+        }
         if announced {
             self.announcement("Leaving");
             self.flush();
@@ -289,6 +307,38 @@ impl Output {
         }
         let _ = file.set_len(0);
         result
+    }
+
+    /// Begins a group, where there are any. Groups do not lie in one another.
+    pub fn begin_group(&mut self, title: &[u8]) {
+        self.end_group();
+        if let Some(frames) = &mut self.frames {
+            let line = frames(Some(title));
+            self.in_group = true;
+            self.raw(&line);
+        }
+    }
+
+    /// Ends the group that was begun.
+    pub fn end_group(&mut self) {
+        if std::mem::take(&mut self.in_group)
+            && let Some(frames) = &mut self.frames
+        {
+            let line = frames(None);
+            self.raw(&line);
+            self.flush();
+        }
+    }
+
+    /// How many lines were written so far, where that is counted.
+    pub fn lines(&self) -> Option<u64> {
+        self.relay.as_ref().filter(|relay| relay.has_screen()).map(Relay::lines)
+    }
+
+    /// Hides values of all that is written from here on; what is said already and was not written yet is masked, too.
+    pub fn hide(&mut self, masks: Masks) {
+        self.buffer = masks.hide(&self.buffer).into_owned();
+        self.masks = Some(masks);
     }
 
     /// Whether a footer is kept below all output.
@@ -381,6 +431,7 @@ impl Capture {
         let err = rustix::fs::fstat(rustix::stdio::stderr());
         let combined = one_file();
         Ok(Capture {
+            title: None,
             wanted: true,
             out: if out.is_ok() { Some(temporary()?) } else { None },
             err: if err.is_ok() && !combined { Some(temporary()?) } else { None },

@@ -164,15 +164,16 @@ fn fields(event: &Event) -> Map<String, Value> {
             "unchanged": unchanged,
         }),
         Event::BuildStep(step) => {
-            let (state, error) = match &step.state {
-                StepState::Started => ("started", None),
-                StepState::Done => ("done", None),
-                StepState::Cached => ("cached", None),
-                StepState::Failed(error) => ("failed", Some(error)),
+            let (state, error, at) = match &step.state {
+                StepState::Started => ("started", None, None),
+                StepState::Done => ("done", None, None),
+                StepState::Cached => ("cached", None, None),
+                StepState::Failed(error, at) => ("failed", Some(error), at.as_ref()),
             };
+            let at = at.map(|(file, line)| json!({ "file": file, "line": line }));
             json!({
                 "event": "build-step", "target": { "id": step.target }, "number": step.number,
-                "name": step.name, "state": state, "error": error,
+                "name": step.name, "state": state, "error": error, "place": at,
             })
         }
         Event::CleanedUp { target: of, removed, left } => json!({

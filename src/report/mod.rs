@@ -1,10 +1,14 @@
 //! What people read: the wording of findings, plans, the printed data base. Knows nothing of how a run goes on.
 
 pub mod check;
+pub mod ci;
 pub mod database;
 pub mod dockerfile;
 pub mod emit;
 pub mod events;
+pub mod explain;
 pub mod plan;
 pub mod progress;
+pub mod record;
 pub mod style;
+pub mod summary;

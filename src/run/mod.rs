@@ -1,6 +1,9 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
+mod ci;
 mod emit;
+mod environment;
+mod explain;
 mod finish;
 mod flags;
 mod listen;
@@ -15,6 +18,7 @@ use crate::build::{Build, Goal};
 use crate::cli::settings::{DebugLevels, Jobs};
 use crate::expand::expand_text;
 use crate::expand::file_names::{FileNames, file_names};
+use crate::report::ci::Service;
 use crate::rules::file::Status;
 use crate::rules::special;
 
@@ -46,6 +50,10 @@ struct Run {
     watched: Option<watch::Watched>,
     /// When it began.
     began: Beginning,
+    /// What files of environment variables said.
+    env_variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The CI service that reads the log.
+    service: Option<Service>,
 }
 
 /// Runs the program and returns its exit status.
@@ -64,6 +72,8 @@ pub fn run(given: Given) -> i32 {
         status: 0,
         watched: None,
         began,
+        env_variables: Vec::new(),
+        service: None,
     };
     let result = run.everything();
     let status = run.finish(result);
@@ -88,6 +98,7 @@ impl Run {
         }
         self.listen()?;
         self.begin_watched();
+        self.read_env_files()?;
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
         self.in_phase(Phase::Reading, Run::read_makefiles)?;
@@ -115,6 +126,8 @@ impl Run {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
         special::snap(session)?;
+        self.hide_secrets()?;
+        let session = &mut self.build.session;
         // `.IGNORE` without prerequisites is the option, which sub-makes get, too.
         session.settings.ignore_errors |= session.rules.ignore_errors;
         special::install_rules(session, !session.settings.no_builtin_rules)?;
@@ -221,6 +234,7 @@ impl Run {
         if build.slots > 1 {
             self.start_jobserver()?;
         }
+        self.keep_jobs_apart();
         self.set_up_grouping();
         Ok(())
     }

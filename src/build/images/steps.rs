@@ -216,7 +216,13 @@ impl Build {
         }
         self.enter_things(child, step, &environment)?;
         child.environment = Some(Rc::new(environment));
-        let listener = is_build.then(|| self.step_listener(child.file)).flatten();
+        let listener = match &step.work {
+            Work::Build(judged, _) => {
+                let dockerfile = judged.as_ref().and_then(|judged| judged.sources.dockerfile.as_deref());
+                self.step_listener(child.file, dockerfile)
+            }
+            _ => None,
+        };
         let result = self.spawn(child, &step.arguments, step.quiet, listener);
         child.environment = Some(own);
         result?;

@@ -136,9 +136,10 @@ pub static OWN: &[Flag] = &[
         "env-file",
         Kind::List { slot: slot!(own.env_files), bare: None },
         Travel::Never,
-        "Read environment variables from FILE.",
+        "Read environment variables from FILE; ?FILE need not be there.",
     )
-    .value("FILE"),
+    .value("FILE")
+    .works(),
     own(
         "progress",
         Kind::Choice { slot: slot!(own.progress), choices: &["auto", "bar", "plain", "none"], bare: None },
@@ -158,14 +159,16 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.ci), choices: &["github", "gitlab", "none"], bare: None },
         Travel::Pass,
         "Print for this CI service.",
-    ),
+    )
+    .works(),
     own(
         "report",
         Kind::List { slot: slot!(own.reports), bare: None },
         Travel::Never,
-        "Write a report, in the form that FILE's ending says.",
+        "Write a report: FILE ends in .xml, .json, .md or .html.",
     )
-    .value("FILE"),
+    .value("FILE")
+    .works(),
     own(
         "events",
         Kind::Text { slot: slot!(own.events), bare: Some("fd:2") },
@@ -180,7 +183,8 @@ pub static OWN: &[Flag] = &[
         Travel::Never,
         "Write the run's timeline as a Chrome trace.",
     )
-    .value("FILE"),
+    .value("FILE")
+    .works(),
     own(
         "init",
         Kind::Choice {

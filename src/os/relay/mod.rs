@@ -3,15 +3,16 @@
 //!
 //! A child gets a pseudo-terminal where its output was to go to the terminal, so that it behaves as it would there, and a pipe else.
 
-pub mod mask;
 pub mod pty;
 pub mod screen;
 
-use mask::{Filter, Masks};
+use crate::base::mask::{Filter, Masks};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use screen::Screen;
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, Sender, SyncSender, TryRecvError, channel, sync_channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -62,6 +63,7 @@ pub struct Relay {
     thread: Option<JoinHandle<()>>,
     next: StreamId,
     has_screen: bool,
+    lines: Arc<AtomicU64>,
 }
 
 impl Relay {
@@ -76,9 +78,17 @@ impl Relay {
         let (commands, received) = channel();
         let has_screen = footer.is_some();
         let screen = footer.map(|footer| (Screen::new(), footer));
+        let lines = Arc::<AtomicU64>::default();
+        let counted = Arc::clone(&lines);
         let thread = std::thread::Builder::new().name("relay".to_owned());
-        let thread = thread.spawn(move || Worker { woken, received, screen, streams: Vec::new() }.run())?;
-        Ok(Relay { commands, wake, thread: Some(thread), next: OWN, has_screen })
+        let thread = thread
+            .spawn(move || Worker { woken, received, screen, streams: Vec::new(), lines: counted }.run())?;
+        Ok(Relay { commands, wake, thread: Some(thread), next: OWN, has_screen, lines })
+    }
+
+    /// How many lines the terminal was given.
+    pub fn lines(&self) -> u64 {
+        self.lines.load(Ordering::Relaxed)
     }
 
     /// Whether there is a terminal with a footer.
@@ -173,6 +183,7 @@ struct Worker {
     received: Receiver<Command>,
     screen: Option<(Screen, Footer)>,
     streams: Vec<Stream>,
+    lines: Arc<AtomicU64>,
 }
 
 /// How often the footer is looked at.
@@ -329,6 +340,7 @@ impl Worker {
             let line = footer(usize::from(columns).saturating_sub(1));
             screen.show(line);
         }
+        self.lines.store(screen.lines, Ordering::Relaxed);
         let text = screen.take();
         write_all(rustix::stdio::stderr(), &text);
     }

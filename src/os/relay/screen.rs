@@ -32,6 +32,8 @@ pub struct Screen {
     wild: Vec<StreamId>,
     /// The footer that is shown.
     footer: Option<String>,
+    /// Lines written.
+    pub lines: u64,
 }
 
 /// Lines end at the edge of the terminal.
@@ -66,6 +68,7 @@ impl Screen {
             self.out.push(b'\n');
         }
         self.out.extend_from_slice(text);
+        self.lines += memchr::memchr_iter(b'\n', text).count() as u64;
         self.open = (last != b'\n').then_some(id);
     }
 
