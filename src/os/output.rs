@@ -331,7 +331,11 @@ impl Output {
     }
 
     /// How many lines were written so far, where that is counted.
-    pub fn lines(&self) -> Option<u64> {
+    pub fn lines(&mut self) -> Option<u64> {
+        if !self.has_footer() {
+            return None;
+        }
+        self.flush();
         self.relay.as_ref().filter(|relay| relay.has_screen()).map(Relay::lines)
     }
 

@@ -23,6 +23,8 @@ pub fn trials() -> Vec<Trial> {
         none_and_strict_add_nothing,
         a_failed_and_an_interrupted_run_leave_no_line,
         plain_progress_is_lines,
+        errors_are_explained_below_makes_lines,
+        a_failed_run_says_what_failed_and_how_to_make_it_alone,
     ]
 }
 
@@ -230,4 +232,60 @@ fn plain_progress_is_lines() -> Result<(), Failure> {
             "",
         ],
     )
+}
+
+/// What the terminal shows after the program's own lines, at the end of a run without jobs at once.
+fn explained(makefile: &str, args: &[&str]) -> Result<Vec<String>, Failure> {
+    Ok(Session::start(makefile, args)?.end()?.0)
+}
+
+fn errors_are_explained_below_makes_lines() -> Result<(), Failure> {
+    let spaces = explained("all:\n    echo x\n", &[])?;
+    let expected = [
+        "Makefile:2: *** missing separator.  Stop.",
+        " 2 |     echo x",
+        "   | ^~~~",
+        "   = a line of a recipe begins with a tab: these are 4 spaces",
+        "",
+    ];
+    same(&spaces, &expected)?;
+    let unknown = explained("show:\n\t@:\n", &["sow"])?;
+    let hint = " = a target of that name is not known; there is 'show'";
+    same(&unknown, &["imk: *** No rule to make target 'sow'.  Stop.", hint, ""])?;
+    let piped = explained("all: ; @imk -f /dev/null x 2>&1 | cat\n", &[])?;
+    match piped.iter().any(|line| line.contains(" = ")) {
+        true => Err(format!("{piped:?}")),
+        false => Ok(()),
+    }
+}
+
+fn a_failed_run_says_what_failed_and_how_to_make_it_alone() -> Result<(), Failure> {
+    let makefile = "all: before lint\nbefore: ; @echo before\nlint:\n\t@echo linting\n\tno-such-linter --all 2>/dev/null\n";
+    let lines = explained(makefile, &["X=a b"])?;
+    let expected = [
+        "before",
+        "linting",
+        "no-such-linter --all 2>/dev/null",
+        "imk: *** [Makefile:5: lint] Error 127",
+        "Makefile:5: lint: Error 127",
+        " 5 |     no-such-linter --all 2>/dev/null",
+        "   |     ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~",
+        "   = no-such-linter is not on PATH",
+        "   = to make it alone: imk 'X=a b' lint",
+        "",
+    ];
+    same(&lines, &expected)?;
+    let lines = explained(makefile, &["-j2", "lint"])?;
+    let expected = [
+        "linting",
+        "no-such-linter --all 2>/dev/null",
+        "imk: *** [Makefile:5: lint] Error 127",
+        "Makefile:5: lint: Error 127",
+        " 5 |     no-such-linter --all 2>/dev/null",
+        "   |     ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~",
+        "   = no-such-linter is not on PATH",
+        "   = its output begins 3 lines above",
+        "",
+    ];
+    same(&lines, &expected)
 }

@@ -88,6 +88,8 @@ impl Relay {
 
     /// How many lines the terminal was given.
     pub fn lines(&self) -> u64 {
+        // What was written before is counted when this has come round.
+        self.ask(|done| Command::Close(Vec::new(), done));
         self.lines.load(Ordering::Relaxed)
     }
 
