@@ -74,8 +74,9 @@ impl Reader {
     fn vertex(&mut self, number: u32, rest: &str, news: &mut Vec<News>) {
         let known = self.steps.iter().find(|(known, _)| *known == number).map(|(_, name)| name.clone());
         let Some(name) = known else {
-            self.steps.push((number, rest.to_owned()));
-            news.push(News { number, name: rest.to_owned(), state: State::Started });
+            let name = rest.split_whitespace().collect::<Vec<_>>().join(" ");
+            self.steps.push((number, name.clone()));
+            news.push(News { number, name, state: State::Started });
             return;
         };
         let first = rest.split(' ').next().unwrap_or_default();

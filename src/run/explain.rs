@@ -3,7 +3,7 @@
 use super::Run;
 use crate::base::diagnostic::{Complaint, Place};
 use crate::base::events::StepState;
-use crate::cli::watched_arguments;
+use crate::cli::again_arguments;
 use crate::os::sys;
 use crate::report::explain::{self, Failure};
 use crate::report::style::Style;
@@ -67,7 +67,7 @@ impl Run {
             if session.context.level > 0 || only == [target] {
                 return None;
             }
-            let all = watched_arguments(words, &[target.to_vec()]);
+            let all = again_arguments(words, &[target.to_vec()]);
             let all: Vec<Vec<u8>> = std::iter::once(program.clone().into_bytes()).chain(all).collect();
             Some(String::from_utf8_lossy(&crate::image::block::words::quoted(&all)).into_owned())
         };

@@ -198,10 +198,14 @@ fn without_jobs_or_images_nothing_is_added() -> Result<(), Failure> {
 }
 
 fn none_and_strict_add_nothing() -> Result<(), Failure> {
-    for option in ["--progress=none", "--posix-strict"] {
-        let (_, written, _) =
-            Session::start("all: ; @sleep 0.5; echo x; exit 3\n", &["-j2", option])?.end()?;
-        if written != b"x\r\nimk: *** [Makefile:1: all] Error 3\r\n" {
+    let failing = "all: ; @sleep 0.5; echo x; exit 3\n";
+    let runs = [
+        ("--progress=none", "all: ; @sleep 0.5; echo x\n", "x\r\n"),
+        ("--posix-strict", failing, "x\r\nimk: *** [Makefile:1: all] Error 3\r\n"),
+    ];
+    for (option, makefile, expected) in runs {
+        let (_, written, _) = Session::start(makefile, &["-j2", option])?.end()?;
+        if written != expected.as_bytes() {
             return Err(format!("{option}: {:?}", String::from_utf8_lossy(&written)));
         }
     }
