@@ -4,6 +4,7 @@
 //! A run tells an [`Events`]. Where nobody listens it holds nothing, and telling costs one look at an empty place.
 
 use super::diagnostic::{Complaint, Place, Severity};
+use super::mask::Masks;
 use std::cell::RefCell;
 use std::rc::Rc;
 use std::sync::mpsc::{Receiver, Sender, channel};
@@ -87,8 +88,8 @@ pub enum StepState {
     Done,
     /// It was taken from the cache.
     Cached,
-    /// It failed, in the engine's words.
-    Failed(String),
+    /// It failed, in the engine's words; the line of its instruction in the Dockerfile, where that is found.
+    Failed(String, Option<(String, u32)>),
 }
 
 /// A step of an image's build, as the engine reports it.
@@ -141,9 +142,9 @@ pub enum Event<'e> {
     GoalsStarted {
         /// They.
         goals: &'e [Target<'e>],
-        /// How many targets rules name for them: how many are looked at unless the run ends before. Those that implicit rules find
-        /// are not among them.
-        expected: usize,
+        /// Numbers of the targets that rules name for them: all are looked at unless the run ends before. Those that implicit rules
+        /// find are not among them.
+        expected: &'e [u32],
     },
     /// A phase begins. Phases may be within one another.
     PhaseStarted {
@@ -274,6 +275,7 @@ pub trait Sink {
 struct Hub {
     began: Instant,
     sinks: RefCell<Vec<Box<dyn Sink>>>,
+    masks: RefCell<Option<Masks>>,
     steps: (Sender<(Instant, BuildStep)>, Receiver<(Instant, BuildStep)>),
 }
 
@@ -299,7 +301,27 @@ impl Events {
         if sinks.is_empty() {
             return Events::default();
         }
-        Events(Some(Rc::new(Hub { began, sinks: RefCell::new(sinks), steps: channel() })))
+        Events(Some(Rc::new(Hub {
+            began,
+            sinks: RefCell::new(sinks),
+            masks: RefCell::default(),
+            steps: channel(),
+        })))
+    }
+
+    /// Has `sink` told as well from here on, of a run that began at `began`.
+    pub fn add(&mut self, began: Instant, sink: Box<dyn Sink>) {
+        match &self.0 {
+            Some(hub) => hub.sinks.borrow_mut().push(sink),
+            None => *self = Events::new(began, vec![sink]),
+        }
+    }
+
+    /// Hides values from here on: in texts of makefiles and of engines, not in names.
+    pub fn hide(&self, masks: &Masks) {
+        if let Some(hub) = &self.0 {
+            *hub.masks.borrow_mut() = Some(masks.clone());
+        }
     }
 
     /// Whether anyone listens.
@@ -350,11 +372,43 @@ impl Events {
 impl Hub {
     fn tell(&self, at: Instant, event: &Event) {
         let at = at.saturating_duration_since(self.began);
-        if let Ok(mut sinks) = self.sinks.try_borrow_mut() {
-            for sink in sinks.iter_mut() {
-                sink.take(at, event);
+        let tell = |event: &Event| {
+            if let Ok(mut sinks) = self.sinks.try_borrow_mut() {
+                for sink in sinks.iter_mut() {
+                    sink.take(at, event);
+                }
             }
+        };
+        match self.masks.borrow().as_ref() {
+            Some(masks) => hidden(event, masks, &tell),
+            None => tell(event),
         }
+    }
+}
+
+/// Tells `event` without the values that `masks` hides.
+fn hidden(event: &Event, masks: &Masks, tell: &dyn Fn(&Event)) {
+    match event.clone() {
+        Event::PhaseStarted { phase, what } => tell(&Event::PhaseStarted { phase, what: &masks.hide(what) }),
+        Event::LineStarted { target, text, place, kind, slot, pid } => {
+            tell(&Event::LineStarted { target, text: &masks.hide(text), place, kind, slot, pid });
+        }
+        Event::ImageJudged { target, tags, reasons, id, size } => {
+            let reasons: Vec<String> = reasons.iter().map(|reason| masks.hide_text(reason)).collect();
+            tell(&Event::ImageJudged { target, tags, reasons: &reasons, id, size });
+        }
+        Event::BuildStep(step) => {
+            let mut step = step.clone();
+            step.name = masks.hide_text(&step.name);
+            if let StepState::Failed(words, _) = &mut step.state {
+                *words = masks.hide_text(words);
+            }
+            tell(&Event::BuildStep(&step));
+        }
+        Event::Message { severity, place, complaint: _, text } => {
+            tell(&Event::Message { severity, place, complaint: None, text: &masks.hide(text) });
+        }
+        other => tell(&other),
     }
 }
 

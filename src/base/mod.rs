@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod events;
 pub mod intern;
+pub mod mask;
 pub mod nearest;
 pub mod source;
 pub mod table_order;

@@ -10,7 +10,8 @@ use crate::cli::settings::DebugLevels;
 use crate::image::block::words::quoted;
 use crate::load::plugin;
 use crate::os::files::Mtime;
-use crate::os::output::Capture;
+use crate::os::output::{Capture, Grouping};
+use crate::os::relay::StreamId;
 use crate::os::words::{is_blank, is_space};
 use crate::rules::automatic;
 use crate::rules::file::{FileId, State, Status};
@@ -76,6 +77,10 @@ pub struct Child {
     pub slot: u32,
     /// When its process was started, where someone listens.
     pub since: Option<Instant>,
+    /// The streams of its process that pass through this program.
+    pub streams: Vec<StreamId>,
+    /// Lines written when it began, where they are counted.
+    pub lines_before: Option<u64>,
 }
 
 impl Build {
@@ -175,7 +180,7 @@ impl Build {
         }
         self.start_waiting()?;
         self.reap(false, false)?;
-        let sync = self.session.context.output.grouping != crate::os::output::Grouping::None;
+        let sync = self.session.context.output.grouping != Grouping::None;
         let mut child = Child {
             file,
             recipe,
@@ -203,7 +208,12 @@ impl Build {
             watch: None,
             slot: 0,
             since: None,
+            streams: Vec::new(),
+            lines_before: self.session.context.output.lines(),
         };
+        if self.session.context.output.frames.is_some() {
+            self.name_group(&mut child);
+        }
         if !child.unexpanded {
             self.take_lines(&mut child)?;
         }
@@ -226,6 +236,18 @@ impl Build {
             }
         }
         Ok(())
+    }
+
+    /// Has the output of `child` put into a group: from here on, or when what is held back is shown.
+    fn name_group(&mut self, child: &mut Child) {
+        let title = self.session.name_of(child.file);
+        let output = &mut self.session.context.output;
+        match (output.grouping, &mut child.capture) {
+            // What is shown line by line makes no group.
+            (Grouping::Line, _) => {}
+            (Grouping::None, _) | (_, None) => output.begin_group(title),
+            (_, Some(capture)) => capture.title = Some(title.to_vec()),
+        }
     }
 
     /// Makes the child's capture the one that takes output.

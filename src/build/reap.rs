@@ -3,9 +3,9 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::base::events::Phase;
-use crate::build::Build;
 use crate::build::images::steps::Step;
 use crate::build::job::Child;
+use crate::build::{Build, Failed};
 use crate::cli::settings::DebugLevels;
 use crate::os::children::{Ended, Waited};
 use crate::os::output::Grouping;
@@ -92,6 +92,9 @@ impl Build {
         dying: bool,
     ) -> Outcome<bool> {
         let file = child.file;
+        if !child.streams.is_empty() {
+            self.session.context.output.close(std::mem::take(&mut child.streams));
+        }
         self.tell_child_ended(&child, &ended);
         if child.good_input {
             self.input_used = false;
@@ -206,6 +209,14 @@ impl Build {
             }
             None => b"<builtin>".to_vec(),
         };
+        if !ignored {
+            let place = match child.step_place {
+                Some(place) => Some(place),
+                None => line_place.map(|place| Place { offset: child.line() as u32, ..place }),
+            };
+            let (lines, recursive) = (child.lines_before, child.recursive);
+            self.failures.push(Failed { file: child.file, place, ended: *ended, lines, recursive });
+        }
         let how = if ended.signal == 0 {
             format!("Error {}", ended.code)
         } else {

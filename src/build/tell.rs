@@ -1,7 +1,7 @@
 //! What listeners are told of a build (`base::events`). Decides nothing: without listeners, nothing here runs.
 
 use crate::base::diagnostic::Place;
-use crate::base::events::{Event, LineKind, Phase, Reason, Target, TargetOutcome};
+use crate::base::events::{BuildStep, Event, LineKind, Phase, Reason, StepState, Target, TargetOutcome};
 use crate::build::Build;
 use crate::build::images::freshness::Judged;
 use crate::build::images::sources::shown_dockerfile;
@@ -9,10 +9,14 @@ use crate::build::images::steps::{Step, Work};
 use crate::build::job::Child;
 use crate::image::engine::Image;
 use crate::image::journal::{Report, Thing};
+use crate::image::progress::{News, Reader, State, instruction_line};
 use crate::os::children::Ended;
 use crate::os::files::Mtime;
+use crate::os::relay::Listener;
 use crate::rules::file::{FileId, Status};
 use std::collections::HashSet;
+use std::path::Path;
+use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
 
 impl Build {
@@ -37,27 +41,27 @@ impl Build {
         }
         let goals: Vec<Target> = self.goals.iter().map(|goal| self.target(goal.file)).collect();
         let expected = self.expected();
-        self.session.context.events.tell(&Event::GoalsStarted { goals: &goals, expected });
+        self.session.context.events.tell(&Event::GoalsStarted { goals: &goals, expected: &expected });
     }
 
-    /// How many targets rules name for the goals.
-    fn expected(&self) -> usize {
+    /// The targets that rules name for the goals.
+    fn expected(&self) -> Vec<u32> {
         let rules = &self.session.rules;
         let files = &rules.files;
         let mut known: HashSet<FileId> = HashSet::new();
         let mut pending: Vec<FileId> = self.goals.iter().map(|goal| goal.file).collect();
-        let mut count = 0;
+        let mut found = Vec::new();
         while let Some(first) = pending.pop() {
             for file in files.records(files.resolve(first)) {
                 if !known.insert(file) {
                     continue;
                 }
-                count += usize::from(self.is_of_interest(file));
+                found.extend(self.is_of_interest(file).then_some(file.index() as u32));
                 let prerequisites = files.prerequisites(file).into_iter();
                 pending.extend(prerequisites.filter(|dep| !dep.is_name()).map(|dep| dep.file()));
             }
         }
-        count
+        found
     }
 
     /// Whether a rule is for `file`.
@@ -120,7 +124,7 @@ impl Build {
         text: &[u8],
         step: Option<&Step>,
     ) {
-        if self.session.context.events.is_on() && child.pid > 0 {
+        if self.session.context.events.is_on() && child.pid != 0 {
             self.line_started(child, text, step);
         }
     }
@@ -257,5 +261,43 @@ impl Build {
                 self.session.context.events.tell(&event);
             }
         }
+    }
+
+    /// Reads how the build of `file` goes on, where someone listens and the engine's client tells: on a terminal of its own it draws.
+    /// The instruction that fails is looked for in `dockerfile`.
+    pub(in crate::build) fn step_listener(
+        &self,
+        file: FileId,
+        dockerfile: Option<&Path>,
+    ) -> Option<Listener> {
+        let steps = self.session.context.events.step_teller()?;
+        if !self.session.context.output.has_footer() && rustix::termios::isatty(rustix::stdio::stderr()) {
+            return None;
+        }
+        let target = file.index() as u32;
+        let mut reader = Reader::default();
+        let dockerfile = dockerfile.map(Path::to_owned);
+        let failed = Arc::clone(&self.failed_steps);
+        Some(Box::new(move |text| {
+            for News { number, name, state } in reader.read(text) {
+                let state = match state {
+                    State::Started => StepState::Started,
+                    State::Done => StepState::Done,
+                    State::Cached => StepState::Cached,
+                    State::Failed(words) => {
+                        let text = dockerfile.as_ref().and_then(|path| std::fs::read(path).ok());
+                        let line = text.and_then(|text| instruction_line(&text, &name));
+                        let shown = dockerfile.as_ref().map(|path| path.strip_prefix(".").unwrap_or(path));
+                        let place = shown.zip(line).map(|(path, line)| (path.display().to_string(), line));
+                        StepState::Failed(words, place)
+                    }
+                };
+                let step = BuildStep { target, number, name, state };
+                if matches!(&step.state, StepState::Failed(words, _) if words != "canceled") {
+                    failed.lock().unwrap_or_else(PoisonError::into_inner).push(step.clone());
+                }
+                steps.tell(step);
+            }
+        }))
     }
 }

@@ -21,5 +21,5 @@ pub use definition::{Definition, Operator, definition};
 pub use encode::{Flags, Form, Overrides, command_variables, eval_flags, makeflags, own_flags};
 pub use help::{usage, version};
 pub use message::{Error, Invocation, diagnostics, message};
-pub use restart::{restart_arguments, watched_arguments};
+pub use restart::{again_arguments, restart_arguments, watched_arguments};
 pub use settings::{DebugLevels, Jobs, JobsChange, Origin, OutputSync, Own, Settings, ShuffleMode, Toggle};

@@ -21,6 +21,7 @@ pub mod journal;
 pub mod study;
 
 pub mod plan;
+pub mod progress;
 
 pub mod check;
 

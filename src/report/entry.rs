@@ -86,7 +86,7 @@ impl Entry<'_> {
 
 /// The part of a line around byte `column` that has room in `room` columns, where the caret begins in it, and how long
 /// it is. A tab is four columns.
-fn snippet(line: &str, column: usize, length: usize, room: usize) -> (String, usize, usize) {
+pub(super) fn snippet(line: &str, column: usize, length: usize, room: usize) -> (String, usize, usize) {
     const TAB: usize = 4;
     let mut shown: Vec<char> = Vec::new();
     let (mut start, mut end) = (None, 0);

@@ -133,7 +133,7 @@ fn fields(event: &Event) -> Map<String, Value> {
             "restarts": restarts,
         }),
         Event::GoalsStarted { goals, expected } => json!({
-            "event": "goals-started", "goals": goals.iter().map(target).collect::<Value>(), "expected": expected,
+            "event": "goals-started", "goals": goals.iter().map(target).collect::<Value>(), "expected": expected.len(),
         }),
         Event::PhaseStarted { phase, what } => json!({
             "event": "phase-started", "phase": phase_word(*phase), "what": text(what),
@@ -165,15 +165,16 @@ fn fields(event: &Event) -> Map<String, Value> {
             "unchanged": unchanged,
         }),
         Event::BuildStep(step) => {
-            let (state, error) = match &step.state {
-                StepState::Started => ("started", None),
-                StepState::Done => ("done", None),
-                StepState::Cached => ("cached", None),
-                StepState::Failed(error) => ("failed", Some(error)),
+            let (state, error, at) = match &step.state {
+                StepState::Started => ("started", None, None),
+                StepState::Done => ("done", None, None),
+                StepState::Cached => ("cached", None, None),
+                StepState::Failed(error, at) => ("failed", Some(error), at.as_ref()),
             };
+            let at = at.map(|(file, line)| json!({ "file": file, "line": line }));
             json!({
                 "event": "build-step", "target": { "id": step.target }, "number": step.number,
-                "name": step.name, "state": state, "error": error,
+                "name": step.name, "state": state, "error": error, "place": at,
             })
         }
         Event::CleanedUp { target: of, removed, left } => json!({

@@ -2,12 +2,17 @@
 
 pub mod audit;
 pub mod check;
+pub mod ci;
 pub mod database;
 pub mod dockerfile;
 pub mod emit;
 mod entry;
 pub mod events;
+pub mod explain;
 pub mod list;
 pub mod plan;
+pub mod progress;
+pub mod record;
 pub mod style;
+pub mod summary;
 pub mod why;

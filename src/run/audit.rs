@@ -155,7 +155,7 @@ impl Run {
             Some("json") => json::json(&report),
             Some("sarif") => sarif::sarif(&report),
             Some("html") => html::html(&report).into_bytes(),
-            _ => text::text(&report, Style::of_stdout()).into_bytes(),
+            _ => text::text(&report, Style::of_stdout(self.build.session.settings.own.color)).into_bytes(),
         };
         if audits.iter().any(Audit::fails) {
             self.status = self.status.max(1);

@@ -23,6 +23,7 @@ impl Run {
                 let text = wording::fatal(place.as_ref(), &complaint, &output.program, output.level);
                 output.err(&text);
                 self.tell_fatal(place, &complaint);
+                self.explain_fatal(place, &complaint);
                 2
             }
             Err(Stop::Signal(signal)) => self.die(signal),
@@ -48,10 +49,13 @@ impl Run {
         }
         self.build.close_jobserver(status == 2);
         self.end_reading_output();
+        self.explain_failures();
+        let output = &mut self.build.session.context.output;
+        output.end_group();
+        output.leave();
+        output.end_relay();
         self.tell_end(status);
         let output = &mut self.build.session.context.output;
-        output.leave();
-        output.flush();
         if let Some(error) = output.write_error() {
             // GNU make names the reason where closing the stream fails: where it was closed, or had not been written yet.
             let named = error == libc::EBADF || self.build.session.settings.print_version;
@@ -79,8 +83,10 @@ impl Run {
         self.build.close_jobserver_quietly();
         self.build.die_for(signal);
         self.build.end_cleanup();
+        let output = &mut self.build.session.context.output;
+        output.end_group();
+        output.end_relay();
         self.tell_end(128 + signal);
-        self.build.session.context.output.flush();
         if signal == libc::SIGQUIT {
             // No core of this process is wanted.
             std::process::exit(1);

@@ -243,7 +243,7 @@ impl Run {
             text
         });
         let session = &mut self.build.session;
-        session.context.output.flush();
+        session.context.output.end_relay();
         let mark = if session.context.output.announced { "-" } else { "" };
         let program = match session.context.lookup_text(b"MAKE_COMMAND") {
             Some(id) => session.context.variables.get(id).value.to_vec(),

@@ -1,7 +1,10 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
 mod audit;
+mod ci;
 mod emit;
+mod environment;
+mod explain;
 mod finish;
 mod flags;
 mod list;
@@ -18,6 +21,7 @@ use crate::build::{Build, Goal};
 use crate::cli::settings::{DebugLevels, Jobs};
 use crate::expand::expand_text;
 use crate::expand::file_names::{FileNames, file_names};
+use crate::report::ci::Service;
 use crate::rules::file::Status;
 use crate::rules::special;
 
@@ -51,6 +55,10 @@ struct Run {
     watched: Option<watch::Watched>,
     /// When it began.
     began: Beginning,
+    /// What files of environment variables said.
+    env_variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The CI service that reads the log.
+    service: Option<Service>,
 }
 
 /// Runs the program and returns its exit status.
@@ -70,6 +78,8 @@ pub fn run(given: Given) -> i32 {
         status: 0,
         watched: None,
         began,
+        env_variables: Vec::new(),
+        service: None,
     };
     run.build.images.finding_words = Some(crate::report::audit::line);
     let result = run.everything();
@@ -95,6 +105,7 @@ impl Run {
         }
         self.listen()?;
         self.begin_watched();
+        self.read_env_files()?;
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
         self.in_phase(Phase::Reading, Run::read_makefiles)?;
@@ -123,6 +134,8 @@ impl Run {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
         special::snap(session)?;
+        self.hide_secrets()?;
+        let session = &mut self.build.session;
         // `.IGNORE` without prerequisites is the option, which sub-makes get, too.
         session.settings.ignore_errors |= session.rules.ignore_errors;
         // What prints the rules wants them all.
@@ -176,6 +189,7 @@ impl Run {
             return Err(self.no_targets());
         }
         self.tell_before_goals();
+        self.begin_progress();
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());
         match self.build.update_goals(goals)? {
@@ -234,6 +248,7 @@ impl Run {
         if build.slots > 1 {
             self.start_jobserver()?;
         }
+        self.keep_jobs_apart();
         self.set_up_grouping();
         Ok(())
     }

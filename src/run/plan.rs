@@ -38,7 +38,7 @@ impl Run {
         let study = Study::of(walked.recipes, walked.before, &outside);
         let own = &self.build.session.settings.own;
         let parallel = !self.build.session.rules.not_parallel;
-        let style = Style::of_stdout();
+        let style = Style::of_stdout(own.color);
         let mut text = Vec::new();
         if let Some(form) = own.plan {
             let plan = Plan::of(&study, &walked.up_to_date);

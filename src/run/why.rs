@@ -14,7 +14,10 @@ impl Run {
                 session.context.output.aside = true;
                 self.build.explainer = Some(Box::new(AsJson));
             }
-            Some(_) => self.build.explainer = Some(Box::new(AsText(Style::of_stderr()))),
+            Some(_) => {
+                let style = Style::of_stderr(session.settings.own.color);
+                self.build.explainer = Some(Box::new(AsText(style)));
+            }
         }
     }
 }

@@ -4,6 +4,7 @@
 //! faster, and the same.
 
 pub mod assignment;
+pub mod dotenv;
 pub mod expression;
 pub mod grammar;
 pub mod lines;

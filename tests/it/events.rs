@@ -151,8 +151,7 @@ fn every_kind_and_field_is_documented() -> Result<(), Failure> {
 }
 
 fn output_is_what_it_is_without() -> Result<(), Failure> {
-    for args in [&["-k"][..], &["-j2", "-Otarget", "-k"], &["-n"], &["-q"], &["-t"], &["--trace"], &["none"]]
-    {
+    for args in [&["-k"][..], &["-Otarget", "-k"], &["-n"], &["-q"], &["-t"], &["--trace"], &["none"]] {
         let (plain, _) = run(MAKEFILE, args)?;
         let (told, events) = run(MAKEFILE, &[args, &["--events=events.json"]].concat())?;
         if plain != told {

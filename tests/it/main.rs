@@ -12,6 +12,7 @@ mod bad_input;
 mod builder;
 mod case;
 mod case_files;
+mod ci;
 mod cleanup;
 mod completion;
 mod daemon;
@@ -20,7 +21,10 @@ mod events;
 mod language;
 mod plans;
 mod program;
+mod reports;
 mod run;
+mod secrets;
+mod status_line;
 mod tables;
 mod terminal;
 
@@ -45,12 +49,16 @@ fn main() {
     trials.extend(case::trials());
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
+    trials.extend(ci::trials());
     trials.extend(cleanup::trials());
     trials.extend(completion::trials());
     trials.extend(differ::trials());
     trials.extend(events::trials());
     trials.extend(language::trials());
     trials.extend(plans::trials());
+    trials.extend(reports::trials());
+    trials.extend(secrets::trials());
+    trials.extend(status_line::trials());
     trials.extend(tables::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

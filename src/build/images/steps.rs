@@ -230,9 +230,24 @@ impl Build {
         if !environment.iter().any(|entry| entry.as_bytes().starts_with(b"DOCKER_BUILDKIT=")) {
             environment.push(buildkit.to_owned());
         }
+        let is_build = matches!(step.work, Work::Build(..));
+        // Below a footer the client is not to draw: its lines are read.
+        if is_build
+            && self.session.context.output.has_footer()
+            && !environment.iter().any(|entry| entry.as_bytes().starts_with(b"BUILDKIT_PROGRESS="))
+        {
+            environment.push(c"BUILDKIT_PROGRESS=plain".to_owned());
+        }
         self.enter_things(child, step, &environment)?;
         child.environment = Some(Rc::new(environment));
-        let result = self.spawn(child, &step.arguments, step.quiet);
+        let listener = match &step.work {
+            Work::Build(judged, _) => {
+                let dockerfile = judged.as_ref().and_then(|judged| judged.sources.dockerfile.as_deref());
+                self.step_listener(child.file, dockerfile)
+            }
+            _ => None,
+        };
+        let result = self.spawn(child, &step.arguments, step.quiet, listener);
         child.environment = Some(own);
         result?;
         self.tell_line_started(child, &step.shown, Some(step));

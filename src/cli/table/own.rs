@@ -139,34 +139,39 @@ pub static OWN: &[Flag] = &[
         "env-file",
         Kind::List { slot: slot!(own.env_files), bare: None },
         Travel::Never,
-        "Read environment variables from FILE.",
+        "Read environment variables from FILE; ?FILE need not be there.",
     )
-    .value("FILE"),
+    .value("FILE")
+    .works(),
     own(
         "progress",
         Kind::Choice { slot: slot!(own.progress), choices: &["auto", "bar", "plain", "none"], bare: None },
         Travel::Pass,
         "Show the state of the run.",
-    ),
+    )
+    .works(),
     own(
         "color",
         Kind::Choice { slot: slot!(own.color), choices: &["auto", "always", "never"], bare: Some("always") },
         Travel::Pass,
         "Colour what imk itself prints.",
-    ),
+    )
+    .works(),
     own(
         "ci",
         Kind::Choice { slot: slot!(own.ci), choices: &["github", "gitlab", "none"], bare: None },
         Travel::Pass,
         "Print for this CI service.",
-    ),
+    )
+    .works(),
     own(
         "report",
         Kind::List { slot: slot!(own.reports), bare: None },
         Travel::Never,
-        "Write a report, in the form that FILE's ending says.",
+        "Write a report: FILE ends in .xml, .json, .md or .html.",
     )
-    .value("FILE"),
+    .value("FILE")
+    .works(),
     own(
         "events",
         Kind::Text { slot: slot!(own.events), bare: Some("fd:2") },
@@ -181,7 +186,8 @@ pub static OWN: &[Flag] = &[
         Travel::Never,
         "Write the run's timeline as a Chrome trace.",
     )
-    .value("FILE"),
+    .value("FILE")
+    .works(),
     own(
         "init",
         Kind::Choice {
@@ -197,7 +203,8 @@ pub static OWN: &[Flag] = &[
         Kind::Switch(slot!(own.posix_strict)),
         Travel::Pass,
         "Print nothing that make would not.",
-    ),
+    )
+    .works(),
     own(
         "completions",
         Kind::Choice { slot: slot!(own.completions), choices: &["bash", "zsh", "fish"], bare: None },

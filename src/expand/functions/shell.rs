@@ -53,8 +53,12 @@ fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<V
             return Ok(Vec::new());
         }
     };
+    let current = context.output.current.take();
+    let routed = context.output.route(current.as_ref(), None);
+    context.output.current = current;
     let capture = context.output.current.as_ref().map(|capture| capture.streams().1);
-    let streams = Streams { stdin: None, stdout: Some(writer.as_fd()), stderr: capture.flatten() };
+    let stderr = routed.stderr.as_ref().map(|end| end.as_fd()).or(capture.flatten());
+    let streams = Streams { stdin: None, stdout: Some(writer.as_fd()), stderr };
     let pid = match children::start(&arguments, &environment, streams) {
         Ok(pid) => pid,
         Err(error) => {
@@ -65,11 +69,12 @@ fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<V
             return Ok(Vec::new());
         }
     };
-    drop(writer);
+    drop((writer, routed.stdout, routed.stderr));
     let mut text = Vec::new();
     let _ = reader.read_to_end(&mut text);
     drop(reader);
     let ended = children::wait_for(pid);
+    host.context().output.close(routed.streams);
     status(host, if ended.code == 0 && ended.signal > 0 { 128 + ended.signal } else { ended.code });
     host.context().folders.changed();
     fold(&mut text, drop_all);

@@ -12,6 +12,7 @@ mod programs;
 mod references;
 
 pub use kinds::{Finding, Kind, Owner, Severity};
+pub use programs::package_of;
 
 use super::recipe::Place;
 use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
