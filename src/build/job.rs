@@ -21,6 +21,7 @@ use crate::rules::scope::open_scope;
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// A recipe on its way.
 pub struct Child {
@@ -72,6 +73,10 @@ pub struct Child {
     pub program: Option<Vec<u8>>,
     /// What its engine commands make and remove, where it has any.
     pub watch: Option<Box<Watch>>,
+    /// The smallest number that no other job has, where someone listens.
+    pub slot: u32,
+    /// When its process was started, where someone listens.
+    pub since: Option<Instant>,
 }
 
 impl Build {
@@ -199,12 +204,15 @@ impl Build {
             judged: steps.judged,
             program: None,
             watch: None,
+            slot: 0,
+            since: None,
         };
         if !child.unexpanded {
             self.take_lines(&mut child)?;
         }
         self.wait_for_slot(&child)?;
         self.tokens += 1;
+        self.tell_target_started(&mut child);
         if self.debugging(DebugLevels::WHY) {
             self.enter(&mut child);
             let text = self.reason(file, recipe);

@@ -12,6 +12,7 @@ pub mod plan;
 pub mod reap;
 pub mod shuffle;
 pub mod start;
+mod tell;
 pub mod trace;
 pub mod update;
 pub mod why;

@@ -259,6 +259,7 @@ impl Build {
         self.prepare_child(child)?;
         self.before_script(child)?;
         self.spawn(child, arguments, false)?;
+        self.tell_line_started(child, shown, None);
         self.set_state(child.file, State::Running);
         Ok(true)
     }

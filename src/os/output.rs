@@ -232,8 +232,13 @@ impl Capture {
 
     /// Temporary files for the streams that are open; one for both where they are the same file.
     pub fn open() -> io::Result<Capture> {
-        let out = rustix::fs::fstat(rustix::stdio::stdout());
-        let err = rustix::fs::fstat(rustix::stdio::stderr());
+        // What this program has opened in the place of a closed stream is not handed on, and is no stream of a child's.
+        let status = |stream: BorrowedFd| match rustix::io::fcntl_getfd(stream)? {
+            flags if flags.contains(rustix::io::FdFlags::CLOEXEC) => Err(rustix::io::Errno::BADF),
+            _ => rustix::fs::fstat(stream),
+        };
+        let out = status(rustix::stdio::stdout());
+        let err = status(rustix::stdio::stderr());
         let combined = matches!((&out, &err), (Ok(out), Ok(err)) if out.st_dev == err.st_dev && out.st_ino == err.st_ino);
         Ok(Capture {
             wanted: true,

@@ -62,13 +62,19 @@ pub fn printable(text: &str) -> String {
 /// `items` one behind the other with `separator`, broken into lines of [`WIDTH`] columns, those after the first indented by
 /// `indent`; `used` columns of the first line are taken. An item longer than a line has one of its own.
 pub fn wrapped(items: &[String], separator: &str, used: usize, indent: usize) -> String {
+    wrapped_to(WIDTH, items, separator, used, indent)
+}
+
+/// As [`wrapped`], in lines of `width` columns.
+pub fn wrapped_to(width: usize, items: &[String], separator: &str, used: usize, indent: usize) -> String {
+    let limit = width;
     let mut out = String::new();
     let mut column = used;
     for (index, item) in items.iter().enumerate() {
         let last = index + 1 == items.len();
         let item = format!("{item}{}", if last { "" } else { separator.trim_end() });
         let width = item.chars().count();
-        if index > 0 && column + 1 + width > WIDTH {
+        if index > 0 && column + 1 + width > limit {
             out.push('\n');
             out.push_str(&" ".repeat(indent));
             column = indent;

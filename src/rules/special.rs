@@ -142,6 +142,10 @@ fn snap_files<H: RuleHost>(host: &mut H) -> Outcome {
     let anything = all_secondary || none || !global.is_empty();
     let mut own_extra = Vec::new();
     for file in rules.files.ids() {
+        // Of a double-colon target, the first record only.
+        if rules.files.find(rules.files[file].name) != Some(file) {
+            continue;
+        }
         let record = &mut rules.files[file];
         if !second {
             record.updating = false;
@@ -255,7 +259,9 @@ pub fn install_rules<H: RuleHost>(host: &mut H, builtins: bool) -> Outcome {
             }
         }
     }
-    host.rules().patterns.index();
+    let rules = host.rules();
+    rules.patterns.index();
+    rules.endings = super::implicit::Endings::default();
     Ok(())
 }
 

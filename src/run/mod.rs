@@ -3,6 +3,8 @@
 mod emit;
 mod finish;
 mod flags;
+mod list;
+mod listen;
 mod makefiles;
 mod plan;
 mod start;
@@ -10,6 +12,7 @@ mod watch;
 mod why;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::base::events::{Beginning, Phase};
 use crate::build::{Build, Goal};
 use crate::cli::settings::{DebugLevels, Jobs};
 use crate::expand::expand_text;
@@ -43,10 +46,13 @@ struct Run {
     status: i32,
     /// What is told to the watch session that started this run.
     watched: Option<watch::Watched>,
+    /// When it began.
+    began: Beginning,
 }
 
 /// Runs the program and returns its exit status.
 pub fn run(given: Given) -> i32 {
+    let began = Beginning::now();
     let program = start::program_name(&given);
     let session = crate::load::Session::new(&program);
     let mut run = Run {
@@ -59,6 +65,7 @@ pub fn run(given: Given) -> i32 {
         folder_before: None,
         status: 0,
         watched: None,
+        began,
     };
     let result = run.everything();
     let status = run.finish(result);
@@ -81,19 +88,28 @@ impl Run {
         if self.build.session.settings.own.reap {
             return Err(self.build.reap_only());
         }
+        self.listen()?;
         self.begin_watched();
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
-        self.read_makefiles()?;
+        self.in_phase(Phase::Reading, Run::read_makefiles)?;
         self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
-        if self.emit_makefile()? {
+        if self.emit_makefile()? || self.list()? {
             return Ok(());
         }
-        self.remake_makefiles()?;
-        self.make_goals()?;
+        self.in_phase(Phase::Remaking, Run::remake_makefiles)?;
+        self.in_phase(Phase::Goals, Run::make_goals)?;
         self.present()
+    }
+
+    /// Does `work`, and tells listeners that it is this phase.
+    fn in_phase(&mut self, phase: Phase, work: fn(&mut Run) -> Outcome) -> Outcome {
+        self.build.session.context.events.phase_started(phase, b"");
+        let result = work(self);
+        self.build.session.context.events.phase_ended(phase);
+        result
     }
 
     /// After the makefiles: special targets, built-in rules, search paths, `-o` and `-W`.
@@ -147,13 +163,7 @@ impl Run {
             self.find_default_goal()?;
         }
         if self.goals.is_empty() {
-            let session = &mut self.build.session;
-            let read = session.context.lookup_text(b"MAKEFILE_LIST");
-            let any = read.is_some_and(|id| !session.context.variables.get(id).value.is_empty());
-            return Err(Stop::fatal(
-                None,
-                if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile },
-            ));
+            return Err(self.no_targets());
         }
         self.tell_before_goals();
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
@@ -167,6 +177,14 @@ impl Run {
             self.build.session.complain(None, &Complaint::SkewDetected);
         }
         Ok(())
+    }
+
+    /// There is nothing to make: with makefiles, or for want of any.
+    fn no_targets(&mut self) -> Stop {
+        let context = &mut self.build.session.context;
+        let read = context.lookup_text(b"MAKEFILE_LIST");
+        let any = read.is_some_and(|id| !context.variables.get(id).value.is_empty());
+        Stop::fatal(None, if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile })
     }
 
     fn find_default_goal(&mut self) -> Outcome {

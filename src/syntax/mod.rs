@@ -13,6 +13,9 @@ pub mod quoting;
 pub mod statement;
 pub mod words;
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+
 #[cfg(test)]
 mod equality;
 

@@ -2,6 +2,7 @@
 //! either is found.
 
 use crate::base::diagnostic::Outcome;
+use crate::base::events::Phase;
 use crate::build::Build;
 use crate::build::images::sources::{Sources, of_environment};
 use crate::expand::environment::environment;
@@ -67,6 +68,23 @@ pub enum ImageReason {
     Inputs(Reason),
 }
 
+impl ImageReason {
+    /// The reason in words, one line a change; `dockerfile` is the file's name for people.
+    pub fn messages(&self, dockerfile: &str) -> Vec<String> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        vec![match self {
+            ImageReason::Forced => "-B asks for it".to_owned(),
+            ImageReason::TakenForNew(name) => format!("-W takes {} for new", text(name)),
+            ImageReason::BaseBuilt(name) => format!("the image of {} is built", text(name)),
+            ImageReason::Always(why) => (*why).to_owned(),
+            ImageReason::Unreadable => "its inputs can't be read".to_owned(),
+            ImageReason::NoEngine => "no engine says what image there is".to_owned(),
+            ImageReason::Engine(fault) => fault.message(),
+            ImageReason::Inputs(reason) => return reason.messages(dockerfile),
+        }]
+    }
+}
+
 impl Judged {
     /// Whether the image need not be built.
     pub fn is_fresh(&self) -> bool {
@@ -86,6 +104,13 @@ impl Build {
     /// # Errors
     /// Those of expanding the environment of its commands.
     pub fn judge_block(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
+        self.tell_phase_of(Phase::Judging, file);
+        let judged = self.judge_with(file, block, program);
+        self.session.context.events.phase_ended(Phase::Judging);
+        judged
+    }
+
+    fn judge_with(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
         let scope = self.session.rules.files[file].scope;
         let environment = environment(&mut self.session, scope, false)?;
         let Some(engine) = Build::address_of(program, &environment) else { return Ok(None) };
@@ -148,9 +173,13 @@ impl Build {
     /// An image was built from `judged`. Tells whether its inputs stayed what they were meanwhile, and remembers them then.
     pub fn built(&mut self, file: FileId, judged: &Judged) -> bool {
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
-        if is_what_it_was(judged, engine) {
+        let now = image_now(judged, engine);
+        let unchanged = is_what_it_was(judged, now.as_ref());
+        if unchanged {
             self.images.freshness.unchanged.insert(file);
         }
+        self.tell_built(file, judged, now.as_ref(), unchanged);
+        let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let Some(inputs) = &judged.inputs else { return true };
         let after = judged.sources.gather(engine, &self.images.freshness.cache);
         if !after.is_some_and(|after| inputs.untouched_until(&after)) {
@@ -165,7 +194,11 @@ impl Build {
         let mut unchanged = true;
         for one in judged {
             let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
-            unchanged &= is_what_it_was(one, engine);
+            let now = image_now(one, engine);
+            let same = is_what_it_was(one, now.as_ref());
+            unchanged &= same;
+            self.tell_built(file, one, now.as_ref(), same);
+            let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
             let Some(before) = &one.inputs else { continue };
             let Some(after) = one.sources.gather(engine, &self.images.freshness.cache) else { continue };
             // Where it can't be noted the image is built once more, and `--why` says so.
@@ -188,10 +221,14 @@ impl Build {
     }
 }
 
+/// The image that has the first tag now.
+fn image_now(judged: &Judged, engine: &dyn Engine) -> Option<Image> {
+    judged.sources.tags.first().and_then(|tag| engine.image(tag).ok().flatten())
+}
+
 /// Whether the image that was built has the content of the one before.
-fn is_what_it_was(judged: &Judged, engine: &dyn Engine) -> bool {
-    let now = judged.sources.tags.first().and_then(|tag| engine.image(tag).ok().flatten());
-    matches!((&judged.before, &now), (Some(before), Some(now)) if is_same_content(before, now))
+fn is_what_it_was(judged: &Judged, now: Option<&Image>) -> bool {
+    matches!((&judged.before, now), (Some(before), Some(now)) if is_same_content(before, now))
 }
 
 /// A reason without the changes of files that `-o` takes for old; none where nothing else is left of it.

@@ -45,6 +45,9 @@ impl Build {
                 Vec::new()
             }
         };
+        for one in &judged {
+            self.tell_judged(file, one);
+        }
         if !judged.is_empty() && judged.iter().all(Judged::is_fresh) {
             self.observe(file, &lines);
             self.note_fresh(file);

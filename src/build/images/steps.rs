@@ -119,6 +119,9 @@ impl Build {
             self.reap_dead_runs();
         }
         let judged = if self.collector.is_some() { None } else { self.judge_block(file, block, &program)? };
+        if let Some(judged) = &judged {
+            self.tell_judged(file, judged);
+        }
         let mut all = VecDeque::new();
         let is_fresh = judged.as_ref().is_some_and(Judged::is_fresh);
         let follows = |build: &Build| {
@@ -225,6 +228,7 @@ impl Build {
         let result = self.spawn(child, &step.arguments, step.quiet);
         child.environment = Some(own);
         result?;
+        self.tell_line_started(child, &step.shown, Some(step));
         self.set_state(child.file, State::Running);
         Ok(true)
     }

@@ -1,6 +1,7 @@
 //! `$(shell)` and `!=`: a command's output as text (manual, "The shell Function"). Knows nothing of recipes.
 
 use crate::base::diagnostic::{Complaint, Outcome};
+use crate::base::events::Phase;
 use crate::expand::command_line::{self, Shell};
 use crate::expand::context::Host;
 use crate::expand::environment::environment;
@@ -24,6 +25,13 @@ pub fn status<H: Host>(host: &mut H, code: i32) {
 
 /// Runs `command` and returns its output with newlines as spaces; all final newlines are dropped, or only one.
 pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
+    host.context().events.phase_started(Phase::Shell, command);
+    let text = output_of(host, command, drop_all);
+    host.context().events.phase_ended(Phase::Shell);
+    text
+}
+
+fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
     if let Some(seen) = &mut host.context().seen {
         seen.commands.push(command.to_vec());
     }
@@ -36,9 +44,14 @@ pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec
     // What was said before must be seen before what the command says.
     context.output.begin();
     context.output.flush();
-    let Ok((mut reader, writer)) = std::io::pipe() else {
-        status(host, 127);
-        return Ok(Vec::new());
+    let (mut reader, writer) = match std::io::pipe() {
+        Ok(ends) => ends,
+        Err(error) => {
+            let (what, error) = (b"pipe".to_vec(), error.raw_os_error().unwrap_or(0));
+            context.complain(context.reading, &Complaint::System { what, error });
+            status(host, 127);
+            return Ok(Vec::new());
+        }
     };
     let capture = context.output.current.as_ref().map(|capture| capture.streams().1);
     let streams = Streams { stdin: None, stdout: Some(writer.as_fd()), stderr: capture.flatten() };

@@ -89,5 +89,8 @@ pub use git::{GitError, changed_since};
 pub use memory::{Memory, Noted};
 pub use verdict::{LABEL, Proof, Reason, Verdict, Wanted, fresh};
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+
 #[cfg(test)]
 mod tests;

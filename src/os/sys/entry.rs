@@ -43,7 +43,8 @@ pub unsafe fn start(
     main(arguments, environment())
 }
 
-/// Opens /dev/null for each standard stream that is closed, so that no other file takes its number.
+/// Opens /dev/null for each standard stream that is closed, so that no other file takes its number. Children find it closed, as it
+/// was given.
 ///
 /// # Safety
 ///
@@ -60,7 +61,7 @@ unsafe fn open_standard_streams() {
         for stream in streams {
             // A file opened takes the lowest number that is free.
             if stream.revents & libc::POLLNVAL != 0 {
-                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR, 0);
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC, 0);
             }
         }
     }

@@ -185,3 +185,29 @@ pub fn adopt(fd: RawFd) -> Option<std::os::fd::OwnedFd> {
         Some(std::os::fd::OwnedFd::from_raw_fd(fd))
     }
 }
+
+/// A copy of descriptor `fd`, which programs started from here on do not get; nor do they get `fd` itself, where it is no standard
+/// stream.
+///
+/// # Errors
+/// The system's number: `fd` is not open.
+pub fn duplicate(fd: RawFd) -> Result<std::fs::File, i32> {
+    use std::os::fd::FromRawFd;
+    // SAFETY: the system makes a descriptor that nothing else knows, so that there is one owner.
+    unsafe {
+        let copy = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3);
+        if copy < 0 {
+            return Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EBADF));
+        }
+        set_inherited(fd, fd <= 2);
+        Ok(std::fs::File::from_raw_fd(copy))
+    }
+}
+
+/// Lets programs started from here on have descriptor `fd`, or not.
+pub fn set_inherited(fd: RawFd, on: bool) {
+    // SAFETY: sets a flag of a descriptor, where it is open.
+    unsafe {
+        libc::fcntl(fd, libc::F_SETFD, if on { 0 } else { libc::FD_CLOEXEC });
+    }
+}

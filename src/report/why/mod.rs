@@ -3,12 +3,11 @@
 mod json;
 
 use super::style::{Style, printable};
-use crate::build::images::freshness::ImageReason;
+use crate::build::images::sources::shown_dockerfile;
 use crate::build::why::{Because, Demand, Explainer, Why};
 use crate::image::command::whole::NotWhole;
 use crate::image::secret;
 use crate::os::output::Output;
-use std::path::Path;
 
 /// Shows reasons as text on standard error, before the commands that they lead to.
 pub struct AsText(pub Style);
@@ -48,15 +47,14 @@ pub fn text(why: &Why, style: Style) -> String {
 
 /// The name of a Dockerfile for people.
 fn dockerfile(why: &Why) -> String {
-    let path = why.dockerfile.as_deref().unwrap_or(Path::new("Dockerfile"));
-    path.strip_prefix(".").unwrap_or(path).display().to_string()
+    shown_dockerfile(why.dockerfile.as_deref())
 }
 
 /// A reason in words, one line a change.
 pub fn messages(why: &Why, because: &Because) -> Vec<String> {
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
     vec![match because {
-        Because::Forced | Because::Image(ImageReason::Forced) => "-B asks for it".to_owned(),
+        Because::Forced => "-B asks for it".to_owned(),
         Because::Phony => "it is phony".to_owned(),
         Because::Missing => "it does not exist".to_owned(),
         Because::PeerMissing(peer) => format!("{}, made with it, does not exist", text(peer)),
@@ -70,13 +68,7 @@ pub fn messages(why: &Why, because: &Because) -> Vec<String> {
             Demand::Built => format!("the image of {} is built", text(name)),
             Demand::Through => format!("what {} is made from is newer", text(name)),
         },
-        Because::Image(ImageReason::TakenForNew(name)) => format!("-W takes {} for new", text(name)),
-        Because::Image(ImageReason::BaseBuilt(name)) => format!("the image of {} is built", text(name)),
-        Because::Image(ImageReason::Always(why)) => (*why).to_owned(),
-        Because::Image(ImageReason::Unreadable) => "its inputs can't be read".to_owned(),
-        Because::Image(ImageReason::NoEngine) => "no engine says what image there is".to_owned(),
-        Because::Image(ImageReason::Engine(fault)) => fault.message(),
-        Because::Image(ImageReason::Inputs(reason)) => return reason.messages(&dockerfile(why)),
+        Because::Image(reason) => return reason.messages(&dockerfile(why)),
         Because::FollowsImage => "its image is fresh; what follows the build runs each time".to_owned(),
         Because::NotUnderstood(why) => format!("it runs each time: {}", not_whole(why)),
     }]
