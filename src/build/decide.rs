@@ -74,7 +74,10 @@ impl Build {
                 [b"  Ignoring VPATH name '", build.session.context.names.text(found_as), b"'."].concat()
             });
         }
-        if self.explainer.is_some() && self.block_of(file).is_none() {
+        if self.explainer.is_some()
+            && self.block_of(file).is_none()
+            && !self.session.rules.images.is_listed(file)
+        {
             self.explain_file(file, because);
         }
         self.make(file)?;
@@ -194,6 +197,9 @@ impl Build {
             return self.notice_finished(file);
         };
         self.chop(recipe)?;
+        if self.session.rules.images.is_listed(file) && self.collector.is_none() {
+            return self.execute_listed(file, recipe);
+        }
         if !self.session.settings.touch || self.session.rules.recipes[recipe].any_recurse {
             return self.execute_recipe(file, recipe);
         }

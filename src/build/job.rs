@@ -5,6 +5,7 @@ use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
 use crate::build::cleanup::Ticket;
 use crate::build::cleanup::recipe::Watch;
+use crate::build::images::freshness::Judged;
 use crate::build::images::steps::{Step, Steps};
 use crate::cli::settings::DebugLevels;
 use crate::image::block::words::quoted;
@@ -65,6 +66,10 @@ pub struct Child {
     pub removal: Option<Vec<u8>>,
     /// The lines are to be expanded when the steps are over.
     pub unexpanded: bool,
+    /// The lines, where they were expanded before the job began.
+    pub given: Option<Vec<Vec<u8>>>,
+    /// What is known of the images that the lines build.
+    pub judged: Vec<Judged>,
     /// The program that was started, for a message when it turns out not to be there.
     pub program: Option<Vec<u8>>,
     /// Its target has `.EXPECT`: images that its scripts build are held to it. Whether one was.
@@ -98,7 +103,7 @@ impl Build {
     /// Runs the recipe of `file`, or begins to.
     pub fn execute_recipe(&mut self, file: FileId, recipe: RecipeId) -> Outcome {
         let text = &self.session.rules.recipes[recipe].text;
-        if text.iter().all(|&byte| is_space(byte) || matches!(byte, b'-' | b'@' | b'+')) {
+        if does_nothing(text) {
             self.set_state(file, State::Running);
             self.session.rules.files[file].status = Status::Success;
             return self.notice_finished(file);
@@ -119,7 +124,7 @@ impl Build {
     }
 
     /// Expands the lines of a recipe with the variables of its target.
-    fn expand_lines(&mut self, file: FileId, recipe: RecipeId) -> Outcome<Vec<Vec<u8>>> {
+    pub(super) fn expand_lines(&mut self, file: FileId, recipe: RecipeId) -> Outcome<Vec<Vec<u8>>> {
         let lines = self.chop(recipe)?;
         let mut expanded = Vec::with_capacity(lines.len());
         let place = self.session.rules.recipes[recipe].place;
@@ -162,7 +167,10 @@ impl Build {
     pub fn take_lines(&mut self, child: &mut Child) -> Outcome {
         // Output of functions in the recipe belongs to the job.
         self.enter(child);
-        let lines = self.expand_lines(child.file, child.recipe);
+        let lines = match child.given.take() {
+            Some(lines) => Ok(lines),
+            None => self.expand_lines(child.file, child.recipe),
+        };
         self.leave_output(child);
         child.unexpanded = false;
         child.lines = lines?;
@@ -202,6 +210,8 @@ impl Build {
             step_place: None,
             container: None,
             removal: steps.removal.map(|words| quoted(&words)),
+            given: steps.lines,
+            judged: steps.judged,
             program: None,
             expects: None,
             script: None,
@@ -323,6 +333,11 @@ impl Child {
     pub fn line(&self) -> usize {
         self.taken.saturating_sub(1)
     }
+}
+
+/// Whether a recipe of this text has nothing to run.
+pub(super) fn does_nothing(text: &[u8]) -> bool {
+    text.iter().all(|&byte| is_space(byte) || matches!(byte, b'-' | b'@' | b'+'))
 }
 
 /// Joins continuations inside references of a recipe line: functions are not to see them. Those outside stay, to be shown.

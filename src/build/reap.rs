@@ -118,6 +118,10 @@ impl Build {
             },
         };
         let mut child_failed = failed;
+        if failed {
+            // Also where that is ignored: nobody knows what the tags stand for.
+            child.judged.clear();
+        }
         if failed && !ignored {
             if !child.dont_care && !question {
                 self.child_error(&mut child, &ended, false);
@@ -155,6 +159,10 @@ impl Build {
             }
         }
         let won = self.session.rules.files[file].status == Status::Success;
+        if won && !child.judged.is_empty() {
+            let judged = std::mem::take(&mut child.judged);
+            self.note_built(file, &judged);
+        }
         self.job_over(&mut child, won);
         if let Some(mut capture) = child.capture.take() {
             self.session.context.output.show(&mut capture);

@@ -360,7 +360,7 @@ impl Build {
             file = self.session.rules.files.resolve(file);
             let time = mtime::of(&mut self.session, file)?;
             file = self.session.rules.files.resolve(file);
-            if time == Mtime::ABSENT || time > this_mtime {
+            if (time == Mtime::ABSENT && !self.is_unchanged_image(file)) || time > this_mtime {
                 *must_make = true;
             }
         } else {

@@ -4,10 +4,11 @@
 use crate::base::diagnostic::{Outcome, Place};
 use crate::build::Build;
 use crate::build::images::freshness::{ImageReason, Judged};
+use crate::build::job::does_nothing;
 use crate::graph::mtime;
+use crate::image::command::whole::NotWhole;
 use crate::os::files::Mtime;
 use crate::os::output::Output;
-use crate::os::words::is_space;
 use crate::rules::file::FileId;
 use std::path::PathBuf;
 
@@ -46,7 +47,7 @@ pub enum Because {
     /// The image is fresh; what follows its build runs each time.
     FollowsImage,
     /// A recipe that is listed in `.IMAGE` is not understood whole, so that it runs each time: why not.
-    NotUnderstood(String),
+    NotUnderstood(NotWhole),
 }
 
 /// What a prerequisite has that its target is remade for.
@@ -178,7 +179,7 @@ impl Build {
         let record = &self.session.rules.files[file];
         let Some(recipe) = record.recipe else { return };
         let recipe = &self.session.rules.recipes[recipe];
-        if recipe.text.iter().all(|&byte| is_space(byte) || matches!(byte, b'-' | b'@' | b'+')) {
+        if does_nothing(&recipe.text) {
             return;
         }
         let place = recipe.place;
@@ -201,18 +202,17 @@ impl Build {
     }
 
     /// Tells why an image is built, or why what follows its build runs although it is fresh.
-    pub(super) fn explain_image(&mut self, file: FileId, place: Option<Place>, judged: Option<&Judged>) {
-        if self.explainer.is_none() {
-            return;
-        }
-        let mut reasons: Vec<Because> = match judged {
-            Some(judged) => judged.reasons.iter().cloned().map(Because::Image).collect(),
-            None => vec![Because::Image(ImageReason::NoEngine)],
-        };
+    pub(super) fn explain_image(&mut self, file: FileId, place: Option<Place>, judged: &[Judged]) {
+        let mut reasons: Vec<Because> =
+            judged.iter().flat_map(|one| &one.reasons).cloned().map(Because::Image).collect();
         if reasons.is_empty() {
-            reasons.push(Because::FollowsImage);
+            reasons.push(match judged {
+                [] => Because::Image(ImageReason::NoEngine),
+                _ => Because::FollowsImage,
+            });
         }
-        let dockerfile = judged.and_then(|judged| judged.sources.dockerfile.clone());
+        let dockerfile = judged.iter().find(|one| !one.is_fresh()).or(judged.first());
+        let dockerfile = dockerfile.and_then(|judged| judged.sources.dockerfile.clone());
         let target = self.session.name_of(file).to_vec();
         self.explain(Why { target, place, image: true, dockerfile, reasons });
     }

@@ -19,6 +19,8 @@ pub struct Recipe {
     pub managed: bool,
     /// Whether the target is phony: no file of its name is looked at.
     pub phony: bool,
+    /// Whether `.IMAGE` lists the target, so that the recipe is to be left out where its images are fresh.
+    pub listed: bool,
     /// The first line of the recipe, or of the block.
     pub place: Option<Place>,
     /// The lines, in order.

@@ -62,6 +62,11 @@ pub fn snap<H: RuleHost>(host: &mut H) -> Outcome {
             record.mtime_before = Mtime::ABSENT;
         }
     }
+    for (_, dependencies) in special(host, b".IMAGE") {
+        for file in named(host, &dependencies) {
+            host.rules().images.list(file);
+        }
+    }
     for (_, dependencies) in special(host, b".NOTINTERMEDIATE") {
         if dependencies.is_empty() {
             host.rules().no_intermediates = true;

@@ -266,7 +266,7 @@ impl Watch {
 
 /// The scripts that lines run as, one after the other, just as `build::start` cuts them: one a line, or several where a
 /// line expanded to several.
-fn scripts(lines: Vec<Vec<u8>>, shell: &Shell, recipe_prefix: u8) -> Vec<Vec<u8>> {
+pub(in crate::build) fn scripts(lines: Vec<Vec<u8>>, shell: &Shell, recipe_prefix: u8) -> Vec<Vec<u8>> {
     let mut scripts = Vec::new();
     for line in lines {
         let mut rest = Some(line);

@@ -4,12 +4,12 @@
 use crate::base::diagnostic::Outcome;
 use crate::base::events::Phase;
 use crate::build::Build;
-use crate::build::images::sources::Sources;
+use crate::build::images::sources::{Sources, of_environment};
 use crate::expand::environment::environment;
 use crate::image::block::{Block, Program};
-use crate::image::engine::{EngineError, Image};
+use crate::image::engine::{Engine, EngineError, Image};
 use crate::image::freshness::{
-    Components, DigestCache, LABEL, Memory, Proof, Reason, Verdict, Wanted, fresh, is_same_content,
+    Change, Components, DigestCache, LABEL, Memory, Proof, Reason, Verdict, Wanted, fresh, is_same_content,
 };
 use crate::rules::file::FileId;
 use std::collections::HashSet;
@@ -33,6 +33,8 @@ impl Default for Freshness {
 
 /// What is known of an image before it is built.
 pub struct Judged {
+    /// The name that its inputs are remembered by.
+    pub name: String,
     /// What the build is given.
     pub sources: Sources,
     /// Address of the engine.
@@ -112,18 +114,27 @@ impl Build {
         let scope = self.session.rules.files[file].scope;
         let environment = environment(&mut self.session, scope, false)?;
         let Some(engine) = Build::address_of(program, &environment) else { return Ok(None) };
-        let sources = Sources::of_block(block, program.client);
-        Ok(self.judge(file, sources, engine, Proof::Label))
+        let sources = Sources::of_block(block, program.client, &of_environment(&environment));
+        let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
+        Ok(self.judge(file, name, sources, engine, Proof::Label))
     }
 
-    /// Looks whether the image with these sources has to be built; none where the engine does not answer.
-    pub fn judge(&mut self, file: FileId, sources: Sources, engine: String, proof: Proof) -> Option<Judged> {
+    /// Looks whether the image with these sources has to be built; none where the engine does not answer. It is remembered as
+    /// `name`.
+    pub fn judge(
+        &mut self,
+        file: FileId,
+        name: String,
+        sources: Sources,
+        engine: String,
+        proof: Proof,
+    ) -> Option<Judged> {
         let asked = self.cleanup.engines.at(&engine).ok()?;
         let before = match sources.tags.first() {
             Some(tag) => asked.image(tag).ok()?.map(Box::new),
             None => None,
         };
-        let mut judged = Judged { sources, engine, inputs: None, before, reasons: Vec::new() };
+        let mut judged = Judged { name, sources, engine, inputs: None, before, reasons: Vec::new() };
         if let Some(always) = judged.sources.always {
             judged.reasons.push(ImageReason::Always(always));
             return Some(judged);
@@ -132,11 +143,10 @@ impl Build {
             judged.reasons.push(ImageReason::Unreadable);
             return Some(judged);
         };
-        let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
         if self.session.always_make {
             judged.reasons.push(ImageReason::Forced);
         }
-        let new = self.session.settings.new_files.iter().filter(|name| judged.sources.may_read(name));
+        let new = self.session.settings.new_files.iter().filter(|name| judged.sources.reads(name, &inputs));
         judged.reasons.extend(new.cloned().map(ImageReason::TakenForNew));
         if self.pretends() {
             let below = self.images.edges.get(&file).into_iter().flatten();
@@ -146,11 +156,13 @@ impl Build {
                 .extend(built.map(|&other| ImageReason::BaseBuilt(self.session.name_of(other).to_vec())));
         }
         let tags = &judged.sources.tags;
-        let wanted = Wanted { name: &name, tags, components: &inputs, proof };
+        let wanted = Wanted { name: &judged.name, tags, components: &inputs, proof };
         match fresh(asked, &wanted, &self.images.freshness.memory) {
             Ok(Verdict::Fresh(_)) => {}
             Ok(Verdict::Stale(reasons)) => {
-                judged.reasons.extend(reasons.into_iter().map(ImageReason::Inputs))
+                let old = &self.session.settings.old_files;
+                let left = reasons.into_iter().filter_map(|reason| without_old(reason, &judged.sources, old));
+                judged.reasons.extend(left.map(ImageReason::Inputs));
             }
             Err(fault) => judged.reasons.push(ImageReason::Engine(fault)),
         }
@@ -161,9 +173,8 @@ impl Build {
     /// An image was built from `judged`. Tells whether its inputs stayed what they were meanwhile, and remembers them then.
     pub fn built(&mut self, file: FileId, judged: &Judged) -> bool {
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
-        let now = judged.sources.tags.first().and_then(|tag| engine.image(tag).ok().flatten());
-        let unchanged =
-            matches!((&judged.before, &now), (Some(before), Some(now)) if is_same_content(before, now));
+        let now = image_now(judged, engine);
+        let unchanged = is_what_it_was(judged, now.as_ref());
         if unchanged {
             self.images.freshness.unchanged.insert(file);
         }
@@ -174,9 +185,28 @@ impl Build {
         if !after.is_some_and(|after| inputs.untouched_until(&after)) {
             return false;
         }
-        let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
-        self.images.freshness.memory.remember(&name, inputs);
+        self.images.freshness.memory.remember(&judged.name, inputs);
         true
+    }
+
+    /// A recipe that is understood whole built these images: what they were made from is noted, as far as it is known.
+    pub fn note_built(&mut self, file: FileId, judged: &[Judged]) {
+        let mut unchanged = true;
+        for one in judged {
+            let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
+            let now = image_now(one, engine);
+            let same = is_what_it_was(one, now.as_ref());
+            unchanged &= same;
+            self.tell_built(file, one, now.as_ref(), same);
+            let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
+            let Some(before) = &one.inputs else { continue };
+            let Some(after) = one.sources.gather(engine, &self.images.freshness.cache) else { continue };
+            // Where it can't be noted the image is built once more, and `--why` says so.
+            let _ = self.images.freshness.memory.note(engine, &one.name, &one.sources.tags, before, &after);
+        }
+        if unchanged {
+            self.images.freshness.unchanged.insert(file);
+        }
     }
 
     /// The image of `file` is fresh: it is what it was.
@@ -189,4 +219,30 @@ impl Build {
     pub fn is_unchanged_image(&self, file: FileId) -> bool {
         !self.images.freshness.unchanged.is_empty() && self.images.freshness.unchanged.contains(&file)
     }
+}
+
+/// The image that has the first tag now.
+fn image_now(judged: &Judged, engine: &dyn Engine) -> Option<Image> {
+    judged.sources.tags.first().and_then(|tag| engine.image(tag).ok().flatten())
+}
+
+/// Whether the image that was built has the content of the one before.
+fn is_what_it_was(judged: &Judged, now: Option<&Image>) -> bool {
+    matches!((&judged.before, now), (Some(before), Some(now)) if is_same_content(before, now))
+}
+
+/// A reason without the changes of files that `-o` takes for old; none where nothing else is left of it.
+fn without_old(reason: Reason, sources: &Sources, old: &[Vec<u8>]) -> Option<Reason> {
+    let Reason::InputsChanged { mut changes } = reason else { return Some(reason) };
+    if old.is_empty() || changes.is_empty() {
+        return Some(Reason::InputsChanged { changes });
+    }
+    changes.retain(|change| {
+        !old.iter().any(|name| match change {
+            Change::File { context: None, path, .. } => sources.is_entry(name, path),
+            Change::Instruction { .. } | Change::Dockerfile => sources.is_dockerfile(name),
+            _ => false,
+        })
+    });
+    (!changes.is_empty()).then_some(Reason::InputsChanged { changes })
 }

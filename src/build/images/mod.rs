@@ -4,6 +4,7 @@
 mod edges;
 pub mod expect;
 pub mod freshness;
+mod listed;
 pub mod sources;
 pub mod steps;
 
@@ -62,6 +63,12 @@ impl Build {
     }
 
     fn meet(&mut self, file: FileId) -> Outcome {
+        if self.session.rules.images.is_listed(file) {
+            // As an image it is never compared with a file of its name; an implicit rule may yet have its recipe.
+            let record = &mut self.session.rules.files[file];
+            record.mtime = Mtime::ABSENT;
+            record.mtime_before = Mtime::ABSENT;
+        }
         let Some(block) = self.read_block(file)? else { return Ok(()) };
         let record = &mut self.session.rules.files[file];
         record.phony = true;

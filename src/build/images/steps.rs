@@ -69,6 +69,10 @@ pub struct Steps {
     pub all: VecDeque<Step>,
     /// The command that is shown when the image's tags are removed at the end of a job that won.
     pub removal: Option<Vec<Vec<u8>>>,
+    /// The recipe's lines, where they had to be expanded before.
+    pub lines: Option<Vec<Vec<u8>>>,
+    /// What is known of the images that the lines build, of a recipe that `.IMAGE` lists.
+    pub judged: Vec<Judged>,
 }
 
 impl Step {
@@ -118,6 +122,10 @@ impl Build {
             return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
         }
         self.observe(file, &[]);
+        if !pretends {
+            // An image of a killed run is not taken for one that is meant to be there.
+            self.reap_dead_runs();
+        }
         let judged = if self.collector.is_some() { None } else { self.judge_block(file, block, &program)? };
         if let Some(judged) = &judged {
             self.tell_judged(file, judged);
@@ -130,7 +138,7 @@ impl Build {
                 || recipe.is_some_and(|recipe| !build.session.rules.recipes[recipe].text.is_empty())
         };
         if self.collector.is_none() && (!is_fresh || follows(self)) {
-            self.explain_image(file, block.place, judged.as_ref());
+            self.explain_image(file, block.place, judged.as_slice());
         }
         if is_fresh {
             self.note_fresh(file);
@@ -150,7 +158,7 @@ impl Build {
             }
             _ => None,
         };
-        Ok(Steps { all, removal })
+        Ok(Steps { all, removal, ..Steps::default() })
     }
 
     /// Whether nothing is run.

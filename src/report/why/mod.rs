@@ -5,6 +5,7 @@ mod json;
 use super::style::{Style, printable};
 use crate::build::images::sources::shown_dockerfile;
 use crate::build::why::{Because, Demand, Explainer, Why};
+use crate::image::command::whole::NotWhole;
 use crate::image::secret;
 use crate::os::output::Output;
 
@@ -69,6 +70,24 @@ pub fn messages(why: &Why, because: &Because) -> Vec<String> {
         },
         Because::Image(reason) => return reason.messages(&dockerfile(why)),
         Because::FollowsImage => "its image is fresh; what follows the build runs each time".to_owned(),
-        Because::NotUnderstood(why) => format!("its recipe is not understood whole: {why}"),
+        Because::NotUnderstood(why) => format!("it runs each time: {}", not_whole(why)),
     }]
+}
+
+/// Why a recipe is not understood whole, in words.
+pub fn not_whole(why: &NotWhole) -> String {
+    let line = why
+        .script()
+        .map_or_else(|| "its recipe".to_owned(), |at| format!("command {} of its recipe", at + 1));
+    let what = match why {
+        NotWhole::NoBuild => "builds no image",
+        NotWhole::Other(_) => "is more than a build, a tag or an echo",
+        NotWhole::Ignored(_) => "may fail unnoticed",
+        NotWhole::Command(_) => "is neither a build nor a tag of what was built",
+        NotWhole::Unknown(_) => "has a word that only the shell knows",
+        NotWhole::Remote(_) => "builds from what is not on this machine",
+        NotWhole::NoTag(_) => "builds an image without a tag",
+        NotWhole::Option(_, option) => return format!("{line} has {option}, which is not followed"),
+    };
+    format!("{line} {what}")
 }
