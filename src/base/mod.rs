@@ -3,6 +3,7 @@
 pub mod diagnostic;
 pub mod intern;
 pub mod nearest;
+pub mod printable;
 pub mod source;
 pub mod table_order;
 

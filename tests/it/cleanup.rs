@@ -29,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
         a_dry_run_asks_nothing,
         the_chosen_engine_stands_behind_docker,
         an_engine_that_is_none_is_refused,
+        names_are_shown_and_not_obeyed,
     ]
 }
 
@@ -406,4 +407,18 @@ fn an_engine_that_is_none_is_refused() -> Result<(), Failure> {
         equal(why, text(&found.stderr).starts_with(&format!("imk: *** {why}")), true)?;
     }
     Ok(())
+}
+
+/// A name that a terminal would obey is printed by the shell and by make, as always, and by imk's own messages without it.
+fn names_are_shown_and_not_obeyed() -> Result<(), Failure> {
+    let bench = Bench::imk(
+        "all:\n\t@docker create --name 'a\u{1b}[31mb\u{202e}c' x\n\t@docker cp a:/x .\n\t@docker rm 'a\u{1b}[31mb\u{202e}c'\n",
+    )?;
+    bench.mark("fail-cp")?;
+    let found = bench.run(&[])?;
+    let stderr = text(&found.stderr);
+    equal("told", stderr.contains("removed container a\u{fffd}[31mb\u{fffd}c\n"), true)
+        .map_err(|why| why + &stderr)?;
+    equal("obeyed", stderr.contains(['\u{1b}', '\u{202e}']), false)?;
+    bench.nothing_left()
 }

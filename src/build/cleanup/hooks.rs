@@ -7,6 +7,7 @@ use super::shim::{Shim, ShimError};
 use super::{Policy, wording};
 use crate::base::diagnostic::wording::prefix;
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::base::printable::printable;
 use crate::build::Build;
 use crate::build::job::Child;
 use crate::build::start::without_prefix;
@@ -230,6 +231,7 @@ impl Build {
     fn say_lines(&mut self, lines: Vec<String>) {
         let output = &mut self.session.context.output;
         for line in lines {
+            let line = printable(&line);
             let text = [&prefix(None, &output.program, output.level)[..], line.as_bytes(), b"\n"].concat();
             output.err(&text);
         }

@@ -5,6 +5,7 @@ mod wording;
 pub use wording::message;
 
 use super::style::{Style, WIDTH, counted, printable};
+use crate::base::printable::is_obeyed;
 use crate::image::check::{Finding, Severity};
 use crate::image::recipe::Place;
 use crate::image::secret;
@@ -108,7 +109,7 @@ fn snippet(line: &str, column: usize, length: usize, room: usize) -> (String, us
         }
         match c {
             '\t' => shown.extend([' '; TAB]),
-            c if c.is_control() => shown.push('\u{fffd}'),
+            c if is_obeyed(c) => shown.push('\u{fffd}'),
             c => shown.push(c),
         }
         if at + 1 < column + length {
