@@ -5,6 +5,7 @@ pub mod events;
 pub mod intern;
 pub mod mask;
 pub mod nearest;
+pub mod printable;
 pub mod source;
 pub mod table_order;
 

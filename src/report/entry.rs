@@ -1,6 +1,7 @@
 //! A finding as people read it: its place, what is wrong, the line with a caret, a hint. Knows nothing of what is found.
 
 use super::style::{Style, WIDTH, printable, wrapped};
+use crate::base::printable::is_obeyed;
 use crate::image::recipe::Place;
 use crate::image::secret;
 
@@ -96,7 +97,7 @@ pub(super) fn snippet(line: &str, column: usize, length: usize, room: usize) -> 
         }
         match c {
             '\t' => shown.extend([' '; TAB]),
-            c if c.is_control() => shown.push('\u{fffd}'),
+            c if is_obeyed(c) => shown.push('\u{fffd}'),
             c => shown.push(c),
         }
         if at + 1 < column + length {

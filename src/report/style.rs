@@ -1,5 +1,7 @@
 //! Lines for people: colour where a terminal shows them, text wrapped and aligned. Knows nothing of what the lines say.
 
+pub use crate::base::printable::printable;
+
 /// Columns that lines keep to.
 pub const WIDTH: usize = 80;
 
@@ -62,11 +64,6 @@ impl Style {
     pub fn warning(self, text: &str) -> String {
         self.paint("1;33", text)
     }
-}
-
-/// `text` without control characters, which a terminal would obey.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// `items` one behind the other with `separator`, broken into lines of [`WIDTH`] columns, those after the first indented by

@@ -9,8 +9,10 @@
 #[path = "../it/daemon.rs"]
 mod daemon;
 mod figures;
+mod growth;
 mod injection;
 mod kills;
+mod memory;
 #[allow(dead_code)]
 #[path = "../it/program.rs"]
 mod program;
@@ -44,8 +46,10 @@ fn main() {
     // What is timed is timed under the load that the tests make themselves.
     arguments.test_threads = arguments.test_threads.or(Some(2));
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(growth::trials());
     trials.extend(injection::trials());
     trials.extend(kills::trials());
+    trials.extend(memory::trials());
     trials.extend(surroundings::trials());
     trials.extend(sweep::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);

@@ -8,6 +8,7 @@ use super::{Policy, wording};
 use crate::base::diagnostic::wording::prefix;
 use crate::base::diagnostic::{Complaint, Outcome, Place, Severity, Stop};
 use crate::base::events::{Event, Phase};
+use crate::base::printable::printable;
 use crate::build::Build;
 use crate::build::job::Child;
 use crate::build::start::without_prefix;
@@ -240,6 +241,7 @@ impl Build {
     fn say_lines(&mut self, lines: Vec<String>) {
         let output = &mut self.session.context.output;
         for line in lines {
+            let line = printable(&line);
             let text = [&prefix(None, &output.program, output.level)[..], line.as_bytes(), b"\n"].concat();
             output.err(&text);
             let severity = match line.contains("warning: ") {

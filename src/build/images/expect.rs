@@ -7,7 +7,7 @@
 use crate::base::diagnostic::{Complaint, Outcome, Place};
 use crate::build::Build;
 use crate::build::cleanup::engines;
-use crate::build::images::sources::Sources;
+use crate::build::images::sources::{Sources, of_environment};
 use crate::build::job::Child;
 use crate::expand::evaluate::expand_in;
 use crate::image::audit::Finding;
@@ -17,7 +17,7 @@ use crate::image::audit::releases::Date;
 use crate::image::block::{Block, words};
 use crate::image::command::lifecycle::{Identity, Thing};
 use crate::image::command::variables::Inherited;
-use crate::image::command::{ImageCommand, lifecycle, mentions_client, recognise};
+use crate::image::command::{ImageCommand, lifecycle, mentions_client, recognise, whole};
 use crate::image::engine::Engine;
 use crate::image::freshness::{EngineBases, Memory};
 use crate::os::words::is_space;
@@ -54,7 +54,7 @@ impl Build {
             })
             .collect();
         let program = self.engine_for(block).program;
-        let sources = Sources::of_block(block, program.client);
+        let sources = Sources::of_block(block, program.client, &of_environment(environment));
         let Some(address) = Build::address_of(&program, environment) else { return false };
         let Some(reference) = sources.tags.first().cloned() else { return false };
         let target = String::from_utf8_lossy(self.session.name_of(child.file)).into_owned();
@@ -212,7 +212,9 @@ impl Build {
                 continue;
             };
             let Some(address) = engines::of_command(&made.engine, self.engine.kind, &value) else { continue };
-            images.push((tag, address, Sources::of_command(build, command.client)));
+            let sources = whole::whole(build, command, made.by.command).ok();
+            let sources = sources.map(|whole| Sources::of_command(&whole, &of_environment(&environment)));
+            images.push((tag, address, sources));
         }
         if images.is_empty() {
             return Ok(false);

@@ -2,6 +2,7 @@
 //! how their words are made.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::base::printable::printable;
 use crate::build::Build;
 use crate::build::cleanup::ledger::Fault;
 use crate::build::cleanup::{self, Policy, Ticket};
@@ -119,7 +120,7 @@ impl Build {
         let InUse { program, fault } = self.engine_for(block);
         let pretends = self.pretends();
         if let Some(fault) = fault.filter(|_| !pretends) {
-            return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
+            return Err(Stop::fatal(block.place, Complaint::Text(printable(&fault.message()).into_bytes())));
         }
         self.observe(file, &[]);
         if !pretends {
@@ -339,7 +340,10 @@ impl Build {
             match self.cleanup.will_make(&work, thing, label) {
                 Ok(ticket) => step.tickets.push(ticket),
                 Err(Fault::Engine(fault)) => {
-                    return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
+                    return Err(Stop::fatal(
+                        block.place,
+                        Complaint::Text(printable(&fault.message()).into_bytes()),
+                    ));
                 }
                 Err(Fault::Journal(_)) => {}
             }

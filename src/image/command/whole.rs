@@ -148,7 +148,8 @@ fn all(texts: &[Text]) -> Option<Vec<Vec<u8>>> {
     texts.iter().map(|text| text.known().map(<[u8]>::to_vec)).collect()
 }
 
-fn whole(build: &Build, command: &Recognised, at: usize) -> Result<WholeBuild, NotWhole> {
+/// The build that `command`, number `at` of its recipe, is, understood whole; or why it is not.
+pub fn whole(build: &Build, command: &Recognised, at: usize) -> Result<WholeBuild, NotWhole> {
     let unknown = NotWhole::Unknown(at);
     let pairs = |pairs: &[Pair]| {
         pairs.iter().all(|pair| {

@@ -261,20 +261,20 @@ impl Engine for ClientEngine {
 
     fn remove_container(&self, id: &str) -> Result<Removed, EngineError> {
         match self.kind {
-            ClientKind::Buildah => self.remove(&["rm", id]),
+            ClientKind::Buildah => self.remove(&["rm", "--", id]),
             _ => self.remove(&["container", "rm", "--force", "--volumes", "--", id]),
         }
     }
 
     fn remove_image(&self, reference: &str) -> Result<Removed, EngineError> {
         match self.kind {
-            ClientKind::Buildah => self.remove(&["rmi", reference]),
+            ClientKind::Buildah => self.remove(&["rmi", "--", reference]),
             _ => self.remove(&["image", "rm", "--", reference]),
         }
     }
 
     fn tag(&self, image: &str, tag: &str) -> Result<(), EngineError> {
-        let finished = self.run(&["tag", image, tag], self.look_up_patience)?;
+        let finished = self.run(&["tag", "--", image, tag], self.look_up_patience)?;
         if finished.success { Ok(()) } else { Err(self.failed(&finished)) }
     }
 
