@@ -18,6 +18,7 @@ pub mod freshness;
 
 pub mod journal;
 
+pub mod bake;
 pub mod block;
 pub mod study;
 

@@ -1,8 +1,12 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
+mod bake;
+mod choose;
 mod emit;
 mod finish;
 mod flags;
+mod graph;
+mod init;
 mod list;
 mod makefiles;
 mod plan;
@@ -81,6 +85,9 @@ impl Run {
         if self.build.session.settings.own.reap {
             return Err(self.build.reap_only());
         }
+        if self.write_taskfile()? {
+            return Ok(());
+        }
         self.begin_watched();
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
@@ -88,7 +95,7 @@ impl Run {
         self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
-        if self.emit_makefile()? || self.list()? {
+        if self.emit_makefile()? || self.list()? || self.choose()? || self.write_ci_file()? {
             return Ok(());
         }
         self.remake_makefiles()?;
@@ -150,6 +157,7 @@ impl Run {
             return Err(self.no_targets());
         }
         self.tell_before_goals();
+        self.build.plan_bakes(&self.goals)?;
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());
         match self.build.update_goals(goals)? {

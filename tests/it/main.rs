@@ -11,6 +11,7 @@ mod bad_input;
 mod builder;
 mod case;
 mod case_files;
+mod choose;
 mod cleanup;
 mod completion;
 mod daemon;
@@ -42,6 +43,7 @@ fn main() {
     trials.extend(case::trials());
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
+    trials.extend(choose::trials());
     trials.extend(cleanup::trials());
     trials.extend(completion::trials());
     trials.extend(differ::trials());

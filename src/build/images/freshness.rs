@@ -3,7 +3,7 @@
 
 use crate::base::diagnostic::Outcome;
 use crate::build::Build;
-use crate::build::images::sources::Sources;
+use crate::build::images::sources::{OTHER_BUILDER, Sources};
 use crate::expand::environment::environment;
 use crate::image::block::{Block, Program};
 use crate::image::engine::Image;
@@ -65,8 +65,13 @@ impl Build {
     pub fn judge_block(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
         let scope = self.session.rules.files[file].scope;
         let environment = environment(&mut self.session, scope, false)?;
+        let environment = self.environment_for(block, environment);
         let Some(engine) = Build::address_of(program, &environment) else { return Ok(None) };
-        let sources = Sources::of_block(block, program.client);
+        let mut sources = Sources::of_block(block, program.client);
+        if self.context_of(block).is_some() && sources.always == Some(OTHER_BUILDER) {
+            // The engine of a docker context can be asked as any other.
+            sources.always = None;
+        }
         Ok(self.judge(file, sources, engine, Proof::Label))
     }
 

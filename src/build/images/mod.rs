@@ -1,6 +1,7 @@
 //! Image targets at work: blocks met on the walk, their edges, their commands as steps of a job. Knows nothing of how a block's
 //! command lines are made.
 
+pub mod bake;
 mod edges;
 pub mod freshness;
 pub mod sources;
@@ -44,6 +45,7 @@ pub struct ImageTargets {
     /// Engines by name; the empty name stands for the one that is chosen.
     engines: HashMap<String, InUse>,
     freshness: freshness::Freshness,
+    bakes: bake::Bakes,
 }
 
 impl Build {
@@ -99,7 +101,8 @@ impl Build {
         };
         self.chop(recipe)?;
         let steps = self.steps_of(file, block)?;
-        if steps.all.is_empty() && self.session.rules.recipes[recipe].text.is_empty() {
+        let is_over = steps.all.is_empty() && !self.is_baked(file);
+        if is_over && self.session.rules.recipes[recipe].text.is_empty() {
             self.session.rules.files[file].status = Status::Success;
             return self.notice_finished(file);
         }
