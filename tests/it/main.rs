@@ -16,6 +16,7 @@ mod cleanup;
 mod completion;
 mod daemon;
 mod differ;
+mod docs;
 mod language;
 mod plans;
 mod program;
@@ -47,6 +48,7 @@ fn main() {
     trials.extend(cleanup::trials());
     trials.extend(completion::trials());
     trials.extend(differ::trials());
+    trials.extend(docs::trials());
     trials.extend(language::trials());
     trials.extend(plans::trials());
     trials.extend(tables::trials());
