@@ -11,9 +11,11 @@ use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::termios::{
     LocalModes, OptionalActions, SpecialCodeIndex, Termios, isatty, tcgetattr, tcgetwinsize, tcsetattr,
 };
+use signal_hook::low_level::pipe;
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -106,11 +108,16 @@ impl Run {
         let (signal, resized) = (Arc::new(AtomicUsize::new(0)), Arc::new(AtomicBool::new(false)));
         let ends = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
         let mut hooks = Vec::new();
+        // A signal that comes right before the wait must end it, too: each is also a byte to wait for.
+        let Ok((woken, waker)) = UnixStream::pair() else { return Err(fatal("no pair of sockets")) };
+        let _ = woken.set_nonblocking(true);
         for number in ends {
             hooks
                 .extend(signal_hook::flag::register_usize(number, Arc::clone(&signal), number as usize).ok());
+            hooks.extend(waker.try_clone().and_then(|waker| pipe::register(number, waker)).ok());
         }
         hooks.extend(signal_hook::flag::register(libc::SIGWINCH, Arc::clone(&resized)).ok());
+        hooks.extend(pipe::register(libc::SIGWINCH, waker).ok());
         let mut style = Style::of_stdout();
         style.colour &= std::env::var_os("NO_COLOR").is_none();
         let (mut drawn, mut bytes) = (0, Vec::new());
@@ -119,7 +126,10 @@ impl Run {
             let stdin = rustix::stdio::stdin();
             let patience = Timespec { tv_sec: 0, tv_nsec: SEQUENCE * 1_000_000 };
             let timeout = if bytes.is_empty() { None } else { Some(&patience) };
-            let ready = poll(&mut [PollFd::new(&stdin, PollFlags::IN)], timeout);
+            let mut awaited = [PollFd::new(&stdin, PollFlags::IN), PollFd::new(&woken, PollFlags::IN)];
+            let ready = poll(&mut awaited, timeout);
+            let pressed = !awaited[0].revents().is_empty();
+            let _ = (&woken).read(&mut [0u8; 64]);
             match signal.load(Ordering::Relaxed) {
                 0 => {}
                 number => break Err(Stop::Signal(number as i32)),
@@ -129,6 +139,7 @@ impl Run {
             }
             let is_all = match ready {
                 Ok(0) => true,
+                Ok(_) if !pressed => continue,
                 Ok(_) => {
                     let mut buffer = [0u8; 64];
                     match rustix::io::read(stdin, &mut buffer) {

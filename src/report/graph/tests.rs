@@ -1,3 +1,5 @@
+//! Layouts hold what they promise, and names are text in every form.
+
 use super::layout::layout;
 use super::*;
 use crate::report::style::Style;
