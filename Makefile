@@ -52,7 +52,7 @@ conformance: release ## Run GNU make's own test suite on imk
 instructions: release ## Hold the instructions of fixed works to the figures kept
 	@scripts/test instructions
 engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
-	@scripts/test contexts soundness engine plans faults podman faults-podman
+	@scripts/test contexts soundness engine builder docs plans faults podman faults-podman
 
 # --- the program -----------------------------------------------------------------------------------------------
 
@@ -60,6 +60,16 @@ engine-test: $(hadolint) engine release ## Run the examples on the engine, besid
 .PHONY: release
 release: ## Build the program as it is shipped
 	cargo build --release --quiet
+
+# The manual page and the completions are the program's own.
+.PHONY: deb
+deb: release ## Make the Debian package (needs cargo-deb)
+	mkdir -p target/deb
+	target/release/imk --man >target/deb/imk.1
+	target/release/imk --completions=bash >target/deb/imk.bash
+	target/release/imk --completions=zsh >target/deb/_imk
+	target/release/imk --completions=fish >target/deb/imk.fish
+	cargo deb --no-build
 
 .PHONY: bench
 bench: release ## Time imk, beside GNU make where it is there

@@ -168,6 +168,10 @@ impl Build {
         self.show_removal(child);
         self.set_state(child.file, State::Running);
         self.session.rules.files[child.file].status = Status::Success;
+        if self.cleanup.holds(child.file) {
+            // Another job made something for this one, which ran nothing itself.
+            self.job_over(child, true);
+        }
         self.notice_finished(child.file)
     }
 

@@ -134,7 +134,7 @@ impl Build {
         child.since = Some(Instant::now());
         let kind = match step.map(|step| &step.work) {
             None => LineKind::Recipe,
-            Some(Work::Build(..)) => LineKind::Build,
+            Some(Work::Build(..) | Work::Bake(_)) => LineKind::Build,
             Some(Work::Create(_)) => LineKind::Create,
             Some(Work::Copy { .. }) => LineKind::Copy,
             Some(Work::Remove) => LineKind::Remove,

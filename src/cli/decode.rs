@@ -483,7 +483,13 @@ mod tests {
         let own = super::super::help::usage(b"imk");
         let own = String::from_utf8_lossy(&own);
         // What works is said, what does not work yet is not.
-        assert!(own.contains("--plan") && !own.contains("--choose"), "{own}");
+        for flag in super::super::table::OWN {
+            let said = own.contains(&format!("--{} ", flag.name))
+                || own.contains(&format!("--{}=", flag.name))
+                || own.contains(&format!("--{}[", flag.name))
+                || own.contains(&format!("--{}\n", flag.name));
+            assert_eq!(said, flag.shown, "{}: {own}", flag.name);
+        }
     }
 
     #[test]

@@ -56,21 +56,22 @@ pub fn restart_arguments<W: AsRef<[u8]>>(
 /// The words for a run that makes `goals` on behalf of a watch session: those of the session (without its name) but for its own
 /// options and its goals.
 pub fn watched_arguments<W: AsRef<[u8]>>(words: &[W], goals: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    with_goals(words, goals, &["watch", "quiet-period", "max-wait", "on-busy"])
+    arguments_for(words, goals, &["watch", "quiet-period", "max-wait", "on-busy"])
 }
 
 /// The words for a run that makes `goals` alone, as a person would type them again: without what this one writes for programs.
 pub fn again_arguments<W: AsRef<[u8]>>(words: &[W], goals: &[Vec<u8>]) -> Vec<Vec<u8>> {
-    with_goals(words, goals, &["events", "report", "trace-file", "ci", "progress", "color"])
+    arguments_for(words, goals, &["events", "report", "trace-file", "ci", "progress", "color"])
 }
 
-fn with_goals<W: AsRef<[u8]>>(words: &[W], goals: &[Vec<u8>], left_out: &[&str]) -> Vec<Vec<u8>> {
+/// `words` (without the program's name) with other goals, and without those of imk's own options that `dropped` names.
+pub fn arguments_for<W: AsRef<[u8]>>(words: &[W], goals: &[Vec<u8>], dropped: &[&str]) -> Vec<Vec<u8>> {
     let known = Known { gnu: true, own: |flag| flag.shown, own_table: table::OWN };
     let mut scan = Scan::new(words, known);
     let (mut options, mut operands) = (Vec::new(), Vec::new());
     while let Some(item) = scan.next() {
         match item {
-            Item::Flag(flag, _) if flag.letters.is_empty() && left_out.contains(&flag.name) => {}
+            Item::Flag(flag, _) if flag.letters.is_empty() && dropped.contains(&flag.name) => {}
             Item::Flag(flag, value) => {
                 // As the decoder lets these have the next word.
                 let value = value.or_else(|| match flag.kind {

@@ -30,3 +30,5 @@ pub mod layers;
 pub mod audit;
 
 pub mod block;
+
+pub mod bake;

@@ -3,6 +3,7 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::expand::expand_text;
+use crate::image::block::LISTS;
 use crate::load::Session;
 use crate::os::words::{is_space, trim, words};
 use crate::rules::images::{Assigned, Attribute, Block, same};
@@ -183,24 +184,6 @@ fn engine(raw: &RawAttributes) -> &[u8] {
     raw.get(&Attribute::Engine).map_or(b"docker", |value| trim(&value.0))
 }
 
-/// Attributes that repeat an option.
-const LISTS: [(Attribute, &str); 14] = [
-    (Attribute::Tags, "--tag"),
-    (Attribute::Args, "--build-arg"),
-    (Attribute::Labels, "--label"),
-    (Attribute::Annotations, "--annotation"),
-    (Attribute::Contexts, "--build-context"),
-    (Attribute::Secrets, "--secret"),
-    (Attribute::Ssh, "--ssh"),
-    (Attribute::CacheFrom, "--cache-from"),
-    (Attribute::CacheTo, "--cache-to"),
-    (Attribute::Output, "--output"),
-    (Attribute::Attest, "--attest"),
-    (Attribute::ExtraHosts, "--add-host"),
-    (Attribute::Ulimits, "--ulimit"),
-    (Attribute::Platforms, "--platform"),
-];
-
 /// The recipe lines that build the image and copy out of it.
 fn image_commands(session: &mut Session, target: &[u8], raw: &RawAttributes) -> Outcome<Vec<u8>> {
     let get = |attribute: Attribute| raw.get(&attribute).map(|value| trim(&value.0));
@@ -217,7 +200,7 @@ fn image_commands(session: &mut Session, target: &[u8], raw: &RawAttributes) -> 
         options.push([b"--file ", &path[..]].concat());
     }
     options.extend(get(Attribute::Target).map(|stage| [b"--target ", stage].concat()));
-    for (attribute, option) in LISTS {
+    for (attribute, option) in LISTS.into_iter().chain([(Attribute::Platforms, "--platform")]) {
         for word in get(attribute).map(raw_words).unwrap_or_default() {
             options.push(repeated(session, target, option, word)?);
         }

@@ -10,7 +10,8 @@ impl Run {
     /// makefiles print goes aside.
     pub(super) fn list_instead(&mut self) {
         let session = &mut self.build.session;
-        if session.settings.own.list.is_some() {
+        let own = &session.settings.own;
+        if own.list.is_some() || own.choose || own.init.is_some() {
             session.named_at = Some(Vec::new());
             session.context.output.aside = true;
         }
@@ -30,7 +31,7 @@ impl Run {
     }
 
     /// The targets; without any it is make's error.
-    fn targets(&mut self) -> Outcome<Vec<list::Target>> {
+    pub(super) fn targets(&mut self) -> Outcome<Vec<list::Target>> {
         let targets = list::targets(&mut self.build.session)?;
         if targets.is_empty() {
             return Err(self.no_targets());

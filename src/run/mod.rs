@@ -1,12 +1,16 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
 mod audit;
+mod bake;
+mod choose;
 mod ci;
 mod emit;
 mod environment;
 mod explain;
 mod finish;
 mod flags;
+mod graph;
+mod init;
 mod list;
 mod listen;
 mod makefiles;
@@ -104,6 +108,9 @@ impl Run {
             return Err(self.build.reap_only());
         }
         self.listen()?;
+        if self.write_taskfile()? {
+            return Ok(());
+        }
         self.begin_watched();
         self.read_env_files()?;
         self.define_own_variables()?;
@@ -112,7 +119,7 @@ impl Run {
         self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
-        if self.emit_makefile()? || self.list()? {
+        if self.emit_makefile()? || self.list()? || self.choose()? || self.write_ci_file()? {
             return Ok(());
         }
         self.in_phase(Phase::Remaking, Run::remake_makefiles)?;
@@ -190,6 +197,7 @@ impl Run {
         }
         self.tell_before_goals();
         self.begin_progress();
+        self.build.plan_bakes(&self.goals)?;
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());
         match self.build.update_goals(goals)? {

@@ -1,4 +1,4 @@
-//! `--plan` and `--check`: the goals walked and nothing run, then the answer. Knows nothing of how either is found.
+//! `--plan`, `--check`, `--graph` and `--bake`: the goals walked and nothing run, then the answer. Knows nothing of how either is found.
 
 use super::Run;
 use crate::base::diagnostic::Outcome;
@@ -15,7 +15,7 @@ impl Run {
     pub(super) fn plan_instead(&mut self) {
         let session = &mut self.build.session;
         let own = &session.settings.own;
-        if own.plan.is_none() && own.check.is_none() {
+        if own.plan.is_none() && own.check.is_none() && own.graph.is_none() && !own.bake {
             return;
         }
         session.settings.just_print = true;
@@ -56,6 +56,18 @@ impl Run {
             if report::check::count(&findings).0 > 0 {
                 self.status = self.status.max(1);
             }
+        }
+        if let Some(form) = self.build.session.settings.own.graph {
+            let graph = self.graph(&Plan::of(&study, &walked.up_to_date))?;
+            text.extend(match form {
+                "dot" => report::graph::dot(&graph).into_bytes(),
+                "mermaid" => report::graph::mermaid(&graph).into_bytes(),
+                "svg" => report::graph::svg(&graph).into_bytes(),
+                _ => report::graph::text(&graph, style).into_bytes(),
+            });
+        }
+        if self.build.session.settings.own.bake {
+            text.extend(super::bake::bake(&study)?);
         }
         self.answer(&text);
         Ok(())

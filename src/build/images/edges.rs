@@ -17,7 +17,7 @@ use std::os::unix::ffi::{OsStrExt, OsStringExt};
 const UNKNOWN_STEM: &[u8] = b"imk0stem0unknown";
 
 /// The environment of this process: edges are looked for before a job has one.
-fn of_process(name: &[u8]) -> Option<Vec<u8>> {
+pub(super) fn of_process(name: &[u8]) -> Option<Vec<u8>> {
     std::env::var_os(OsStr::from_bytes(name)).map(OsStringExt::into_vec)
 }
 

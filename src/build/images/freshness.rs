@@ -4,7 +4,7 @@
 use crate::base::diagnostic::Outcome;
 use crate::base::events::Phase;
 use crate::build::Build;
-use crate::build::images::sources::{Sources, of_environment};
+use crate::build::images::sources::{OTHER_BUILDER, Sources, of_environment};
 use crate::expand::environment::environment;
 use crate::image::block::{Block, Program};
 use crate::image::engine::{Engine, EngineError, Image};
@@ -113,8 +113,13 @@ impl Build {
     fn judge_with(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
         let scope = self.session.rules.files[file].scope;
         let environment = environment(&mut self.session, scope, false)?;
+        let environment = self.environment_for(block, environment);
         let Some(engine) = Build::address_of(program, &environment) else { return Ok(None) };
-        let sources = Sources::of_block(block, program.client, &of_environment(&environment));
+        let mut sources = Sources::of_block(block, program.client, &of_environment(&environment));
+        if self.context_of(block).is_some() && sources.always == Some(OTHER_BUILDER) {
+            // The engine of a docker context can be asked as any other.
+            sources.always = None;
+        }
         let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
         Ok(self.judge(file, name, sources, engine, Proof::Label))
     }

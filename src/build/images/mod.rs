@@ -1,6 +1,7 @@
 //! Image targets at work: blocks met on the walk, their edges, their commands as steps of a job. Knows nothing of how a block's
 //! command lines are made.
 
+pub mod bake;
 mod edges;
 pub mod expect;
 pub mod freshness;
@@ -50,6 +51,7 @@ pub struct ImageTargets {
     freshness: freshness::Freshness,
     /// Puts findings into words; their codes serve where it is not set.
     pub finding_words: Option<expect::Words>,
+    bakes: bake::Bakes,
 }
 
 impl Build {
@@ -111,7 +113,8 @@ impl Build {
         };
         self.chop(recipe)?;
         let steps = self.steps_of(file, block)?;
-        if steps.all.is_empty() && self.session.rules.recipes[recipe].text.is_empty() {
+        let is_over = steps.all.is_empty() && !self.is_baked(file);
+        if is_over && self.session.rules.recipes[recipe].text.is_empty() {
             self.session.rules.files[file].status = Status::Success;
             return self.notice_finished(file);
         }

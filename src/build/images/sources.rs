@@ -17,6 +17,9 @@ use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
+/// Why an image of another builder is built each time.
+pub const OTHER_BUILDER: &str = "another builder builds it";
+
 /// What a build is given.
 #[derive(Clone, Debug, Default)]
 pub struct Sources {
@@ -122,7 +125,7 @@ impl Sources {
         } else if !block.words(Attribute::Output).is_empty() {
             Some("its output does not stay on the engine")
         } else if block.word(Attribute::Builder).is_some() {
-            Some("another builder builds it")
+            Some(OTHER_BUILDER)
         } else if block.is_remote() {
             Some("its context is not on this machine")
         } else if block.words(Attribute::Platforms).len() > 1 {

@@ -7,6 +7,7 @@ use crate::build::Build;
 use crate::build::cleanup::ledger::Fault;
 use crate::build::cleanup::{self, Policy, Ticket};
 use crate::build::images::InUse;
+use crate::build::images::bake::Running;
 use crate::build::images::freshness::Judged;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
@@ -21,6 +22,9 @@ use std::collections::VecDeque;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
+
+/// What is entered into the ledger: whose it is, what, when it goes, and the label that marks it.
+type Entry = (FileId, Thing, Policy, Option<(String, String)>);
 
 /// The label that marks the containers of a run.
 const LABEL: &str = "imk.run";
@@ -46,6 +50,8 @@ pub struct Step {
 pub enum Work {
     /// Builds the image, from what is known of its inputs; and how often its inputs changed meanwhile.
     Build(Option<Box<Judged>>, u32),
+    /// Builds several images on a builder.
+    Bake(Box<Running>),
     /// Makes the container to copy from; its name.
     Create(String),
     /// Copies out of it; the copy then goes to its place.
@@ -82,9 +88,14 @@ impl Step {
         matches!(self.work, Work::Expect)
     }
 
+    /// A bake, and the line that is shown for it.
+    pub(super) fn of_bake(arguments: Vec<Vec<u8>>, shown: Vec<u8>, place: Option<Place>, work: Work) -> Step {
+        Step { shown, ..Step::new(arguments, place, work) }
+    }
+
     fn new(arguments: Vec<Vec<u8>>, place: Option<Place>, work: Work) -> Step {
         let shown = words::quoted(&arguments);
-        let quiet = !matches!(work, Work::Build(..));
+        let quiet = !matches!(work, Work::Build(..) | Work::Bake(_));
         Step { arguments, shown, place, places: Vec::new(), work, quiet, tickets: Vec::new() }
     }
 }
@@ -111,6 +122,17 @@ fn container_name(target: &[u8], token: Option<&str>) -> String {
     }
 }
 
+/// The tags that a build gives, with whose they are and when they go; none where they stay whatever happens.
+fn tags_of(owner: FileId, block: &Block) -> Vec<Entry> {
+    let policy = match block.cleanup {
+        Cleanup::Never => return Vec::new(),
+        Cleanup::OnFailure => Policy::OnFailure,
+        Cleanup::Always => Policy::Always,
+    };
+    let tags = block.tags().iter().map(|tag| String::from_utf8_lossy(&tag.text).into_owned());
+    tags.map(|tag| (owner, Thing::Image { tag }, policy, None)).collect()
+}
+
 impl Build {
     /// The steps of an image target.
     ///
@@ -127,7 +149,11 @@ impl Build {
             // An image of a killed run is not taken for one that is meant to be there.
             self.reap_dead_runs();
         }
-        let judged = if self.collector.is_some() { None } else { self.judge_block(file, block, &program)? };
+        let is_baked = self.collector.is_none() && self.builder_of(block).is_some();
+        let judged = match self.collector.is_some() || is_baked {
+            true => None,
+            false => self.judge_block(file, block, &program)?,
+        };
         if let Some(judged) = &judged {
             self.tell_judged(file, judged);
         }
@@ -141,7 +167,14 @@ impl Build {
         if self.collector.is_none() && (!is_fresh || follows(self)) {
             self.explain_image(file, block.place, judged.as_slice());
         }
-        if is_fresh {
+        if is_baked {
+            if !self.is_baked(file) {
+                all.extend(self.bake_step(file, block)?);
+            } else if !self.is_unchanged_image(file) {
+                // Something was done for it, by another's job.
+                self.commands_started += 1;
+            }
+        } else if is_fresh {
             self.note_fresh(file);
         } else {
             all.push_back(build_step(block, &program, judged, 0));
@@ -239,13 +272,16 @@ impl Build {
         if !environment.iter().any(|entry| entry.as_bytes().starts_with(b"DOCKER_BUILDKIT=")) {
             environment.push(buildkit.to_owned());
         }
-        let is_build = matches!(step.work, Work::Build(..));
+        let is_build = matches!(step.work, Work::Build(..) | Work::Bake(_));
         // Below a footer the client is not to draw: its lines are read.
         if is_build
             && self.session.context.output.has_footer()
             && !environment.iter().any(|entry| entry.as_bytes().starts_with(b"BUILDKIT_PROGRESS="))
         {
             environment.push(c"BUILDKIT_PROGRESS=plain".to_owned());
+        }
+        if let Some(block) = self.block_of(child.file) {
+            environment = self.environment_for(&block, environment);
         }
         self.enter_things(child, step, &environment)?;
         child.environment = Some(Rc::new(environment));
@@ -297,6 +333,10 @@ impl Build {
     /// Defines `.IMAGE_ID`, where the engine tells it.
     fn define_image_id(&mut self, file: FileId, block: &Rc<Block>, environment: &[CString]) {
         let InUse { program, .. } = self.engine_for(block);
+        if let Some(id) = self.baked_id(file) {
+            return self.define_for(file, b".IMAGE_ID", id.as_bytes());
+        }
+        let environment = &self.environment_for(block, environment.to_vec())[..];
         let tag = block.tags().first().map(|given| String::from_utf8_lossy(&given.text).into_owned());
         let (Some(address), Some(tag)) = (Build::address_of(&program, environment), tag) else { return };
         let found = self.cleanup.engines.at(&address).and_then(|engine| engine.image(&tag));
@@ -310,33 +350,32 @@ impl Build {
         let Some(block) = self.block_of(child.file) else { return Ok(()) };
         let InUse { program, .. } = self.engine_for(&block);
         let Some(engine) = Build::address_of(&program, environment) else { return Ok(()) };
+        let own = child.file;
         let mut things = Vec::new();
         match &step.work {
             Work::Build(..) => {
                 self.reap_dead_runs();
-                let policy = match block.cleanup {
-                    Cleanup::Never => return Ok(()),
-                    Cleanup::OnFailure => Policy::OnFailure,
-                    Cleanup::Always => Policy::Always,
-                };
-                for tag in block.tags() {
-                    let tag = String::from_utf8_lossy(&tag.text).into_owned();
-                    things.push((Thing::Image { tag }, policy, None));
+                things.extend(tags_of(own, &block));
+            }
+            Work::Bake(running) => {
+                self.reap_dead_runs();
+                for member in running.members() {
+                    things.extend(self.block_of(member).iter().flat_map(|block| tags_of(member, block)));
                 }
             }
             Work::Create(name) => {
                 let label = self.cleanup.token().ok().map(|token| (LABEL.to_owned(), token.to_owned()));
-                things.push((Thing::Container { name: Some(name.clone()) }, Policy::Always, label));
+                things.push((own, Thing::Container { name: Some(name.clone()) }, Policy::Always, label));
             }
             Work::Copy { passage, .. } => {
                 let path = passage.folder().to_path_buf();
-                things.push((Thing::File { path }, Policy::Always, None));
+                things.push((own, Thing::File { path }, Policy::Always, None));
             }
             Work::Remove | Work::Expect => {}
         }
-        let target = String::from_utf8_lossy(self.session.name_of(child.file)).into_owned();
-        for (thing, policy, label) in things {
-            let work = cleanup::Work { owner: child.file, target: &target, engine: &engine, policy };
+        for (owner, thing, policy, label) in things {
+            let target = String::from_utf8_lossy(self.session.name_of(owner)).into_owned();
+            let work = cleanup::Work { owner, target: &target, engine: &engine, policy };
             match self.cleanup.will_make(&work, thing, label) {
                 Ok(ticket) => step.tickets.push(ticket),
                 Err(Fault::Engine(fault)) => {
@@ -405,6 +444,10 @@ impl Build {
         match &step.work {
             Work::Expect => false,
             Work::Create(_) => false,
+            Work::Bake(running) => {
+                self.baked(running);
+                false
+            }
             Work::Build(None, _) => false,
             Work::Build(Some(judged), again) => {
                 if !self.built(child.file, judged) {

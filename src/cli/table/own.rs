@@ -47,8 +47,9 @@ pub static OWN: &[Flag] = &[
         },
         Travel::Never,
         "Draw the graph of targets, images and stages.",
-    ),
-    own("choose", Kind::Switch(slot!(own.choose)), Travel::Never, "Pick the goals at the terminal."),
+    )
+    .works(),
+    own("choose", Kind::Switch(slot!(own.choose)), Travel::Never, "Pick the goals at the terminal.").works(),
     own(
         "watch",
         Kind::Switch(slot!(own.watch)),
@@ -118,8 +119,10 @@ pub static OWN: &[Flag] = &[
         Travel::Pass,
         "Build images on the buildx builder NAME.",
     )
-    .value("NAME"),
-    own("bake", Kind::Switch(slot!(own.bake)), Travel::Never, "Print the goals' images as a bake file."),
+    .value("NAME")
+    .works(),
+    own("bake", Kind::Switch(slot!(own.bake)), Travel::Never, "Print the goals' images as a bake file.")
+        .works(),
     own(
         "emit",
         Kind::Choice { slot: slot!(own.emit), choices: &["makefile"], bare: None },
@@ -197,7 +200,8 @@ pub static OWN: &[Flag] = &[
         },
         Travel::Never,
         "Write a first taskfile, or a CI file that runs it.",
-    ),
+    )
+    .works(),
     own(
         "posix-strict",
         Kind::Switch(slot!(own.posix_strict)),

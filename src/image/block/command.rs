@@ -13,8 +13,8 @@ pub struct Program {
     pub path: Vec<u8>,
 }
 
-/// Options that repeat, one word each.
-const LISTS: [(Attribute, &str); 13] = [
+/// Attributes that repeat an option, one word each.
+pub const LISTS: [(Attribute, &str); 13] = [
     (Attribute::Tags, "--tag"),
     (Attribute::Args, "--build-arg"),
     (Attribute::Labels, "--label"),

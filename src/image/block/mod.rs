@@ -5,7 +5,7 @@ mod command;
 pub mod extract;
 pub mod words;
 
-pub use command::Program;
+pub use command::{LISTS, Program};
 
 use crate::base::diagnostic::{Complaint, Place};
 use crate::image::audit::image::expect::Expectation;

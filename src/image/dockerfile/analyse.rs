@@ -151,6 +151,7 @@ impl Walk<'_> {
             name: stage.name().map(<[u8]>::to_vec),
             span: stage.span,
             base: node.base.clone(),
+            reads: node.reads(),
             via,
             instructions: vec![stage.span],
             triggers: node.trigger_texts.clone(),

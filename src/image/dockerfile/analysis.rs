@@ -113,6 +113,8 @@ pub struct StageUse {
     pub span: Span,
     /// Where the stage starts from.
     pub base: Base,
+    /// The stages and images that its instructions read, other than by FROM.
+    pub reads: Vec<Read>,
     /// The reached stage that asked for this one first, how, and where; nothing for the target.
     pub via: Option<Asked>,
     /// The stage's own instructions, FROM first.
@@ -121,6 +123,15 @@ pub struct StageUse {
     pub triggers: Vec<Vec<u8>>,
     /// The named context that stands in for it: its body is then dead.
     pub replaced_by: Option<Vec<u8>>,
+}
+
+/// What an instruction reads of another filesystem: `COPY --from`, `RUN --mount=from=`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Read {
+    /// A stage, by index.
+    Stage(usize),
+    /// An image, or a named context.
+    Image(Vec<u8>),
 }
 
 /// A reached stage that asks for another: its index, how, and where.

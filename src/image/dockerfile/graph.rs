@@ -3,7 +3,7 @@
 //!
 //! As BuildKit's `frontend/dockerfile/dockerfile2llb/convert.go` resolves.
 
-use super::analysis::{Asked, Base, BaseConfig, Request, Via, Why, Widening};
+use super::analysis::{Asked, Base, BaseConfig, Read, Request, Via, Why, Widening};
 use super::error::{Error, ErrorKind};
 use super::expand::{self, Mode};
 use super::instruction::{Instruction, Kind};
@@ -22,6 +22,17 @@ pub enum Source {
     Stage(usize),
     /// An image, or a named context in an image's place.
     Image(Vec<u8>),
+}
+
+impl Node {
+    /// What its instructions read, other than by FROM.
+    pub fn reads(&self) -> Vec<Read> {
+        let read = |(source, ..): &(Source, Via, Span)| match source {
+            Source::Stage(index) => Read::Stage(*index),
+            Source::Image(name) => Read::Image(name.clone()),
+        };
+        self.edges.iter().map(read).collect()
+    }
 }
 
 /// A stage in the graph.

@@ -23,7 +23,7 @@ pub use crate::base::nearest;
 pub use analyse::{analyse, analyse_file, analyse_parsed};
 pub use analysis::{
     Analysis, ArgUse, Asked, Base, BaseConfig, BaseImages, ContextRead, External, ImageUse, NoBases, Opaque,
-    Origin, Request, StageUse, UnusedArg, Via, Why, Widening,
+    Origin, Read, Request, StageUse, UnusedArg, Via, Why, Widening,
 };
 pub use directives::{Directive, DirectiveKind, Directives, Frontend};
 pub use error::{Error, ErrorKind, ExpansionFault, Warning, WarningKind};

@@ -47,21 +47,36 @@ impl Surroundings {
         self.context_address().unwrap_or_else(|| format!("unix://{DEFAULT_SOCKET}"))
     }
 
+    /// Whether `name` is a docker context and no builder that buildx was told of: buildx has a builder of its own for each context.
+    pub fn is_context(&self, name: &str) -> bool {
+        let Some(folder) = self.docker_folder() else { return false };
+        let told = std::env::var_os("BUILDX_CONFIG").map_or_else(|| folder.join("buildx"), PathBuf::from);
+        !told.join("instances").join(name).exists() && self.address_of_context(name).is_some()
+    }
+
+    fn docker_folder(&self) -> Option<PathBuf> {
+        self.docker_config.clone().or_else(|| self.home.as_ref().map(|home| home.join(".docker")))
+    }
+
     /// Address of the context in use, from the client's files: `config.json` and `contexts/meta/*/meta.json`.
     fn context_address(&self) -> Option<String> {
-        let folder =
-            self.docker_config.clone().or_else(|| self.home.as_ref().map(|home| home.join(".docker")))?;
         let read = |path: &Path| answers::json(&read_small(path)?).ok();
         let name = match &self.docker_context {
             Some(name) => name.clone(),
-            None => read(&folder.join("config.json"))?["currentContext"].as_str()?.to_owned(),
+            None => read(&self.docker_folder()?.join("config.json"))?["currentContext"].as_str()?.to_owned(),
         };
+        self.address_of_context(&name)
+    }
+
+    fn address_of_context(&self, name: &str) -> Option<String> {
+        let folder = self.docker_folder()?;
+        let read = |path: &Path| answers::json(&read_small(path)?).ok();
         if name.is_empty() || name == "default" {
             return None;
         }
         let entries = std::fs::read_dir(folder.join("contexts/meta")).ok()?;
         let metas = entries.flatten().filter_map(|entry| read(&entry.path().join("meta.json")));
-        let own = metas.into_iter().find(|meta: &Value| meta["Name"] == name.as_str())?;
+        let own = metas.into_iter().find(|meta: &Value| meta["Name"] == name)?;
         own["Endpoints"]["docker"]["Host"].as_str().map(str::to_owned)
     }
 

@@ -4,12 +4,13 @@ use super::super::command::ImageCommand;
 use super::super::command::kinds::Build;
 use super::super::command::text::Text;
 use super::super::context::LoadError;
-use super::super::dockerfile::{Analysis, Base, Error, Origin, Value};
+use super::super::dockerfile::{Analysis, Base, Error, Origin, Read, StageUse, Value};
 use super::super::recipe::{Line, Place};
 use super::super::secret::is_secret_name;
 use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, RecipeStudy, Study, address};
 use super::{
-    ArgPlan, ArgValue, BuildPlan, ContextPlan, DockerfilePlan, DockerfileStatus, ImagePlan, StagePlan,
+    ArgPlan, ArgValue, BuildPlan, ContextPlan, DockerfilePlan, DockerfileStatus, ImagePlan, StageNeed,
+    StagePlan,
 };
 use crate::base::Span;
 use crate::base::source::line_column;
@@ -118,7 +119,7 @@ fn stages(analysis: &Analysis, text: &[u8]) -> Vec<StagePlan> {
         let used = analysis.stages.iter().find(|stage| stage.index == index);
         used.and_then(|stage| stage.name.as_deref()).map_or_else(|| index.to_string(), show)
     };
-    let stage = |stage: &super::super::dockerfile::StageUse| StagePlan {
+    let stage = |stage: &StageUse| StagePlan {
         name: stage.name.as_deref().map(show),
         index: stage.index,
         line: line_column(text, stage.span.start).line,
@@ -129,8 +130,27 @@ fn stages(analysis: &Analysis, text: &[u8]) -> Vec<StagePlan> {
             Base::Image(name) | Base::Context(name) => show(name),
             Base::Unknown => "…".to_owned(),
         },
+        is_target: stage.via.is_none(),
+        needs: needs(stage),
     };
     analysis.stages.iter().map(stage).collect()
+}
+
+/// What a stage starts from and reads. A stage that a named context stands in for needs that alone.
+fn needs(stage: &StageUse) -> Vec<StageNeed> {
+    if let Some(context) = &stage.replaced_by {
+        return vec![StageNeed::Image(show(context))];
+    }
+    let base = match &stage.base {
+        Base::Stage(parent) => Some(StageNeed::Stage(*parent)),
+        Base::Image(name) | Base::Context(name) => Some(StageNeed::Image(show(name))),
+        Base::Scratch | Base::Unknown => None,
+    };
+    let reads = stage.reads.iter().map(|read| match read {
+        Read::Stage(index) => StageNeed::Stage(*index),
+        Read::Image(name) => StageNeed::Image(show(name)),
+    });
+    base.into_iter().chain(reads).collect()
 }
 
 fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<ArgPlan> {

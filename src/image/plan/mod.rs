@@ -187,6 +187,19 @@ pub struct StagePlan {
     pub line: usize,
     /// What it starts from.
     pub from: String,
+    /// Whether it is the one that is built.
+    pub is_target: bool,
+    /// What it starts from and reads, as far as it is known.
+    pub needs: Vec<StageNeed>,
+}
+
+/// What a stage needs.
+#[derive(Debug, PartialEq, Eq)]
+pub enum StageNeed {
+    /// Another stage, by its number.
+    Stage(usize),
+    /// An image, or a named context.
+    Image(String),
 }
 
 /// A build argument that counts.
