@@ -27,7 +27,7 @@ impl Run {
     /// After the walk: prints the plan, or what was found.
     pub(super) fn present(&mut self) -> Outcome {
         let own = &self.build.session.settings.own;
-        if self.build.collector.is_none() || (own.plan.is_none() && own.check.is_none()) {
+        if self.build.collector.is_none() || !own.audit.is_empty() {
             return Ok(());
         }
         let walked = self.build.walked();
