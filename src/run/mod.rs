@@ -6,6 +6,7 @@ mod finish;
 mod flags;
 mod makefiles;
 mod plan;
+mod reproduce;
 mod start;
 mod watch;
 
