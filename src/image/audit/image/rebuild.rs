@@ -54,7 +54,7 @@ pub fn words(
         Client::Buildah => b"buildah",
     };
     let mut words = vec![program.to_vec()];
-    let option = |given: &Given, words: &mut Vec<Vec<u8>>| {
+    let option = |given: &Given, words: &mut Vec<Vec<u8>>| -> Result<(), &'static str> {
         words.push(match &given.value {
             Some(value) => [&b"--"[..], given.name.as_bytes(), b"=", &known(value)?[..]].concat(),
             None => [&b"--"[..], given.name.as_bytes()].concat(),
