@@ -28,4 +28,6 @@ pub mod layers;
 
 pub mod audit;
 
+pub mod locks;
+
 pub mod block;

@@ -6,5 +6,6 @@ pub mod database;
 pub mod dockerfile;
 pub mod emit;
 mod entry;
+pub mod locks;
 pub mod plan;
 pub mod style;

@@ -4,6 +4,7 @@ mod audit;
 mod emit;
 mod finish;
 mod flags;
+mod locks;
 mod makefiles;
 mod plan;
 mod reproduce;
@@ -85,6 +86,9 @@ impl Run {
         self.build.choose_engine()?;
         if self.build.session.settings.own.reap {
             return Err(self.build.reap_only());
+        }
+        if self.lock_diff()? {
+            return Ok(());
         }
         self.begin_watched();
         self.define_own_variables()?;

@@ -60,7 +60,7 @@ pub fn title(criterion: Criterion) -> &'static str {
         Criterion::Wheels => "packages from wheels",
         Criterion::Stages => "stages part build from run",
         Criterion::Tarballs => "downloads verified",
-        Criterion::SmokeTest => "tested before it goes out",
+        Criterion::SmokeTest => "tested before release",
         Criterion::Secrets => "no secrets",
     }
 }
