@@ -7,6 +7,7 @@ mod flags;
 mod locks;
 mod makefiles;
 mod plan;
+mod reproduce;
 mod start;
 mod watch;
 

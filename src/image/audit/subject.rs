@@ -51,6 +51,8 @@ pub enum Unread {
     Foreign(String, dockerfile::Opaque),
     /// The image can't be read; why, in words.
     Image(String),
+    /// It can't be built once more; why, in words.
+    NotRepeated(String),
     /// The stage asked for is known only to the running shell.
     Unknown,
 }
