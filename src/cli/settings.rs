@@ -275,8 +275,8 @@ pub struct Own {
     pub init: Option<&'static str>,
     /// `--posix-strict`.
     pub posix_strict: bool,
-    /// `--lock-diff`.
-    pub lock_diff: bool,
+    /// `--lock-diff`: a git revision, or a file.
+    pub lock_diff: Option<Vec<u8>>,
     /// `--outdated`.
     pub outdated: bool,
     /// `--completions`: `bash`, `zsh` or `fish`.

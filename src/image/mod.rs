@@ -29,6 +29,8 @@ pub mod layers;
 
 pub mod audit;
 
+pub mod locks;
+
 pub mod block;
 
 pub mod bake;

@@ -12,6 +12,7 @@ pub mod explain;
 pub mod graph;
 pub mod init;
 pub mod list;
+pub mod locks;
 pub mod picker;
 pub mod plan;
 pub mod progress;

@@ -2,6 +2,7 @@
 //! judged, nor of how a verdict looks.
 
 use super::Run;
+use super::reproduce::NotRepeated;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::plan::Collector;
 use crate::image::audit::releases::Date;
@@ -139,6 +140,13 @@ impl Run {
                 match judge_image(&study, subject, &audit, &setting) {
                     Ok((findings, sizes)) => audit.add_image(findings, Some(sizes)),
                     Err(why) => audit.unread.push(Unread::Image(why)),
+                }
+            }
+            if !is_static && words.contains(&"reproduce") {
+                match self.reproduce(&study, subject, &audit, setting.today) {
+                    Ok(findings) => audit.add_image(findings, None),
+                    Err(NotRepeated::Because(why)) => audit.unread.push(Unread::NotRepeated(why)),
+                    Err(NotRepeated::Stop(stop)) => return Err(stop),
                 }
             }
             audits.push(audit);

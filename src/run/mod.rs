@@ -13,8 +13,10 @@ mod graph;
 mod init;
 mod list;
 mod listen;
+mod locks;
 mod makefiles;
 mod plan;
+mod reproduce;
 mod start;
 mod watch;
 mod why;
@@ -108,7 +110,7 @@ impl Run {
             return Err(self.build.reap_only());
         }
         self.listen()?;
-        if self.write_taskfile()? {
+        if self.write_taskfile()? || self.lock_diff()? {
             return Ok(());
         }
         self.begin_watched();

@@ -5,13 +5,26 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
-use libtest_mimic::Trial;
+use libtest_mimic::{Failed, Trial};
+use serde_json::Value;
 
 use crate::builder::Failure;
+use crate::program;
 
 pub fn trials() -> Vec<Trial> {
-    crate::trials![every_finding_on_stages_has_a_bad_and_a_good_input, the_manual_has_every_finding]
+    let mut trials = crate::trials![
+        every_finding_on_stages_has_a_bad_and_a_good_input,
+        the_manual_has_every_finding,
+        report_on_the_bad_example,
+        sarif_is_as_its_schema_requires,
+    ];
+    let page = Trial::test("audit::page_is_shown_by_a_browser", || {
+        page_is_shown_by_a_browser().map_err(Failed::from)
+    });
+    trials.push(page.with_ignored_flag(!Path::new(BROWSER).exists()));
+    trials
 }
 
 fn root() -> &'static Path {
@@ -67,7 +80,112 @@ fn the_manual_has_every_finding() -> Result<(), Failure> {
     let absent = imk::image::audit::stages::Kind::CODES
         .iter()
         .chain(&imk::image::audit::image::Kind::CODES)
-        .filter(|code| !manual.contains(&format!("| `{code}` |")));
+        .filter(|code| {
+            !manual.contains(&format!("| `{code}` |"))
+                && !manual.contains(&format!(", `{code}` |"))
+                && !manual.contains(&format!("| `{code}`, "))
+        });
     let absent: Vec<&str> = absent.copied().collect();
     if absent.is_empty() { Ok(()) } else { Err(format!("docs/audit.md does not have {}", absent.join(", "))) }
+}
+
+/// The page in a browser: a real one, headless; none on this machine is said, not passed over.
+const BROWSER: &str = "/usr/bin/chromium";
+
+/// `--audit` in a form, on the example that is done wrong.
+fn bad_example(form: &str) -> Result<Vec<u8>, Failure> {
+    let folder = root().join("examples/python-base/bad");
+    let run = Command::new(&program::imk().path)
+        .args([&format!("--audit=static,{form}"), "-f", "Makefile", "build"])
+        .current_dir(folder)
+        .env("IMK_TODAY", "2026-06-01")
+        .output()
+        .map_err(|error| error.to_string())?;
+    match run.status.code() {
+        Some(1) => Ok(run.stdout),
+        other => Err(format!("status {other:?}: {}", String::from_utf8_lossy(&run.stderr))),
+    }
+}
+
+/// The report on the example that is done wrong, beside the one that is kept.
+fn report_on_the_bad_example() -> Result<(), Failure> {
+    for (form, kept) in [("text", "python-base-bad.txt"), ("json", "python-base-bad.json")] {
+        let path = root().join("tests/data/audits").join(kept);
+        let found = bad_example(form)?;
+        if std::env::var_os("IMK_BLESS").is_some_and(|value| value == "1") {
+            fs::write(&path, &found).map_err(|error| error.to_string())?;
+        }
+        let expected = fs::read(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        if expected != found {
+            return Err(format!("{kept} differs:\n{}", String::from_utf8_lossy(&found)));
+        }
+    }
+    Ok(())
+}
+
+/// What the schema of SARIF 2.1.0 requires of the objects used: section 3 of the specification.
+fn sarif_is_as_its_schema_requires() -> Result<(), Failure> {
+    let text = bad_example("sarif")?;
+    let log: Value = serde_json::from_slice(&text).map_err(|error| error.to_string())?;
+    let check = |holds: bool, what: &str| if holds { Ok(()) } else { Err(what.to_owned()) };
+    check(log["version"] == "2.1.0", "3.13.2: the version")?;
+    let run = &log["runs"][0];
+    let driver = &run["tool"]["driver"];
+    check(driver["name"].is_string(), "3.19.8: the driver's name")?;
+    let rules = driver["rules"].as_array().ok_or("3.19.23: rules")?;
+    let mut ids: Vec<&str> = rules.iter().filter_map(|rule| rule["id"].as_str()).collect();
+    check(ids.len() == rules.len(), "3.49.3: each rule has an id")?;
+    ids.dedup();
+    check(ids.len() == rules.len(), "3.19.23: rules are unique")?;
+    let results = run["results"].as_array().ok_or("3.14.23: results")?;
+    check(!results.is_empty(), "no result")?;
+    for result in results {
+        check(result["message"]["text"].is_string(), "3.27.11: a result's message")?;
+        let level = result["level"].as_str().unwrap_or_default();
+        check(["none", "note", "warning", "error"].contains(&level), "3.27.10: a result's level")?;
+        let index = result["ruleIndex"].as_u64().ok_or("3.27.6: ruleIndex")? as usize;
+        check(
+            rules.get(index).map(|rule| &rule["id"]) == Some(&result["ruleId"]),
+            "3.27.6: ruleIndex is the rule's",
+        )?;
+        let physical = &result["locations"][0]["physicalLocation"];
+        check(physical["artifactLocation"]["uri"].is_string(), "3.4.3: a location's uri")?;
+        let region = &physical["region"];
+        let number = |name: &str| region[name].as_u64().unwrap_or(0);
+        check(number("startLine") >= 1 && number("startColumn") >= 1, "3.30: a region starts at 1")?;
+        check(number("endColumn") > number("startColumn"), "3.30.7: a region's end is one past it")?;
+    }
+    Ok(())
+}
+
+/// The page holds nothing from elsewhere, and a browser shows it: what it reads of the page has every finding.
+fn page_is_shown_by_a_browser() -> Result<(), Failure> {
+    let text = String::from_utf8(bad_example("html")?).map_err(|error| error.to_string())?;
+    for outside in ["src=", "href=", "url(", "@import", "<script"] {
+        if text.contains(outside) {
+            return Err(format!("the page holds {outside}"));
+        }
+    }
+    let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
+    let page = folder.path().join("audit.html");
+    fs::write(&page, &text).map_err(|error| error.to_string())?;
+    let run = Command::new(BROWSER)
+        .args(["--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"])
+        .args([
+            "--disable-background-networking",
+            "--disable-component-update",
+            "--disable-sync",
+            "--dump-dom",
+        ])
+        .arg(format!("--user-data-dir={}", folder.path().join("profile").display()))
+        .arg(format!("file://{}", page.display()))
+        .output()
+        .map_err(|error| error.to_string())?;
+    let shown = String::from_utf8_lossy(&run.stdout).into_owned();
+    let findings = text.matches("<section class=\"finding").count();
+    let seen = shown.matches("<section class=\"finding").count();
+    if findings == 0 || seen != findings || !shown.trim_end().ends_with("</html>") {
+        return Err(format!("{findings} findings in the page, {seen} in the browser's"));
+    }
+    Ok(())
 }

@@ -101,10 +101,12 @@ pub static OWN: &[Flag] = &[
     own("outdated", Kind::Switch(slot!(own.outdated)), Travel::Never, "Say which base images have moved."),
     own(
         "lock-diff",
-        Kind::Switch(slot!(own.lock_diff)),
+        Kind::Text { slot: slot!(own.lock_diff), bare: Some("HEAD") },
         Travel::Never,
-        "Say which packages changed in the lock file.",
-    ),
+        "Say which packages changed in the lock files since REV, or FILE.",
+    )
+    .value("REV")
+    .works(),
     own(
         "engine",
         Kind::Text { slot: slot!(own.engine), bare: None },

@@ -4,9 +4,11 @@ use super::super::command::ImageCommand;
 use super::super::command::kinds::{Build, Reach};
 use super::super::command::lifecycle::Thing;
 use super::super::dockerfile;
+use super::super::reference::Reference;
 use super::super::study::{BuildStudy, FileFault, RecipeStudy, Study};
 use super::finding::{Criterion, Finding, Kind, Level};
 use super::sizes::Sizes;
+use std::collections::HashSet;
 
 /// A build to judge: indices into a study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,6 +51,8 @@ pub enum Unread {
     Foreign(String, dockerfile::Opaque),
     /// The image can't be read; why, in words.
     Image(String),
+    /// It can't be built once more; why, in words.
+    NotRepeated(String),
     /// The stage asked for is known only to the running shell.
     Unknown,
 }
@@ -156,11 +160,32 @@ pub fn subjects(study: &Study, goals: &[Vec<u8>]) -> Vec<Subject> {
     // A goal without a recipe of its own stands for its prerequisites, which are all that was met besides the other goals'.
     let bare = |goal: &Vec<u8>| !study.recipes.iter().any(|recipe| recipe.recipe.target == *goal);
     if goals.iter().any(bare) && !goals.iter().any(builds) {
-        wanted.extend(0..study.recipes.len());
+        let used = used_by_others(study);
+        wanted.extend((0..study.recipes.len()).filter(|index| !used.contains(index)));
     }
     wanted.sort_unstable();
     wanted.dedup();
     wanted.into_iter().flat_map(kept).collect()
+}
+
+/// The recipes whose images other builds of the run start from or copy from: steps on the way, not what the goals are for.
+fn used_by_others(study: &Study) -> HashSet<usize> {
+    let canonical =
+        |text: &[u8]| Reference::parse(text).ok().map(|found| found.with_default_tag().canonical());
+    let read: HashSet<String> = study
+        .recipes
+        .iter()
+        .flat_map(|recipe| &recipe.builds)
+        .filter_map(|build| build.analysis.as_ref()?.as_ref().ok())
+        .flat_map(|analysis| &analysis.images)
+        .filter_map(|image| canonical(image.reference.known()?))
+        .collect();
+    let makes_one = |recipe: &RecipeStudy| {
+        let tags =
+            recipe.builds.iter().filter_map(|build| build_of(recipe, build)).flat_map(|build| &build.tags);
+        tags.filter_map(|tag| canonical(tag.known()?)).any(|tag| read.contains(&tag))
+    };
+    study.recipes.iter().enumerate().filter(|(_, recipe)| makes_one(recipe)).map(|(index, _)| index).collect()
 }
 
 /// Whether the image of `build` is there when its recipe has ended.

@@ -63,6 +63,22 @@ pub fn changed_since(directory: &Path, revision: &str) -> Result<Vec<PathBuf>, G
     Ok(out)
 }
 
+/// The content that the file `name` in `directory` has in `revision`; none where it has no such file.
+///
+/// # Errors
+/// See [`GitError`].
+pub fn file_at(directory: &Path, revision: &str, name: &str) -> Result<Option<Vec<u8>>, GitError> {
+    run(directory, &["rev-parse", "--show-toplevel"])?
+        .map_err(|_| GitError::NoRepository(directory.to_owned()))?;
+    let unknown = || GitError::UnknownRevision(revision.to_owned());
+    if revision.is_empty() || revision.starts_with('-') {
+        return Err(unknown());
+    }
+    run(directory, &["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")])?
+        .map_err(|_| unknown())?;
+    Ok(run(directory, &["show", &format!("{revision}:./{name}")])?.ok())
+}
+
 /// What git prints, or what it says when it fails.
 fn run(directory: &Path, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, GitError> {
     let mut command = Command::new("git");

@@ -2,7 +2,7 @@
 
 use super::super::dockerfile::Message;
 use super::super::style::bytes;
-use crate::image::audit::image::{Access, Kind, Leftover, Secret};
+use crate::image::audit::image::{Access, Aspect, Class, Kind, Leftover, Secret};
 
 fn hinted(text: impl Into<String>, hint: impl Into<String>) -> Message {
     Message { text: text.into(), hint: Some(hint.into()) }
@@ -184,6 +184,7 @@ pub fn message(kind: &Kind) -> Message {
             ),
             "chmod a-s in the RUN that installs it, where nothing needs it",
         ),
+        Kind::Differs { class, aspect, paths, embeds_time } => differs(*class, *aspect, paths, *embeds_time),
         Kind::UnexpectedBase { base, expected } => {
             hinted(format!("the base is {base}, and {expected} is wanted"), "start from another image")
         }
@@ -200,6 +201,47 @@ fn shortened(instruction: &str) -> String {
         Some((end, _)) => format!("{}…", &instruction[..end]),
         None => instruction.to_owned(),
     }
+}
+
+fn differs(class: Class, aspect: Aspect, paths: &[String], embeds_time: bool) -> Message {
+    let number =
+        if paths.len() == 1 { "1 file differs".to_owned() } else { format!("{} files differ", paths.len()) };
+    let how = match aspect {
+        Aspect::Presence => " by being there in one alone",
+        Aspect::Type => " in their type",
+        Aspect::Link => " in where they lead",
+        Aspect::Mode => " in their permissions",
+        Aspect::Owner => " in their owner",
+        Aspect::Time => " in their times of change",
+        Aspect::Content => "",
+    };
+    let what = match class {
+        Class::Log => ", a log",
+        Class::Cache => ", a cache",
+        Class::Bytecode if embeds_time => ", bytecode that embeds its source's time of change",
+        Class::Bytecode => ", bytecode",
+        Class::Order => ", the same lines in another order",
+        Class::Content | Class::Time => "",
+    };
+    let mend = match class {
+        Class::Log => "remove logs in the RUN that writes them",
+        Class::Cache => "remove it in the RUN that fills it, or --mount=type=cache",
+        Class::Bytecode => {
+            "pip install --no-compile and PYTHONDONTWRITEBYTECODE=1, or python -m compileall --invalidation-mode unchecked-hash"
+        }
+        Class::Order => "sort what is written: the order of folders' entries and of hashes is not given",
+        Class::Content => "pin what is fetched, and keep times, random numbers and host names out of files",
+        Class::Time => {
+            "touch -d @$SOURCE_DATE_EPOCH what the RUN writes, or --output with rewrite-timestamp=true"
+        }
+    };
+    const MOST: usize = 12;
+    let shown = paths.iter().take(MOST).map(String::as_str).collect::<Vec<_>>().join(", ");
+    let more = match paths.len().saturating_sub(MOST) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    hinted(format!("in a second build {number}{how}{what}: {shown}{more}"), mend)
 }
 
 fn leftovers(what: Leftover, path: &str, count: usize) -> Message {

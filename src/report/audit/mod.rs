@@ -42,11 +42,11 @@ impl Report<'_> {
     }
 }
 
-/// The verdict on `criterion` in a word: `ok` where nothing was found, `unjudged` where nothing looks at it without an image.
+/// The verdict on `criterion` in a word: `ok` where nothing was found, `unjudged` where nothing looks at it.
 fn verdict(audit: &Audit, criterion: Criterion) -> &'static str {
     match audit.verdict(criterion) {
         Some(level) => level.name(),
-        None if criterion == Criterion::Wheels && audit.sizes.is_none() => "unjudged",
+        None if criterion == Criterion::Wheels || !audit.unread.is_empty() => "unjudged",
         None => "ok",
     }
 }

@@ -60,7 +60,7 @@ pub fn title(criterion: Criterion) -> &'static str {
         Criterion::Wheels => "packages from wheels",
         Criterion::Stages => "stages part build from run",
         Criterion::Tarballs => "downloads verified",
-        Criterion::SmokeTest => "tested before it goes out",
+        Criterion::SmokeTest => "tested before release",
         Criterion::Secrets => "no secrets",
     }
 }
@@ -77,6 +77,7 @@ pub fn unread(unread: &Unread) -> String {
         }
         Unread::Foreign(path, why) => format!("{path} can't be judged: {}", dockerfile::opaque(why)),
         Unread::Image(why) => why.clone(),
+        Unread::NotRepeated(why) => format!("it was not built a second time: {why}"),
         Unread::Unknown => {
             "the stage is known only to the running shell, so no stages were judged".to_owned()
         }

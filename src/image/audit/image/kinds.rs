@@ -152,6 +152,17 @@ pub enum Kind {
         /// Their paths.
         paths: Vec<String>,
     },
+    /// A second build gave other files.
+    Differs {
+        /// What sort of difference it is.
+        class: Class,
+        /// What differs.
+        aspect: Aspect,
+        /// The files.
+        paths: Vec<String>,
+        /// Whether compiled Python files tell the time of change of their sources, which differs.
+        embeds_time: bool,
+    },
     /// More bytes are hidden than the target's `expect` allows.
     HiddenOverBudget {
         /// Bytes above the base that later layers hide.
@@ -181,6 +192,42 @@ pub enum Leftover {
     StaticLibraries,
     /// Tests of Python or of its packages.
     Tests,
+}
+
+/// Sorts of differences between two builds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Class {
+    /// Logs of what was done.
+    Log,
+    /// Caches of tools.
+    Cache,
+    /// Compiled Python files.
+    Bytecode,
+    /// The same lines in another order.
+    Order,
+    /// Anything else.
+    Content,
+    /// Times of change alone.
+    Time,
+}
+
+/// What of a file differs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Aspect {
+    /// It is in one image alone.
+    Presence,
+    /// It is a file in one, and a folder or link in the other.
+    Type,
+    /// Where a link leads.
+    Link,
+    /// Its bytes.
+    Content,
+    /// Its permissions.
+    Mode,
+    /// Its owner or group.
+    Owner,
+    /// Its time of change.
+    Time,
 }
 
 /// How a user can change something.
@@ -233,6 +280,12 @@ impl Kind {
             Kind::EntryPointInterpreter { .. } => "image-entrypoint-interpreter",
             Kind::SecretFile { .. } => "image-secret-file",
             Kind::SetuidFiles { .. } => "image-setuid",
+            Kind::Differs { class: Class::Log, .. } => "image-differs-log",
+            Kind::Differs { class: Class::Cache, .. } => "image-differs-cache",
+            Kind::Differs { class: Class::Bytecode, .. } => "image-differs-bytecode",
+            Kind::Differs { class: Class::Order, .. } => "image-differs-order",
+            Kind::Differs { class: Class::Content, .. } => "image-differs-content",
+            Kind::Differs { class: Class::Time, .. } => "image-differs-mtime",
             Kind::HiddenOverBudget { .. } => "image-hidden-over-budget",
             Kind::UnexpectedBase { .. } => "image-unexpected-base",
             Kind::NoHistory => "image-no-history",
@@ -259,12 +312,12 @@ impl Kind {
             | Kind::EntryPointNotExecutable { .. }
             | Kind::EntryPointInterpreter { .. } => Criterion::SmokeTest,
             Kind::SecretFile { .. } | Kind::SetuidFiles { .. } => Criterion::Secrets,
-            Kind::NoHistory => Criterion::Reproducible,
+            Kind::Differs { .. } | Kind::NoHistory => Criterion::Reproducible,
         }
     }
 
     /// All codes, in the order of the manual.
-    pub const CODES: [&'static str; 27] = [
+    pub const CODES: [&'static str; 33] = [
         "image-compilers",
         "image-compilers-hidden",
         "image-over-budget",
@@ -289,6 +342,12 @@ impl Kind {
         "image-entrypoint-interpreter",
         "image-secret-file",
         "image-setuid",
+        "image-differs-log",
+        "image-differs-cache",
+        "image-differs-bytecode",
+        "image-differs-order",
+        "image-differs-content",
+        "image-differs-mtime",
         "image-hidden-over-budget",
         "image-unexpected-base",
         "image-no-history",

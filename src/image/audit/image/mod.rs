@@ -12,13 +12,15 @@ mod keep;
 mod kinds;
 mod leftovers;
 mod origin;
+pub mod rebuild;
 mod release;
+pub mod reproduce;
 mod secrets;
 mod size;
 mod user;
 mod view;
 
-pub use kinds::{Access, Kind, Leftover, Secret};
+pub use kinds::{Access, Aspect, Class, Kind, Leftover, Secret};
 pub use origin::{BaseImage, Written, written, written_in};
 pub use view::{Setting, Subject};
 
@@ -63,6 +65,29 @@ pub fn fetch(engine: &dyn Engine, reference: &str) -> Result<(Image, SavedImage)
     let keep = keep::Checks::of(&image.config);
     let saved = layers::read(archive, &keep, &Limits::default()).map_err(Unaudited::Unreadable)?;
     Ok((image, saved))
+}
+
+/// Reads two builds of one image off the engine, to be compared.
+///
+/// # Errors
+/// One is not there, or can't be read.
+pub fn fetch_pair(
+    engine: &dyn Engine,
+    first: &str,
+    second: &str,
+) -> Result<(Image, SavedImage, SavedImage), Unaudited> {
+    let load = |reference: &str, keep: &reproduce::Contents| {
+        let image = engine.image(reference).map_err(Unaudited::Engine)?.ok_or(Unaudited::NotThere)?;
+        let archive = engine.save(&image.id).map_err(Unaudited::Engine)?.ok_or(Unaudited::NotThere)?;
+        let saved = layers::read(archive, keep, &Limits::default()).map_err(Unaudited::Unreadable)?;
+        Ok((image, saved))
+    };
+    let plain = reproduce::Contents::default();
+    let ((_, one), (image, other)) = (load(first, &plain)?, load(second, &plain)?);
+    match reproduce::closely(&one, &other) {
+        None => Ok((image, one, other)),
+        Some(keep) => Ok((image, load(first, &keep)?.1, load(second, &keep)?.1)),
+    }
 }
 
 /// What is known of the image called `name`, which another starts from.

@@ -12,7 +12,7 @@ mod kinds;
 mod layers;
 mod order;
 mod packages;
-mod requirements;
+pub mod requirements;
 mod script;
 mod secrets;
 mod smoke;

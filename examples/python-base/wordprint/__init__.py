@@ -1,0 +1,1 @@
+"""The fingerprint of a text's words: what the image runs."""

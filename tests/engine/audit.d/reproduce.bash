@@ -1,0 +1,51 @@
+# Builds that are repeated: a good and a bad Dockerfile that differ in just what makes the second build another.
+# Sourced by tests/engine/audit, in a folder of its own.
+
+mkdir -p src
+echo 'print(1)' >src/app.py
+cat >Imkfile <<'IMKFILE'
+image app
+  tags = $(RUN)-reproduce:latest
+  dockerfile = $(NAME).Dockerfile
+  options = --quiet --network=host
+endimage
+IMKFILE
+
+# repeated NAME CODE LINES: runs the audit, and tells how often CODE was found, and the line that it names.
+repeated() {
+    # The image is small, so that reading it is quick; COPY writes what RUN made.
+    printf 'FROM python:3.11 AS work\nCOPY src /src\n%s\nFROM scratch\nCOPY --from=work /src /src\n' "$3" >"$1.Dockerfile"
+    "$runner" --audit=reproduce,json app RUN="$run" NAME="$1" >report.json 2>report.log </dev/null
+    python3 - "$2" <<'PYTHON'
+import json, sys
+image = json.load(open("report.json"))["images"][0]
+found = [f for f in image["findings"] if f["code"] == sys.argv[1]]
+print(image["unread"] or "", len(found), *[(f["level"], f["line"]) for f in found])
+PYTHON
+}
+
+if command -v python3 >/dev/null; then
+    check 'a build that is the same again' ' 0' \
+        "$(repeated good image-differs-content 'RUN echo always >/src/stamp')"
+    check 'a random number in a file' " 1 ('warning', 5)" \
+        "$(repeated bad image-differs-content 'RUN od -An -N8 -tx8 /dev/urandom >/src/stamp')"
+    check 'the same lines in another order' " 1 ('warning', 5)" \
+        "$(repeated order image-differs-order 'RUN for n in 1 2 3 4 5 6 7 8 9; do echo line $n; done | shuf >/src/list')"
+    check 'bytecode without a time' ' 0' \
+        "$(repeated unchecked image-differs-bytecode 'RUN touch /src/app.py && python3 -m compileall -q --invalidation-mode unchecked-hash /src')"
+    check 'bytecode with its time' " 1 ('warning', 5)" \
+        "$(repeated bytecode image-differs-bytecode 'RUN touch /src/app.py && python3 -m compileall -q --invalidation-mode timestamp /src')"
+    check 'a log is info' " 1 ('info', 5)" \
+        "$(repeated log image-differs-log 'RUN date +%s.%N >/src/made.log')"
+    check 'a cache is info' " 1 ('info', 5)" \
+        "$(repeated cache image-differs-cache 'RUN mkdir -p /src/.cache && date +%s.%N >/src/.cache/index')"
+    check 'times of change are no difference' ' 0' \
+        "$(repeated times image-differs-mtime 'RUN echo always >/src/stamp')"
+    check 'they are one where the epoch is given' 1 \
+        "$(SOURCE_DATE_EPOCH=1000000000 repeated epoch image-differs-mtime 'RUN echo always >/src/stamp' | grep -c "'warning', 5")"
+    remove_ours
+    check 'nothing is left of the repeated builds' 0 "$(docker image ls --format '{{.Repository}}' | grep -c imk-reproduce)"
+else
+    skipped=$((skipped + 1))
+    echo 'skip  repeated builds: there is no python3 to read the report'
+fi
