@@ -15,6 +15,7 @@ pub mod start;
 mod tell;
 pub mod trace;
 pub mod update;
+pub mod why;
 
 use crate::base::diagnostic::Place;
 use crate::base::events::BuildStep;
@@ -110,6 +111,8 @@ pub struct Build {
     pub collector: Option<plan::Collector>,
     /// Who wants to know of recipes.
     pub observer: Option<Box<dyn Observer>>,
+    /// Who wants to know why targets are remade (`--why`).
+    pub explainer: Option<Box<dyn why::Explainer>>,
     /// Recipes that failed, in order.
     pub failures: Vec<Failed>,
     /// Steps of images' builds that failed, as engines told.
@@ -161,6 +164,7 @@ impl Build {
             observer: None,
             failures: Vec::new(),
             failed_steps: Arc::default(),
+            explainer: None,
         }
     }
 

@@ -300,6 +300,7 @@ impl Build {
                 .as_ref()
                 .is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
         let output = &mut self.session.context.output;
+        let aside = output.aside;
         let current = output.current.take();
         let routed = output.route(current.as_ref(), listener);
         output.current = current;
@@ -311,6 +312,10 @@ impl Build {
             if quiet { std::fs::OpenOptions::new().write(true).open("/dev/null").ok() } else { None };
         if let Some(nowhere) = &nowhere {
             stdout = Some(nowhere.as_fd());
+        }
+        // Standard output is for a program to read. A sub-make keeps to that by itself.
+        if aside && !child.recursive && stdout.is_none() {
+            stdout = Some(rustix::stdio::stderr());
         }
         let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };
         let started = children::start(arguments, &environment, Streams { stdin, stdout, stderr });

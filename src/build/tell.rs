@@ -4,6 +4,7 @@ use crate::base::diagnostic::Place;
 use crate::base::events::{BuildStep, Event, LineKind, Phase, Reason, StepState, Target, TargetOutcome};
 use crate::build::Build;
 use crate::build::images::freshness::Judged;
+use crate::build::images::sources::shown_dockerfile;
 use crate::build::images::steps::{Step, Work};
 use crate::build::job::Child;
 use crate::image::engine::Image;
@@ -200,10 +201,13 @@ impl Build {
     pub(in crate::build) fn tell_judged(&mut self, file: FileId, judged: &Judged) {
         if self.session.context.events.is_on() {
             let now = judged.before.as_deref();
+            let dockerfile = shown_dockerfile(judged.sources.dockerfile.as_deref());
+            let reasons: Vec<String> =
+                judged.reasons.iter().flat_map(|reason| reason.messages(&dockerfile)).collect();
             self.session.context.events.tell(&Event::ImageJudged {
                 target: self.target(file),
                 tags: &judged.sources.tags,
-                reasons: &judged.reasons,
+                reasons: &reasons,
                 id: now.map(|image| image.id.as_str()),
                 size: now.map(|image| image.size),
             });

@@ -248,7 +248,7 @@ pub struct Own {
     pub on_busy: Option<&'static str>,
     /// `--audit`: `text`, `json`, `sarif`, `html`, `static` or `reproduce`.
     pub audit: Option<&'static str>,
-    /// `--list`: `text` or `json`.
+    /// `--list`: `text`, `json` or `names`.
     pub list: Option<&'static str>,
     /// `--graph`: `text`, `dot`, `mermaid` or `svg`.
     pub graph: Option<&'static str>,

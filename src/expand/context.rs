@@ -48,6 +48,8 @@ pub struct Context {
     pub common: Common,
     /// The line that is being read or run, for messages.
     pub reading: Option<Place>,
+    /// `reading` is that of the outermost variable under expansion, which may have no place.
+    pub reading_borrowed: bool,
     /// Where the variable that is being expanded was defined; else messages name `reading`.
     pub expanding: Option<Place>,
     /// Whether an undefined variable is worth a warning.
@@ -132,6 +134,7 @@ impl Context {
             loaded: Vec::new(),
             common,
             reading: None,
+            reading_borrowed: false,
             expanding: None,
             warn_undefined: false,
             posix: false,

@@ -14,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The signals that end a run after its clean-up (manual, "Interrupting or Killing make").
-const FATAL_SIGNALS: [i32; 6] =
-    [libc::SIGHUP, libc::SIGQUIT, libc::SIGINT, libc::SIGTERM, libc::SIGXCPU, libc::SIGXFSZ];
+const FATAL_SIGNALS: [i32; 7] =
+    [libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE, libc::SIGINT, libc::SIGTERM, libc::SIGXCPU, libc::SIGXFSZ];
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

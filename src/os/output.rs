@@ -134,7 +134,7 @@ impl Output {
     }
 
     fn note_failure(&mut self, error: rustix::io::Errno) {
-        if error == rustix::io::Errno::PIPE {
+        if error == rustix::io::Errno::PIPE && !crate::os::sys::is_ignored(libc::SIGPIPE) {
             crate::os::sys::die_by_signal(libc::SIGPIPE);
         }
         self.failed.get_or_insert(error.raw_os_error());
@@ -387,13 +387,15 @@ impl Output {
             relay => relay.insert(Relay::start(None)?),
         };
         let has_screen = relay.has_screen();
+        let aside = self.aside;
         let mut routed = Routed::default();
         let mut open = |to: Destination, listener: Option<Listener>| -> io::Result<OwnedFd> {
             let (stream, end) = relay.open(Route { to, masks: masks.clone(), listener })?;
             routed.streams.push(stream);
             Ok(end)
         };
-        let (out, err) = (rustix::stdio::stdout(), rustix::stdio::stderr());
+        let err = rustix::stdio::stderr();
+        let out = if aside { err } else { rustix::stdio::stdout() };
         let stream = |fd: BorrowedFd| fd.try_clone_to_owned().map(Destination::Stream);
         let (stdout, stderr) = if has_screen && direct {
             let end = open(Destination::Screen, listener)?;
@@ -431,8 +433,8 @@ impl Capture {
 
     /// Temporary files for the streams that are open; one for both where they are the same file.
     pub fn open() -> io::Result<Capture> {
-        let out = rustix::fs::fstat(rustix::stdio::stdout());
-        let err = rustix::fs::fstat(rustix::stdio::stderr());
+        let out = status(rustix::stdio::stdout());
+        let err = status(rustix::stdio::stderr());
         let combined = one_file();
         Ok(Capture {
             title: None,
@@ -451,10 +453,18 @@ impl Capture {
     }
 }
 
+/// What a standard stream is. What this program has opened in the place of a closed stream is not handed on, and is no stream of a
+/// child's.
+fn status(stream: BorrowedFd) -> Result<rustix::fs::Stat, rustix::io::Errno> {
+    match rustix::io::fcntl_getfd(stream)? {
+        flags if flags.contains(rustix::io::FdFlags::CLOEXEC) => Err(rustix::io::Errno::BADF),
+        _ => rustix::fs::fstat(stream),
+    }
+}
+
 /// Whether standard output and standard error are one file.
 fn one_file() -> bool {
-    let out = rustix::fs::fstat(rustix::stdio::stdout());
-    let err = rustix::fs::fstat(rustix::stdio::stderr());
+    let (out, err) = (status(rustix::stdio::stdout()), status(rustix::stdio::stderr()));
     matches!((&out, &err), (Ok(out), Ok(err)) if out.st_dev == err.st_dev && out.st_ino == err.st_ino)
 }
 

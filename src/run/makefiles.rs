@@ -31,9 +31,11 @@ impl Run {
             let folder = self.temporary_folder();
             let settings = &mut self.build.session.settings;
             let mut text = Vec::new();
-            let stored = std::io::stdin()
-                .read_to_end(&mut text)
-                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile_in(folder))
+            // As for make, an error of reading is the end of what there is.
+            let _ = std::io::stdin().read_to_end(&mut text);
+            let stored = tempfile::Builder::new()
+                .prefix("Gm")
+                .tempfile_in(folder)
                 .and_then(|mut file| file.write_all(&text).map(|()| file))
                 .and_then(|file| file.keep().map_err(|error| error.error));
             let Ok((_, path)) = stored else { return Err(Stop::fatal(None, Complaint::StdinNotStored)) };

@@ -6,11 +6,13 @@ mod environment;
 mod explain;
 mod finish;
 mod flags;
+mod list;
 mod listen;
 mod makefiles;
 mod plan;
 mod start;
 mod watch;
+mod why;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::base::events::{Beginning, Phase};
@@ -105,7 +107,7 @@ impl Run {
         self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
-        if self.emit_makefile()? {
+        if self.emit_makefile()? || self.list()? {
             return Ok(());
         }
         self.in_phase(Phase::Remaking, Run::remake_makefiles)?;
@@ -130,7 +132,9 @@ impl Run {
         let session = &mut self.build.session;
         // `.IGNORE` without prerequisites is the option, which sub-makes get, too.
         session.settings.ignore_errors |= session.rules.ignore_errors;
-        special::install_rules(session, !session.settings.no_builtin_rules)?;
+        // What prints the rules wants them all.
+        let later = !session.settings.print_data_base && session.settings.own.list.is_none();
+        special::install_rules(session, !session.settings.no_builtin_rules, later)?;
         let vpath = expand_text(session, b"$(strip $(VPATH))")?;
         session.rules.paths.set_general(&vpath);
         let gpath = expand_text(session, b"$(strip $(GPATH))")?;
@@ -174,13 +178,7 @@ impl Run {
             self.find_default_goal()?;
         }
         if self.goals.is_empty() {
-            let session = &mut self.build.session;
-            let read = session.context.lookup_text(b"MAKEFILE_LIST");
-            let any = read.is_some_and(|id| !session.context.variables.get(id).value.is_empty());
-            return Err(Stop::fatal(
-                None,
-                if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile },
-            ));
+            return Err(self.no_targets());
         }
         self.tell_before_goals();
         self.begin_progress();
@@ -195,6 +193,14 @@ impl Run {
             self.build.session.complain(None, &Complaint::SkewDetected);
         }
         Ok(())
+    }
+
+    /// There is nothing to make: with makefiles, or for want of any.
+    fn no_targets(&mut self) -> Stop {
+        let context = &mut self.build.session.context;
+        let read = context.lookup_text(b"MAKEFILE_LIST");
+        let any = read.is_some_and(|id| !context.variables.get(id).value.is_empty());
+        Stop::fatal(None, if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile })
     }
 
     fn find_default_goal(&mut self) -> Outcome {

@@ -37,7 +37,7 @@ impl Run {
         let study = Study::of(walked.recipes, walked.before, &outside);
         let own = &self.build.session.settings.own;
         let parallel = !self.build.session.rules.not_parallel;
-        let style = Style::of(own.color, rustix::termios::isatty(rustix::stdio::stdout()));
+        let style = Style::of_stdout(own.color);
         let mut text = Vec::new();
         if let Some(form) = own.plan {
             let plan = Plan::of(&study, &walked.up_to_date);
@@ -56,12 +56,7 @@ impl Run {
                 self.status = self.status.max(1);
             }
         }
-        let output = &mut self.build.session.context.output;
-        output.flush();
-        output.aside = false;
-        output.raw(&text);
-        output.flush();
-        output.aside = true;
+        self.answer(&text);
         Ok(())
     }
 }

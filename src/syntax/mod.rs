@@ -14,6 +14,9 @@ pub mod quoting;
 pub mod statement;
 pub mod words;
 
+#[cfg(any(test, fuzzing))]
+pub mod properties;
+
 #[cfg(test)]
 mod equality;
 

@@ -13,6 +13,7 @@ mod case;
 mod case_files;
 mod ci;
 mod cleanup;
+mod completion;
 mod daemon;
 mod differ;
 mod events;
@@ -21,6 +22,7 @@ mod plans;
 mod program;
 mod reports;
 mod run;
+mod screen;
 mod secrets;
 mod tables;
 mod terminal;
@@ -47,6 +49,7 @@ fn main() {
     trials.extend(case_files::trials());
     trials.extend(ci::trials());
     trials.extend(cleanup::trials());
+    trials.extend(completion::trials());
     trials.extend(differ::trials());
     trials.extend(events::trials());
     trials.extend(language::trials());
@@ -54,6 +57,6 @@ fn main() {
     trials.extend(reports::trials());
     trials.extend(secrets::trials());
     trials.extend(tables::trials());
-    trials.extend(terminal::trials());
+    trials.extend(screen::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

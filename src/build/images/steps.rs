@@ -115,7 +115,16 @@ impl Build {
             self.tell_judged(file, judged);
         }
         let mut all = VecDeque::new();
-        if judged.as_ref().is_some_and(Judged::is_fresh) {
+        let is_fresh = judged.as_ref().is_some_and(Judged::is_fresh);
+        let follows = |build: &Build| {
+            let recipe = build.session.rules.files[file].recipe;
+            !block.extracts.is_empty()
+                || recipe.is_some_and(|recipe| !build.session.rules.recipes[recipe].text.is_empty())
+        };
+        if self.collector.is_none() && (!is_fresh || follows(self)) {
+            self.explain_image(file, block.place, judged.as_ref());
+        }
+        if is_fresh {
             self.note_fresh(file);
         } else {
             all.push_back(build_step(block, &program, judged, 0));
@@ -133,7 +142,7 @@ impl Build {
     }
 
     /// Whether nothing is run.
-    fn pretends(&self) -> bool {
+    pub(super) fn pretends(&self) -> bool {
         let settings = &self.session.settings;
         settings.just_print || settings.touch || settings.question
     }

@@ -29,13 +29,15 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.why), choices: FORMS, bare: Some("text") },
         Travel::Pass,
         "Say why each target is remade.",
-    ),
+    )
+    .works(),
     own(
         "list",
-        Kind::Choice { slot: slot!(own.list), choices: FORMS, bare: Some("text") },
+        Kind::Choice { slot: slot!(own.list), choices: &["text", "json", "names"], bare: Some("text") },
         Travel::Never,
         "List the targets with their descriptions.",
-    ),
+    )
+    .works(),
     own(
         "graph",
         Kind::Choice {
@@ -207,6 +209,7 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.completions), choices: &["bash", "zsh", "fish"], bare: None },
         Travel::Never,
         "Print completions for a shell.",
-    ),
-    own("man", Kind::Switch(slot!(own.manual)), Travel::Never, "Print the manual page."),
+    )
+    .works(),
+    own("man", Kind::Switch(slot!(own.manual)), Travel::Never, "Print the manual page.").works(),
 ];

@@ -44,9 +44,14 @@ fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<V
     // What was said before must be seen before what the command says.
     context.output.begin();
     context.output.flush();
-    let Ok((mut reader, writer)) = std::io::pipe() else {
-        status(host, 127);
-        return Ok(Vec::new());
+    let (mut reader, writer) = match std::io::pipe() {
+        Ok(ends) => ends,
+        Err(error) => {
+            let (what, error) = (b"pipe".to_vec(), error.raw_os_error().unwrap_or(0));
+            context.complain(context.reading, &Complaint::System { what, error });
+            status(host, 127);
+            return Ok(Vec::new());
+        }
     };
     let current = context.output.current.take();
     let routed = context.output.route(current.as_ref(), None);

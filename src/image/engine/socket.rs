@@ -37,6 +37,14 @@ impl DockerSocket {
         }
     }
 
+    /// A daemon at the other end of `stream`, and nowhere else.
+    #[cfg(any(test, fuzzing))]
+    pub fn over(stream: UnixStream) -> DockerSocket {
+        let daemon = DockerSocket::new(Path::new("/nonexistent/engine"));
+        daemon.idle.lock().unwrap_or_else(PoisonError::into_inner).push(Connection::new(stream));
+        daemon
+    }
+
     /// How long a look-up and a removal may take.
     pub fn with_patience(mut self, look_up: Duration, removal: Duration) -> DockerSocket {
         (self.look_up_patience, self.removal_patience) = (look_up, removal);

@@ -34,8 +34,8 @@ fn pointers(texts: &[CString]) -> Vec<*mut libc::c_char> {
     texts.iter().map(|text| text.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
 }
 
-/// Starts a process by `posix_spawn` and returns its id. Signals that this process ignores or blocks are reset for the
-/// child, so that it starts as it would from a shell.
+/// Starts a process by `posix_spawn` and returns its id. Signals that this process blocks are let through in the
+/// child; what it was started to ignore, the child ignores too.
 pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
     let arguments = pointers(spawn.arguments);
     let environment = pointers(spawn.environment);
@@ -50,9 +50,7 @@ pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
         let mut signals = std::mem::zeroed::<libc::sigset_t>();
         libc::sigemptyset(&mut signals);
         libc::posix_spawnattr_setsigmask(&mut attributes, &signals);
-        libc::sigaddset(&mut signals, libc::SIGPIPE);
-        libc::posix_spawnattr_setsigdefault(&mut attributes, &signals);
-        let mut flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        let mut flags = libc::POSIX_SPAWN_SETSIGMASK;
         if spawn.new_group {
             libc::posix_spawnattr_setpgroup(&mut attributes, 0);
             flags |= libc::POSIX_SPAWN_SETPGROUP;
