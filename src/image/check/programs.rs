@@ -92,7 +92,7 @@ pub(super) fn check(at: &At<'_>, seen: &mut Vec<Vec<u8>>, found: &mut Vec<Findin
             if which::which_in(text, Some(&path), &at.setting.outside.directory).is_ok() {
                 continue;
             }
-            let package = package_of(&text);
+            let package = package_of(text);
             let kind = Kind::NoProgram { name: text.to_owned(), package };
             found.push(at.finding(Severity::Error, line.place(span), kind));
             seen.push(name);
