@@ -387,13 +387,15 @@ impl Output {
             relay => relay.insert(Relay::start(None)?),
         };
         let has_screen = relay.has_screen();
+        let aside = self.aside;
         let mut routed = Routed::default();
         let mut open = |to: Destination, listener: Option<Listener>| -> io::Result<OwnedFd> {
             let (stream, end) = relay.open(Route { to, masks: masks.clone(), listener })?;
             routed.streams.push(stream);
             Ok(end)
         };
-        let (out, err) = (rustix::stdio::stdout(), rustix::stdio::stderr());
+        let err = rustix::stdio::stderr();
+        let out = if aside { err } else { rustix::stdio::stdout() };
         let stream = |fd: BorrowedFd| fd.try_clone_to_owned().map(Destination::Stream);
         let (stdout, stderr) = if has_screen && direct {
             let end = open(Destination::Screen, listener)?;

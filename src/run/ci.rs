@@ -24,12 +24,9 @@ impl Run {
     pub(super) fn choose_service(&mut self) {
         let settings = &self.build.session.settings;
         let (own, choice) = (&settings.own, settings.own.ci);
-        if own.posix_strict
-            || settings.just_print
-            || settings.question
-            || settings.touch
-            || own.emit.is_some()
-        {
+        // A run that only answers a question is nobody's log.
+        let answers = own.emit.is_some() || own.list.is_some() || own.reap;
+        if own.posix_strict || settings.just_print || settings.question || settings.touch || answers {
             return;
         }
         let variable = |name: &str| std::env::var_os(name).map(|value| value.as_bytes().to_vec());

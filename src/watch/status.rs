@@ -20,6 +20,9 @@ pub struct Status {
     paused: bool,
 }
 
+/// Clears the line that the cursor is at the beginning of, and what is below it.
+const CLEAR: &[u8] = b"\r\x1b[J";
+
 /// How many paths are named.
 const NAMED: usize = 3;
 
@@ -32,23 +35,25 @@ impl Status {
     fn write(&mut self, text: &str, stays: bool) {
         let mut line = Vec::new();
         if std::mem::take(&mut self.shown) {
-            line.extend_from_slice(b"\r\x1b[K");
+            line.extend_from_slice(CLEAR);
+        }
+        let replaced = !stays && self.terminal;
+        if replaced {
+            line.extend_from_slice(b"\x1b[?7l");
         }
         line.extend_from_slice(&self.program);
         line.extend_from_slice(b": ");
         line.extend_from_slice(text.as_bytes());
-        if stays || !self.terminal {
-            line.push(b'\n');
-        } else {
-            self.shown = true;
-        }
+        // Cut at the edge of the terminal, the cursor at its beginning: however the terminal is resized, all of it can be cleared.
+        line.extend_from_slice(if replaced { b"\x1b[?7h\r" } else { b"\n" });
+        self.shown = replaced;
         let _ = std::io::stderr().write_all(&line);
     }
 
     /// Clears the line that is kept up to date.
     pub fn clear(&mut self) {
         if std::mem::take(&mut self.shown) {
-            let _ = std::io::stderr().write_all(b"\r\x1b[K");
+            let _ = std::io::stderr().write_all(CLEAR);
         }
     }
 
@@ -126,6 +131,8 @@ impl Status {
             names.join(" ")
         );
         if self.terminal {
+            // Eighty columns have room for no more.
+            text = format!("{doing} {}", count(files, "file"));
             if let Some(last) = &self.last {
                 text = format!("{last}; {text}");
             }

@@ -25,8 +25,8 @@ mod plans;
 mod program;
 mod reports;
 mod run;
+mod screen;
 mod secrets;
-mod status_line;
 mod tables;
 mod terminal;
 
@@ -62,7 +62,7 @@ fn main() {
     trials.extend(plans::trials());
     trials.extend(reports::trials());
     trials.extend(secrets::trials());
-    trials.extend(status_line::trials());
     trials.extend(tables::trials());
+    trials.extend(screen::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

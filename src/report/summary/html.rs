@@ -12,8 +12,8 @@ body{font:15px/1.45 system-ui,sans-serif;margin:2em auto;max-width:70em;padding:
 h1{font-size:1.3em;margin:0}p{margin:.3em 0 1em}\
 table{border-collapse:collapse;width:100%}th,td{text-align:left;padding:.3em .6em;border-bottom:1px solid var(--line);vertical-align:top}\
 td.n{text-align:right;white-space:nowrap}tr.failed td:nth-child(2){color:var(--bad);font-weight:600}tr.made td:nth-child(2){color:var(--good)}\
-pre{overflow:auto;background:#8881;padding:.6em;margin:.4em 0;font-size:13px}summary{cursor:pointer}\
-.time{position:relative;height:1.2em;min-width:9em}.time i{position:absolute;top:.25em;height:.7em;min-width:2px;background:var(--bar);border-radius:2px}\
+td:nth-child(2){white-space:nowrap}pre{white-space:pre-wrap;overflow-wrap:anywhere;background:#8881;padding:.6em;margin:.4em 0;font-size:13px}summary{cursor:pointer}\
+.time{position:relative;height:1.2em;min-width:6em}.time i{position:absolute;top:.25em;height:.7em;min-width:2px;background:var(--bar);border-radius:2px}\
 tr.failed .time i{background:var(--bad)}";
 
 /// `text` between tags and in attributes.
