@@ -52,7 +52,7 @@ conformance: release ## Run GNU make's own test suite on imk
 instructions: release ## Hold the instructions of fixed works to the figures kept
 	@scripts/test instructions
 engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
-	@scripts/test contexts soundness engine builder docs plans faults podman faults-podman
+	@scripts/test contexts soundness engine builder docs plans why listed faults audit podman faults-podman
 
 # --- the program -----------------------------------------------------------------------------------------------
 

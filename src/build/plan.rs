@@ -40,6 +40,8 @@ impl Collector {
 /// What the goals would run.
 #[derive(Debug, Default)]
 pub struct Walked {
+    /// The target of each recipe.
+    pub files: Vec<FileId>,
     /// The recipes, in the order in which they would start with one job.
     pub recipes: Vec<Recipe>,
     /// For each recipe the indices of those that must have ended before it starts.
@@ -388,7 +390,7 @@ impl Build {
             seen.iter().filter_map(|file| index.get(file)).copied().collect()
         });
         let before = before.collect();
-        Walked { before, recipes, up_to_date: collector.up_to_date }
+        Walked { files, before, recipes, up_to_date: collector.up_to_date }
     }
 
     /// For each file those that `.WAIT` puts before it.

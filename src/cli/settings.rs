@@ -238,6 +238,8 @@ pub struct Own {
     pub why: Option<&'static str>,
     /// `--affected`: a git revision.
     pub affected: Option<Vec<u8>>,
+    /// `--affected-format`: `text` or `json`.
+    pub affected_format: Option<&'static str>,
     /// `--watch`.
     pub watch: bool,
     /// `--quiet-period`, as given.

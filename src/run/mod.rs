@@ -1,5 +1,6 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
+mod affected;
 mod audit;
 mod bake;
 mod choose;
@@ -47,6 +48,10 @@ struct Run {
     restarts: u32,
     /// The goals of the command line.
     goals: Vec<crate::rules::file::FileId>,
+    /// Whether goals were given, so that `--affected` speaks of those alone.
+    asked_of_goals: bool,
+    /// The makefiles, for `--affected`.
+    makefiles_read: Vec<crate::rules::file::FileId>,
     /// The temporary file that holds a makefile from standard input.
     stdin_copy: Option<Vec<u8>>,
     /// It was said which variables name no folder for temporary files.
@@ -77,6 +82,8 @@ pub fn run(given: Given) -> i32 {
         given,
         restarts: 0,
         goals: Vec::new(),
+        asked_of_goals: false,
+        makefiles_read: Vec::new(),
         stdin_copy: None,
         said_temporary: false,
         folder_before: None,
@@ -184,14 +191,18 @@ impl Run {
     fn make_goals(&mut self) -> Outcome {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
-        // An audit judges what needs nothing as well.
+        // An audit judges what needs nothing as well; what a change reaches may need nothing now.
+        let affected = session.settings.own.affected.is_some();
         let walks = self.build.collector.is_some() && !session.settings.own.audit.is_empty();
-        session.always_make = session.settings.always_make || walks;
+        session.always_make = session.settings.always_make || walks || affected;
         if self.restarts > 0 {
             self.mark_new_files();
         }
         self.remove_stdin_copy();
-        if self.goals.is_empty() {
+        self.asked_of_goals = !self.goals.is_empty();
+        if affected && self.goals.is_empty() {
+            self.candidates();
+        } else if self.goals.is_empty() {
             self.find_default_goal()?;
         }
         if self.goals.is_empty() {

@@ -15,12 +15,18 @@ impl Run {
     pub(super) fn plan_instead(&mut self) {
         let session = &mut self.build.session;
         let own = &session.settings.own;
-        if own.plan.is_none() && own.check.is_none() && own.graph.is_none() && !own.bake {
+        let asked = own.plan.is_some() || own.check.is_some() || own.graph.is_some() || own.bake;
+        if !asked && own.affected.is_none() {
             return;
         }
         session.settings.just_print = true;
         (session.settings.touch, session.settings.question) = (false, false);
         session.context.output.aside = true;
+        if session.settings.own.affected.is_some() {
+            // A goal whose prerequisite is gone is told of all the same.
+            session.settings.keep_going.value = Some(true);
+            session.context.seen.get_or_insert_default();
+        }
         self.build.collector = Some(Collector::default());
     }
 
@@ -29,6 +35,9 @@ impl Run {
         let own = &self.build.session.settings.own;
         if self.build.collector.is_none() || !own.audit.is_empty() {
             return Ok(());
+        }
+        if let Some(revision) = self.build.session.settings.own.affected.clone() {
+            return self.print_affected(&revision);
         }
         let walked = self.build.walked();
         let surroundings = Surroundings::of_process();

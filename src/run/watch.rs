@@ -53,6 +53,9 @@ impl Run {
 
     /// Keeps the list of makefiles, which the run itself uses up.
     pub(super) fn keep_makefiles(&mut self) {
+        if self.build.session.settings.own.affected.is_some() {
+            self.makefiles_read = self.build.session.makefiles.iter().map(|makefile| makefile.file).collect();
+        }
         if let Some(watched) = &mut self.watched {
             watched.makefiles.clone_from(&self.build.session.makefiles);
         }

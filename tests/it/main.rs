@@ -6,6 +6,7 @@
 //! Environment: `IMK_UNDER_TEST` is the program to test (default: the one that cargo built), `GNU_MAKE` the GNU make
 //! 4.4.1 to compare with (default: what `scripts/gnu-make` fetched), `IMK_BLESS=1` rewrites the cases' expectations.
 
+mod affected;
 mod architecture;
 mod audit;
 mod bad_input;
@@ -46,6 +47,7 @@ macro_rules! trials {
 fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(affected::trials());
     trials.extend(architecture::trials());
     trials.extend(audit::trials());
     trials.extend(case::trials());

@@ -86,7 +86,15 @@ pub static OWN: &[Flag] = &[
         Travel::Never,
         "List the goals that the change since REV reaches.",
     )
-    .value("REV"),
+    .value("REV")
+    .works(),
+    own(
+        "affected-format",
+        Kind::Choice { slot: slot!(own.affected_format), choices: FORMS, bare: None },
+        Travel::Never,
+        "List them as text, or as a JSON array.",
+    )
+    .works(),
     own(
         "audit",
         Kind::Words {

@@ -31,6 +31,16 @@ impl GitError {
     }
 }
 
+/// The top of the work tree around `directory`.
+///
+/// # Errors
+/// There is none, or no git.
+pub fn work_tree(directory: &Path) -> Result<PathBuf, GitError> {
+    let top = run(directory, &["rev-parse", "--show-toplevel"])?
+        .map_err(|_| GitError::NoRepository(directory.to_owned()))?;
+    Ok(PathBuf::from(OsString::from_vec(top.strip_suffix(b"\n").unwrap_or(&top).to_vec())))
+}
+
 /// The files that differ between `revision` and the work tree around `directory`, gone ones included, and those that git
 /// does not track yet; files that git ignores are not seen. Absolute paths, sorted.
 ///
@@ -38,9 +48,7 @@ impl GitError {
 /// See [`GitError`].
 pub fn changed_since(directory: &Path, revision: &str) -> Result<Vec<PathBuf>, GitError> {
     let unknown = || GitError::UnknownRevision(revision.to_owned());
-    let top = run(directory, &["rev-parse", "--show-toplevel"])?
-        .map_err(|_| GitError::NoRepository(directory.to_owned()))?;
-    let top = PathBuf::from(OsString::from_vec(top.strip_suffix(b"\n").unwrap_or(&top).to_vec()));
+    let top = work_tree(directory)?;
     // A revision never begins with a dash; an option would.
     if revision.is_empty() || revision.starts_with('-') {
         return Err(unknown());

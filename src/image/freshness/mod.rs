@@ -85,7 +85,7 @@ pub use components::{
 pub use content::{identity, is_same_content, is_same_on};
 pub use digests::DigestCache;
 pub use gather::{Context, GatherError, Inputs, gather};
-pub use git::{GitError, changed_since, file_at};
+pub use git::{GitError, changed_since, file_at, work_tree};
 pub use memory::{Memory, Noted};
 pub use verdict::{LABEL, Proof, Reason, Verdict, Wanted, fresh};
 
