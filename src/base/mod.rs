@@ -1,8 +1,11 @@
 //! Vocabulary shared by every layer: source text and spans, interned names, diagnostics. Knows nothing of make or images.
 
 pub mod diagnostic;
+pub mod events;
 pub mod intern;
+pub mod mask;
 pub mod nearest;
+pub mod printable;
 pub mod source;
 pub mod table_order;
 

@@ -5,12 +5,14 @@ use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::build::Build;
 use crate::build::cleanup::Ticket;
 use crate::build::cleanup::recipe::Watch;
+use crate::build::images::freshness::Judged;
 use crate::build::images::steps::{Step, Steps};
 use crate::cli::settings::DebugLevels;
 use crate::image::block::words::quoted;
 use crate::load::plugin;
 use crate::os::files::Mtime;
-use crate::os::output::Capture;
+use crate::os::output::{Capture, Grouping};
+use crate::os::relay::StreamId;
 use crate::os::words::{is_blank, is_space};
 use crate::rules::automatic;
 use crate::rules::file::{FileId, State, Status};
@@ -20,6 +22,7 @@ use crate::rules::scope::open_scope;
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// A recipe on its way.
 pub struct Child {
@@ -63,10 +66,26 @@ pub struct Child {
     pub removal: Option<Vec<u8>>,
     /// The lines are to be expanded when the steps are over.
     pub unexpanded: bool,
+    /// The lines, where they were expanded before the job began.
+    pub given: Option<Vec<Vec<u8>>>,
+    /// What is known of the images that the lines build.
+    pub judged: Vec<Judged>,
     /// The program that was started, for a message when it turns out not to be there.
     pub program: Option<Vec<u8>>,
+    /// Its target has `.EXPECT`: images that its scripts build are held to it. Whether one was.
+    pub expects: Option<bool>,
+    /// The script that runs, where `expects` is set.
+    pub script: Option<Vec<u8>>,
     /// What its engine commands make and remove, where it has any.
     pub watch: Option<Box<Watch>>,
+    /// The smallest number that no other job has, where someone listens.
+    pub slot: u32,
+    /// When its process was started, where someone listens.
+    pub since: Option<Instant>,
+    /// The streams of its process that pass through this program.
+    pub streams: Vec<StreamId>,
+    /// Lines written when it began, where they are counted.
+    pub lines_before: Option<u64>,
 }
 
 impl Build {
@@ -84,7 +103,7 @@ impl Build {
     /// Runs the recipe of `file`, or begins to.
     pub fn execute_recipe(&mut self, file: FileId, recipe: RecipeId) -> Outcome {
         let text = &self.session.rules.recipes[recipe].text;
-        if text.iter().all(|&byte| is_space(byte) || matches!(byte, b'-' | b'@' | b'+')) {
+        if does_nothing(text) {
             self.set_state(file, State::Running);
             self.session.rules.files[file].status = Status::Success;
             return self.notice_finished(file);
@@ -105,7 +124,7 @@ impl Build {
     }
 
     /// Expands the lines of a recipe with the variables of its target.
-    fn expand_lines(&mut self, file: FileId, recipe: RecipeId) -> Outcome<Vec<Vec<u8>>> {
+    pub(super) fn expand_lines(&mut self, file: FileId, recipe: RecipeId) -> Outcome<Vec<Vec<u8>>> {
         let lines = self.chop(recipe)?;
         let mut expanded = Vec::with_capacity(lines.len());
         let place = self.session.rules.recipes[recipe].place;
@@ -148,12 +167,16 @@ impl Build {
     pub fn take_lines(&mut self, child: &mut Child) -> Outcome {
         // Output of functions in the recipe belongs to the job.
         self.enter(child);
-        let lines = self.expand_lines(child.file, child.recipe);
+        let lines = match child.given.take() {
+            Some(lines) => Ok(lines),
+            None => self.expand_lines(child.file, child.recipe),
+        };
         self.leave_output(child);
         child.unexpanded = false;
         child.lines = lines?;
         self.observe(child.file, &child.lines);
         child.watch = Watch::of(&child.lines);
+        self.note_expected(child)?;
         self.take_line(child);
         Ok(())
     }
@@ -165,7 +188,7 @@ impl Build {
         }
         self.start_waiting()?;
         self.reap(false, false)?;
-        let sync = self.session.context.output.grouping != crate::os::output::Grouping::None;
+        let sync = self.session.context.output.grouping != Grouping::None;
         let mut child = Child {
             file,
             recipe,
@@ -187,14 +210,26 @@ impl Build {
             step_place: None,
             container: None,
             removal: steps.removal.map(|words| quoted(&words)),
+            given: steps.lines,
+            judged: steps.judged,
             program: None,
+            expects: None,
+            script: None,
             watch: None,
+            slot: 0,
+            since: None,
+            streams: Vec::new(),
+            lines_before: self.session.context.output.lines(),
         };
+        if self.session.context.output.frames.is_some() {
+            self.name_group(&mut child);
+        }
         if !child.unexpanded {
             self.take_lines(&mut child)?;
         }
         self.wait_for_slot(&child)?;
         self.tokens += 1;
+        self.tell_target_started(&mut child);
         if self.debugging(DebugLevels::WHY) {
             self.enter(&mut child);
             let text = self.reason(file, recipe);
@@ -211,6 +246,18 @@ impl Build {
             }
         }
         Ok(())
+    }
+
+    /// Has the output of `child` put into a group: from here on, or when what is held back is shown.
+    fn name_group(&mut self, child: &mut Child) {
+        let title = self.session.name_of(child.file);
+        let output = &mut self.session.context.output;
+        match (output.grouping, &mut child.capture) {
+            // What is shown line by line makes no group.
+            (Grouping::Line, _) => {}
+            (Grouping::None, _) | (_, None) => output.begin_group(title),
+            (_, Some(capture)) => capture.title = Some(title.to_vec()),
+        }
     }
 
     /// Makes the child's capture the one that takes output.
@@ -286,6 +333,11 @@ impl Child {
     pub fn line(&self) -> usize {
         self.taken.saturating_sub(1)
     }
+}
+
+/// Whether a recipe of this text has nothing to run.
+pub(super) fn does_nothing(text: &[u8]) -> bool {
+    text.iter().all(|&byte| is_space(byte) || matches!(byte, b'-' | b'@' | b'+'))
 }
 
 /// Joins continuations inside references of a recipe line: functions are not to see them. Those outside stay, to be shown.

@@ -12,18 +12,22 @@ pub mod plan;
 pub mod reap;
 pub mod shuffle;
 pub mod start;
+mod tell;
 pub mod trace;
 pub mod update;
+pub mod why;
 
 use crate::base::diagnostic::Place;
+use crate::base::events::BuildStep;
 use crate::cli::settings::DebugLevels;
 use crate::load::Session;
-use crate::os::children::Waiter;
+use crate::os::children::{Ended, Waiter};
 use crate::os::jobserver::Jobserver;
 use crate::rules::file::FileId;
 use job::Child;
 use shuffle::Shuffle;
 use std::fs::File;
+use std::sync::{Arc, Mutex};
 
 /// A goal, or a makefile that may have to be remade.
 #[derive(Clone)]
@@ -107,6 +111,26 @@ pub struct Build {
     pub collector: Option<plan::Collector>,
     /// Who wants to know of recipes.
     pub observer: Option<Box<dyn Observer>>,
+    /// Who wants to know why targets are remade (`--why`).
+    pub explainer: Option<Box<dyn why::Explainer>>,
+    /// Recipes that failed, in order.
+    pub failures: Vec<Failed>,
+    /// Steps of images' builds that failed, as engines told.
+    pub failed_steps: Arc<Mutex<Vec<BuildStep>>>,
+}
+
+/// A recipe that failed.
+pub struct Failed {
+    /// The target.
+    pub file: FileId,
+    /// The line.
+    pub place: Option<Place>,
+    /// How it ended.
+    pub ended: Ended,
+    /// Lines written when its output began, where they are counted.
+    pub lines: Option<u64>,
+    /// It ran a make of its own, which has said what failed.
+    pub recursive: bool,
 }
 
 impl Build {
@@ -138,6 +162,9 @@ impl Build {
             engine: cleanup::ChosenEngine::default(),
             collector: None,
             observer: None,
+            explainer: None,
+            failures: Vec::new(),
+            failed_steps: Arc::default(),
         }
     }
 

@@ -72,6 +72,7 @@ impl Build {
         let mut found = Recipe {
             target: self.session.name_of(file).to_vec(),
             phony: self.session.rules.files[file].phony,
+            listed: self.session.rules.images.is_listed(file),
             ..Recipe::default()
         };
         let makefile = place.map(|place| self.makefile(place.file).file.clone()).unwrap_or_default();

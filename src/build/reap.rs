@@ -2,8 +2,10 @@
 //! started.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
-use crate::build::Build;
+use crate::base::events::Phase;
+use crate::build::images::steps::Step;
 use crate::build::job::Child;
+use crate::build::{Build, Failed};
 use crate::cli::settings::DebugLevels;
 use crate::os::children::{Ended, Waited};
 use crate::os::output::Grouping;
@@ -20,13 +22,17 @@ impl Build {
                 self.session.complain(None, &Complaint::Waiting);
             }
             let (index, ended) = match self.children.iter().rposition(|child| child.pid < 0) {
-                Some(index) => (index, Ended { pid: -1, code: 127, signal: 0, core: false }),
+                Some(index) => {
+                    let step = self.children.get(index).and_then(|child| child.step.as_ref());
+                    let code = if step.is_some_and(Step::has_no_process) { 1 } else { 127 };
+                    (index, Ended { code, ..Ended::lost(-1) })
+                }
                 None => {
                     if block {
                         self.say_children();
                         self.session.context.output.flush();
                     }
-                    let waited = self.waiter.wait(block, None);
+                    let waited = self.wait_for_child(block);
                     if self.waiter.take_debug_signal() {
                         let levels = &mut self.session.settings.debug_levels;
                         *levels = if levels.is_empty() { DebugLevels::BASIC } else { DebugLevels::NONE };
@@ -67,9 +73,29 @@ impl Build {
         Ok(())
     }
 
+    fn wait_for_child(&mut self, block: bool) -> Waited {
+        if !block || !self.session.context.events.is_on() {
+            return self.waiter.wait(block, None);
+        }
+        self.session.context.events.phase_started(Phase::Waiting, b"");
+        let waited = self.waiter.wait(true, None);
+        self.session.context.events.phase_ended(Phase::Waiting);
+        waited
+    }
+
     /// Deals with a child whose process ended, which was at `index`; whether the whole job is over.
-    fn child_ended(&mut self, mut child: Child, index: usize, ended: Ended, dying: bool) -> Outcome<bool> {
+    fn child_ended(
+        &mut self,
+        mut child: Child,
+        index: usize,
+        mut ended: Ended,
+        dying: bool,
+    ) -> Outcome<bool> {
         let file = child.file;
+        if !child.streams.is_empty() {
+            self.session.context.output.close(std::mem::take(&mut child.streams));
+        }
+        self.tell_child_ended(&child, &ended);
         if child.good_input {
             self.input_used = false;
         }
@@ -83,9 +109,19 @@ impl Build {
         let ignored = child.no_error || self.session.settings.ignore_errors;
         let failed = match child.step.take() {
             Some(step) => self.step_ended(&mut child, step, &ended),
-            None => failed,
+            None => match child.script.take().filter(|_| !failed) {
+                Some(script) if self.breaks_expected(&mut child, &script)? => {
+                    ended.code = 1;
+                    true
+                }
+                _ => failed,
+            },
         };
         let mut child_failed = failed;
+        if failed {
+            // Also where that is ignored: nobody knows what the tags stand for.
+            child.judged.clear();
+        }
         if failed && !ignored {
             if !child.dont_care && !question {
                 self.child_error(&mut child, &ended, false);
@@ -123,11 +159,17 @@ impl Build {
             }
         }
         let won = self.session.rules.files[file].status == Status::Success;
+        if won && !child.judged.is_empty() {
+            let judged = std::mem::take(&mut child.judged);
+            self.note_built(file, &judged);
+        }
         self.job_over(&mut child, won);
         if let Some(mut capture) = child.capture.take() {
             self.session.context.output.show(&mut capture);
         }
-        if !self.dying {
+        if self.dying {
+            self.tell_target_ended(file, true);
+        } else {
             self.notice_finished(file)?;
         }
         if child.pid > 0 {
@@ -175,6 +217,14 @@ impl Build {
             }
             None => b"<builtin>".to_vec(),
         };
+        if !ignored {
+            let place = match child.step_place {
+                Some(place) => Some(place),
+                None => line_place.map(|place| Place { offset: child.line() as u32, ..place }),
+            };
+            let (lines, recursive) = (child.lines_before, child.recursive);
+            self.failures.push(Failed { file: child.file, place, ended: *ended, lines, recursive });
+        }
         let how = if ended.signal == 0 {
             format!("Error {}", ended.code)
         } else {

@@ -9,6 +9,7 @@ use crate::expand::command_line::{self, Shell, is_bourne_shell};
 use crate::expand::environment::environment;
 use crate::os::children::{self, Streams, Waited};
 use crate::os::jobserver::Acquired;
+use crate::os::relay::Listener;
 use crate::os::words::is_blank;
 use crate::rules::file::{State, Status};
 use crate::rules::recipe::{NO_ERROR, RECURSE, SILENT};
@@ -126,6 +127,7 @@ impl Build {
         if let Some(mut capture) = child.capture.take() {
             self.session.context.output.show(&mut capture);
         }
+        self.session.context.output.end_group();
         if self.tokens > 1
             && let Some(jobserver) = &mut self.jobserver
         {
@@ -260,9 +262,13 @@ impl Build {
         if is_empty || (just_print && !child.recursive) {
             return Ok(false);
         }
+        if child.expects.is_some() {
+            child.script = Some(shown.to_vec());
+        }
         self.prepare_child(child)?;
         self.before_script(child)?;
-        self.spawn(child, arguments, false)?;
+        self.spawn(child, arguments, false, None)?;
+        self.tell_line_started(child, shown, None);
         self.set_state(child.file, State::Running);
         Ok(true)
     }
@@ -283,7 +289,13 @@ impl Build {
     }
 
     /// Starts a process of `child`; with `quiet` its standard output is thrown away.
-    pub fn spawn(&mut self, child: &mut Child, arguments: &[Vec<u8>], quiet: bool) -> Outcome {
+    pub fn spawn(
+        &mut self,
+        child: &mut Child,
+        arguments: &[Vec<u8>],
+        quiet: bool,
+        listener: Option<Listener>,
+    ) -> Outcome {
         self.waiter.prepare();
         if !child.good_input && self.no_input.is_none() {
             self.no_input = broken_input();
@@ -294,12 +306,23 @@ impl Build {
                 .jobserver
                 .as_ref()
                 .is_some_and(|jobserver| jobserver.is_pipe() && jobserver.set_inheritable(true));
-        let capture = self.session.context.output.current.as_ref().filter(|capture| capture.wanted);
-        let (mut stdout, stderr) = capture.map_or((None, None), |capture| capture.streams());
+        let output = &mut self.session.context.output;
+        let aside = output.aside;
+        let current = output.current.take();
+        let routed = output.route(current.as_ref(), listener);
+        output.current = current;
+        let capture = output.current.as_ref().filter(|capture| capture.wanted);
+        let (mut stdout, mut stderr) = capture.map_or((None, None), |capture| capture.streams());
+        stdout = routed.stdout.as_ref().map(|end| end.as_fd()).or(stdout);
+        stderr = routed.stderr.as_ref().map(|end| end.as_fd()).or(stderr);
         let nowhere =
             if quiet { std::fs::OpenOptions::new().write(true).open("/dev/null").ok() } else { None };
         if let Some(nowhere) = &nowhere {
             stdout = Some(nowhere.as_fd());
+        }
+        // Standard output is for a program to read. A sub-make keeps to that by itself.
+        if aside && !child.recursive && stdout.is_none() {
+            stdout = Some(rustix::stdio::stderr());
         }
         let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };
         let started = children::start(arguments, &environment, Streams { stdin, stdout, stderr });
@@ -314,6 +337,7 @@ impl Build {
                 self.session.complain(None, &Complaint::System { what, error });
             }
         }
+        child.streams = routed.streams;
         child.program = arguments.first().cloned();
         Ok(())
     }

@@ -8,7 +8,7 @@ use crate::graph::mtime;
 use crate::os::files::Mtime;
 use crate::rules::chain::Cell;
 use crate::rules::file::{FileId, State, Status};
-use crate::rules::{implicit, prerequisites};
+use crate::rules::{implicit, prerequisites, special};
 
 impl Build {
     /// Brings `file` up to date, each of its records where it has several; `Success` also means "not sure yet".
@@ -126,7 +126,11 @@ impl Build {
     fn find_implicit(&mut self, file: FileId, depth: usize) -> Outcome {
         let record = &self.session.rules.files[file];
         if !record.phony && record.recipe.is_none() && !record.tried_implicit {
-            let found = implicit::try_implicit(&mut self.session, file, depth)?;
+            let session = &mut self.session;
+            let found = !implicit::is_alone(session, file) && {
+                special::finish_rules(session)?;
+                implicit::try_implicit(session, file, depth)?
+            };
             self.session.rules.files[file].tried_implicit = true;
             if found && !self.session.rules.files[file].shuffled {
                 self.shuffle_prerequisites(file);
@@ -356,7 +360,7 @@ impl Build {
             file = self.session.rules.files.resolve(file);
             let time = mtime::of(&mut self.session, file)?;
             file = self.session.rules.files.resolve(file);
-            if time == Mtime::ABSENT || time > this_mtime {
+            if (time == Mtime::ABSENT && !self.is_unchanged_image(file)) || time > this_mtime {
                 *must_make = true;
             }
         } else {

@@ -59,6 +59,7 @@ fn argument(flag: &'static Flag) -> Arg {
     }
     argument = match &flag.kind {
         Kind::Choice { choices, .. } => argument.value_parser(choices.to_vec()),
+        Kind::Words { choices, .. } => argument.value_parser(choices.to_vec()).value_delimiter(','),
         _ => argument.value_name(value_name(flag)),
     };
     argument = match flag.value_name {

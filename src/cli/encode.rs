@@ -167,6 +167,12 @@ fn each_word<'s>(settings: &'s Settings, flag: &'static Flag, write: &mut dyn Fn
                 write(Word { flag, value: Some(choice.as_bytes().into()), plain: false });
             }
         }
+        Kind::Words { slot, .. } => {
+            let words = (slot.get)(settings);
+            if !words.is_empty() {
+                write(Word { flag, value: Some(words.join(",").into_bytes().into()), plain: false });
+            }
+        }
     }
 }
 

@@ -99,6 +99,7 @@ pub(super) fn value_name(flag: &Flag) -> String {
             [only] => (*only).to_owned(),
             choices => format!("{{{}}}", choices.join("|")),
         },
+        Kind::Words { choices, .. } => format!("{{{}}},…", choices.join("|")),
         _ => flag.value_name.to_owned(),
     }
 }

@@ -88,7 +88,7 @@ pub fn message(error: &Error) -> Vec<u8> {
         }
         Error::UnknownChoice { flag, given } => {
             let choices = match &flag.kind {
-                Kind::Choice { choices, .. } => choices.join("', '"),
+                Kind::Choice { choices, .. } | Kind::Words { choices, .. } => choices.join("', '"),
                 _ => String::new(),
             };
             let end = format!("' for '{}'; known are: '{choices}'", spelled(flag));

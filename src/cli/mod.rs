@@ -16,10 +16,10 @@ pub mod table;
 
 pub use command::manual;
 pub use completion::completions;
-pub use decode::{Decoded, End, Home, Operand, Source, decode, decode_arguments, flag_words};
+pub use decode::{Decoded, End, Home, InForce, Operand, Source, decode, decode_arguments, flag_words};
 pub use definition::{Definition, Operator, definition};
 pub use encode::{Flags, Form, Overrides, command_variables, eval_flags, makeflags, own_flags};
 pub use help::{usage, version};
 pub use message::{Error, Invocation, diagnostics, message};
-pub use restart::{restart_arguments, watched_arguments};
+pub use restart::{again_arguments, restart_arguments, watched_arguments};
 pub use settings::{DebugLevels, Jobs, JobsChange, Origin, OutputSync, Own, Settings, ShuffleMode, Toggle};

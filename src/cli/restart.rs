@@ -59,6 +59,11 @@ pub fn watched_arguments<W: AsRef<[u8]>>(words: &[W], goals: &[Vec<u8>]) -> Vec<
     arguments_for(words, goals, &["watch", "quiet-period", "max-wait", "on-busy"])
 }
 
+/// The words for a run that makes `goals` alone, as a person would type them again: without what this one writes for programs.
+pub fn again_arguments<W: AsRef<[u8]>>(words: &[W], goals: &[Vec<u8>]) -> Vec<Vec<u8>> {
+    arguments_for(words, goals, &["events", "report", "trace-file", "ci", "progress", "color"])
+}
+
 /// `words` (without the program's name) with other goals, and without those of imk's own options that `dropped` names.
 pub fn arguments_for<W: AsRef<[u8]>>(words: &[W], goals: &[Vec<u8>], dropped: &[&str]) -> Vec<Vec<u8>> {
     let known = Known { gnu: true, own: |flag| flag.shown, own_table: table::OWN };

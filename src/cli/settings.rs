@@ -246,8 +246,9 @@ pub struct Own {
     pub max_wait: Option<Vec<u8>>,
     /// `--on-busy`: `restart` or `queue`.
     pub on_busy: Option<&'static str>,
-    /// `--audit`: `text`, `json`, `sarif`, `html`, `static` or `reproduce`.
-    pub audit: Option<&'static str>,
+    /// `--audit`: a form (`text`, `json`, `sarif`, `html`; the last one counts), and what is looked at (`static`,
+    /// `reproduce`). Empty where it is not given.
+    pub audit: Vec<&'static str>,
     /// `--list`: `text`, `json` or `names`.
     pub list: Option<&'static str>,
     /// `--graph`: `text`, `dot`, `mermaid` or `svg`.
@@ -260,8 +261,8 @@ pub struct Own {
     pub ci: Option<&'static str>,
     /// `--report`, in order.
     pub reports: Vec<Vec<u8>>,
-    /// `--events`.
-    pub events: bool,
+    /// `--events`: a file, or `fd:` and a number.
+    pub events: Option<Vec<u8>>,
     /// `--trace-file`.
     pub trace_file: Option<Vec<u8>>,
     /// `--env-file`, in order.

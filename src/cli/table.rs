@@ -43,6 +43,8 @@ pub enum Kind {
     Load(Slot<f64>),
     /// One of a few words.
     Choice { slot: Slot<Option<&'static str>>, choices: &'static [&'static str], bare: Option<&'static str> },
+    /// Some of a few words, joined by commas; each kept once, and those of a further option added.
+    Words { slot: Slot<Vec<&'static str>>, choices: &'static [&'static str], bare: &'static str },
 }
 
 /// Whether an option takes a value.
@@ -98,7 +100,7 @@ impl Flag {
                 None => Takes::Required,
             },
             Kind::Files { .. } | Kind::TempStdin => Takes::Required,
-            Kind::Jobs(_) | Kind::Load(_) => Takes::Optional,
+            Kind::Jobs(_) | Kind::Load(_) | Kind::Words { .. } => Takes::Optional,
         }
     }
 

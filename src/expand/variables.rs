@@ -219,6 +219,12 @@ impl Default for Variables {
 }
 
 impl Variables {
+    /// The variables called `name`, in whatever scope.
+    pub fn all_named(&self, name: Name) -> Vec<VariableId> {
+        let named = self.all.iter().enumerate().filter(|(_, variable)| variable.name == name);
+        named.map(|(at, _)| VariableId(at as u32)).filter(|id| !self.free.contains(id)).collect()
+    }
+
     /// The variable at `id`.
     #[inline]
     pub fn get(&self, id: VariableId) -> &Variable {

@@ -18,10 +18,17 @@ pub mod freshness;
 
 pub mod journal;
 
-pub mod bake;
-pub mod block;
 pub mod study;
 
 pub mod plan;
+pub mod progress;
 
 pub mod check;
+
+pub mod layers;
+
+pub mod audit;
+
+pub mod block;
+
+pub mod bake;

@@ -19,6 +19,8 @@ pub struct Recipe {
     pub managed: bool,
     /// Whether the target is phony: no file of its name is looked at.
     pub phony: bool,
+    /// Whether `.IMAGE` lists the target, so that the recipe is to be left out where its images are fresh.
+    pub listed: bool,
     /// The first line of the recipe, or of the block.
     pub place: Option<Place>,
     /// The lines, in order.
@@ -62,9 +64,12 @@ pub struct Place {
     pub column: Option<usize>,
     /// Bytes on the line that are meant, at least one where there is a column.
     pub length: usize,
-    /// The line's text; none where it is not known.
+    /// The line's text, of a very long one its beginning; none where it is not known, or what is meant lies beyond that.
     pub text: Option<String>,
 }
+
+/// Bytes of a line that a place keeps at most.
+const LINE_MAX: usize = 4096;
 
 impl Place {
     /// The place of `span` in `file`.
@@ -76,12 +81,17 @@ impl Place {
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let room = line.len().saturating_sub(at.column - 1);
         let length = span.end.saturating_sub(span.start).min(room).max(1);
+        // A line of thousands of commands has as many places, and each keeps its text.
+        let shown = match line.len() <= LINE_MAX {
+            true => Some(line),
+            false => line.get(..LINE_MAX).filter(|_| at.column + length <= LINE_MAX),
+        };
         Place {
             file: file.to_owned(),
             line: at.line,
             column: Some(at.column),
             length,
-            text: Some(String::from_utf8_lossy(line).into_owned()),
+            text: shown.map(|line| String::from_utf8_lossy(line).into_owned()),
         }
     }
 

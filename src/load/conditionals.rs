@@ -20,6 +20,8 @@ enum Branch {
 struct Level {
     branch: Branch,
     seen_else: bool,
+    /// Whether a level around it is skipped.
+    is_inside_skipped: bool,
 }
 
 /// The conditionals that are open at a place of a makefile.
@@ -38,7 +40,7 @@ impl Conditionals {
 
     /// Whether lines are skipped here.
     pub fn skipping(&self) -> bool {
-        self.levels.iter().any(|level| level.branch != Branch::Taken)
+        self.levels.last().is_some_and(|level| level.is_inside_skipped || level.branch != Branch::Taken)
     }
 
     fn close(&mut self) -> Option<Branch> {
@@ -130,10 +132,10 @@ impl Conditionals {
         place: Option<Place>,
     ) -> Outcome<bool> {
         if self.skipping() {
-            self.levels.push(Level { branch: Branch::Waiting, seen_else: false });
+            self.levels.push(Level { branch: Branch::Waiting, seen_else: false, is_inside_skipped: true });
             return Ok(true);
         }
-        self.levels.push(Level { branch: Branch::Taken, seen_else: false });
+        self.levels.push(Level { branch: Branch::Taken, seen_else: false, is_inside_skipped: false });
         let taken = match directive {
             Conditional::Ifdef | Conditional::Ifndef => {
                 let name = expand_text(session, text)?;

@@ -10,6 +10,7 @@ pub mod include;
 pub mod plugin;
 pub mod record;
 pub mod rule_line;
+pub mod secrets;
 pub mod session;
 pub mod target_variable;
 

@@ -1,5 +1,6 @@
 //! Mechanism of the operating system: files and their times, folders, processes, signals, output. Knows nothing of make.
 
+pub mod ancestry;
 pub mod archive;
 pub mod children;
 pub mod files;
@@ -7,6 +8,7 @@ pub mod folders;
 pub mod glob;
 pub mod jobserver;
 pub mod output;
+pub mod relay;
 pub mod stack;
 pub mod sys;
 pub mod words;

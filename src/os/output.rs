@@ -2,9 +2,11 @@
 //! captures that hold a job's output together (manual, "Output During Parallel Execution"). Knows nothing of targets.
 
 use crate::base::diagnostic::{Complaint, wording};
+use crate::base::mask::{Filter, Masks};
+use crate::os::relay::{Destination, Footer, Listener, Relay, Route, StreamId};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::fd::{AsFd, BorrowedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 
 /// How output of parallel jobs is kept together (`--output-sync`).
 #[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
@@ -29,7 +31,12 @@ pub struct Capture {
     /// None where standard output and standard error are one file and share `out`.
     err: Option<File>,
     combined: bool,
+    /// What the group is called that it is shown in.
+    pub title: Option<Vec<u8>>,
 }
+
+/// Makes the line that begins a group of this title, or the one that ends the group that was begun last.
+pub type Frames = Box<dyn FnMut(Option<&[u8]>) -> Vec<u8>>;
 
 /// Where output goes and what was already said about the folder.
 pub struct Output {
@@ -53,8 +60,25 @@ pub struct Output {
     pub lock: Option<File>,
     /// Whether what is for standard output goes to standard error: standard output has another answer to give.
     pub aside: bool,
+    /// What is hidden of all that is written.
+    masks: Option<Masks>,
+    relay: Option<Relay>,
+    /// Puts each job's output into a group.
+    pub frames: Option<Frames>,
+    in_group: bool,
     buffer: Vec<u8>,
     failed: Option<i32>,
+}
+
+/// Streams of a child that pass through this program.
+#[derive(Default)]
+pub struct Routed {
+    /// Their numbers, for [`Output::close`].
+    pub streams: Vec<StreamId>,
+    /// The child's standard output.
+    pub stdout: Option<OwnedFd>,
+    /// The child's standard error.
+    pub stderr: Option<OwnedFd>,
 }
 
 impl Output {
@@ -71,6 +95,10 @@ impl Output {
             current: None,
             lock: None,
             aside: false,
+            masks: None,
+            relay: None,
+            frames: None,
+            in_group: false,
             buffer: Vec::new(),
             failed: None,
         }
@@ -85,15 +113,28 @@ impl Output {
     pub fn flush(&mut self) {
         if !self.buffer.is_empty() {
             let stream = if self.aside { rustix::stdio::stderr() } else { rustix::stdio::stdout() };
-            if let Err(error) = write_all(stream, &self.buffer) {
+            let text = std::mem::take(&mut self.buffer);
+            if let Err(error) = self.write(stream, &text) {
                 self.note_failure(error);
             }
+            self.buffer = text;
             self.buffer.clear();
         }
     }
 
+    /// Writes to a standard stream, by way of the terminal's keeper where there is one.
+    fn write(&self, stream: BorrowedFd, text: &[u8]) -> Result<(), rustix::io::Errno> {
+        match &self.relay {
+            Some(relay) if relay.has_screen() => {
+                relay.write(text);
+                Ok(())
+            }
+            _ => write_all(stream, text),
+        }
+    }
+
     fn note_failure(&mut self, error: rustix::io::Errno) {
-        if error == rustix::io::Errno::PIPE {
+        if error == rustix::io::Errno::PIPE && !crate::os::sys::is_ignored(libc::SIGPIPE) {
             crate::os::sys::die_by_signal(libc::SIGPIPE);
         }
         self.failed.get_or_insert(error.raw_os_error());
@@ -101,7 +142,10 @@ impl Output {
 
     /// Puts `text` on standard output as it is, past captures and announcements (debugging output, data base).
     pub fn raw(&mut self, text: &[u8]) {
-        self.buffer.extend_from_slice(text);
+        match &self.masks {
+            Some(masks) => self.buffer.extend_from_slice(&masks.hide(text)),
+            None => self.buffer.extend_from_slice(text),
+        }
         if self.buffer.len() > 1 << 16 {
             self.flush();
         }
@@ -134,7 +178,8 @@ impl Output {
             }
         }
         self.flush();
-        let _ = write_all(rustix::stdio::stderr(), text);
+        let hidden = self.masks.as_ref().map(|masks| masks.hide(text).into_owned());
+        let _ = self.write(rustix::stdio::stderr(), hidden.as_deref().unwrap_or(text));
     }
 
     /// Makes ready for output: the capture's files, or the announcement of the folder.
@@ -145,7 +190,9 @@ impl Output {
             .is_some_and(|capture| capture.wanted && capture.out.is_none() && capture.err.is_none())
         {
             match (Capture::open(), &mut self.current) {
-                (Ok(opened), Some(capture)) => *capture = opened,
+                (Ok(opened), Some(capture)) => {
+                    *capture = Capture { title: capture.title.take(), ..opened };
+                }
                 _ => self.give_up_grouping(),
             }
         }
@@ -207,19 +254,171 @@ impl Output {
         if announced {
             self.announcement("Entering");
         }
+        if let Some(title) = &capture.title {
+            self.begin_group(title);
+        }
         self.flush();
-        if let Err(error) = pump(&mut capture.out, rustix::stdio::stdout()) {
+        if let Err(error) = self.pump(&mut capture.out, rustix::stdio::stdout()) {
             let complaint = Complaint::System { what: b"fwrite()".to_vec(), error: error.raw_os_error() };
-            let _ = write_all(rustix::stdio::stderr(), &[&wording::words(&complaint)[..], b"\n"].concat());
+            let _ = self.write(rustix::stdio::stderr(), &[&wording::words(&complaint)[..], b"\n"].concat());
             self.note_failure(error);
         }
-        let _ = pump(&mut capture.err, rustix::stdio::stderr());
+        let _ = self.pump(&mut capture.err, rustix::stdio::stderr());
+        if capture.title.is_some() {
+            self.end_group();
+        }
         if announced {
             self.announcement("Leaving");
             self.flush();
         }
         if let Some(lock) = &self.lock {
             let _ = rustix::fs::fcntl_lock(lock, rustix::fs::FlockOperation::Unlock);
+        }
+    }
+}
+
+impl Output {
+    /// Copies what is in `from` to `to`, and empties it.
+    fn pump(&self, from: &mut Option<File>, to: BorrowedFd) -> Result<(), rustix::io::Errno> {
+        let Some(file) = from else { return Ok(()) };
+        let mut filter = self.masks.clone().map(Filter::new);
+        let mut chunk = vec![0; 1 << 16];
+        if file.seek(SeekFrom::Start(0)).is_err() {
+            return Ok(());
+        }
+        let mut result = Ok(());
+        while let Ok(count) = file.read(&mut chunk) {
+            let mut masked = Vec::new();
+            let text = match &mut filter {
+                Some(filter) if count == 0 => {
+                    filter.end(&mut masked);
+                    &masked
+                }
+                Some(filter) => {
+                    filter.pass(&chunk[..count], &mut masked);
+                    &masked
+                }
+                None => &chunk[..count],
+            };
+            result = if text.is_empty() { Ok(()) } else { self.write(to, text) };
+            if count == 0 || result.is_err() {
+                break;
+            }
+        }
+        let _ = file.set_len(0);
+        result
+    }
+
+    /// Begins a group, where there are any. Groups do not lie in one another.
+    pub fn begin_group(&mut self, title: &[u8]) {
+        self.end_group();
+        if let Some(frames) = &mut self.frames {
+            let line = frames(Some(title));
+            self.in_group = true;
+            self.raw(&line);
+        }
+    }
+
+    /// Ends the group that was begun.
+    pub fn end_group(&mut self) {
+        if std::mem::take(&mut self.in_group)
+            && let Some(frames) = &mut self.frames
+        {
+            let line = frames(None);
+            self.raw(&line);
+            self.flush();
+        }
+    }
+
+    /// How many lines were written so far, where that is counted.
+    pub fn lines(&mut self) -> Option<u64> {
+        if !self.has_footer() {
+            return None;
+        }
+        self.flush();
+        self.relay.as_ref().filter(|relay| relay.has_screen()).map(Relay::lines)
+    }
+
+    /// Hides values of all that is written from here on; what is said already and was not written yet is masked, too.
+    pub fn hide(&mut self, masks: Masks) {
+        self.buffer = masks.hide(&self.buffer).into_owned();
+        self.masks = Some(masks);
+    }
+
+    /// Whether a footer is kept below all output.
+    pub fn has_footer(&self) -> bool {
+        self.relay.as_ref().is_some_and(Relay::has_screen)
+    }
+
+    /// Keeps `footer` below all output from here on; standard output and standard error are one terminal.
+    pub fn keep_footer(&mut self, footer: Footer) {
+        self.flush();
+        self.relay = None;
+        self.relay = Relay::start(Some(footer)).ok();
+    }
+
+    /// Ends what passes output on: all that children wrote is there, and the footer is gone.
+    pub fn end_relay(&mut self) {
+        self.flush();
+        self.relay = None;
+    }
+
+    /// Streams for a child, where its output has to pass through this program: since there is a footer, since something is hidden, or
+    /// since `listener` is to be shown what it writes on standard error. What goes into `capture` is masked when it is shown.
+    pub fn route(&mut self, capture: Option<&Capture>, listener: Option<Listener>) -> Routed {
+        let held = capture.filter(|capture| capture.wanted);
+        let has_screen = self.relay.as_ref().is_some_and(Relay::has_screen);
+        let direct = held.is_none() && (has_screen || self.masks.is_some());
+        if !direct && listener.is_none() {
+            return Routed::default();
+        }
+        self.try_route(held, direct, listener).unwrap_or_default()
+    }
+
+    fn try_route(
+        &mut self,
+        held: Option<&Capture>,
+        direct: bool,
+        listener: Option<Listener>,
+    ) -> io::Result<Routed> {
+        let masks = self.masks.clone().filter(|_| direct);
+        let relay = match &mut self.relay {
+            Some(relay) => relay,
+            relay => relay.insert(Relay::start(None)?),
+        };
+        let has_screen = relay.has_screen();
+        let mut routed = Routed::default();
+        let mut open = |to: Destination, listener: Option<Listener>| -> io::Result<OwnedFd> {
+            let (stream, end) = relay.open(Route { to, masks: masks.clone(), listener })?;
+            routed.streams.push(stream);
+            Ok(end)
+        };
+        let (out, err) = (rustix::stdio::stdout(), rustix::stdio::stderr());
+        let stream = |fd: BorrowedFd| fd.try_clone_to_owned().map(Destination::Stream);
+        let (stdout, stderr) = if has_screen && direct {
+            let end = open(Destination::Screen, listener)?;
+            (Some(end.try_clone()?), Some(end))
+        } else if let Some(capture) = held {
+            match capture.streams().1 {
+                Some(err) => (None, Some(open(stream(err)?, listener)?)),
+                None => (None, None),
+            }
+        } else if !direct {
+            (None, Some(open(stream(err)?, listener)?))
+        } else if one_file() {
+            let end = open(stream(out)?, listener)?;
+            (Some(end.try_clone()?), Some(end))
+        } else {
+            (Some(open(stream(out)?, None)?), Some(open(stream(err)?, listener)?))
+        };
+        (routed.stdout, routed.stderr) = (stdout, stderr);
+        Ok(routed)
+    }
+
+    /// A child ended: what it wrote is passed on before this comes back.
+    pub fn close(&self, streams: Vec<StreamId>) {
+        if let Some(relay) = &self.relay {
+            relay.close(streams);
         }
     }
 }
@@ -232,10 +431,11 @@ impl Capture {
 
     /// Temporary files for the streams that are open; one for both where they are the same file.
     pub fn open() -> io::Result<Capture> {
-        let out = rustix::fs::fstat(rustix::stdio::stdout());
-        let err = rustix::fs::fstat(rustix::stdio::stderr());
-        let combined = matches!((&out, &err), (Ok(out), Ok(err)) if out.st_dev == err.st_dev && out.st_ino == err.st_ino);
+        let out = own_status(rustix::stdio::stdout());
+        let err = own_status(rustix::stdio::stderr());
+        let combined = one_file();
         Ok(Capture {
+            title: None,
             wanted: true,
             out: if out.is_ok() { Some(temporary()?) } else { None },
             err: if err.is_ok() && !combined { Some(temporary()?) } else { None },
@@ -251,33 +451,27 @@ impl Capture {
     }
 }
 
+/// What `stream` is. What this program has opened in the place of a closed stream is not handed on, and is no stream of a child's.
+fn own_status(stream: BorrowedFd) -> rustix::io::Result<rustix::fs::Stat> {
+    match rustix::io::fcntl_getfd(stream)? {
+        flags if flags.contains(rustix::io::FdFlags::CLOEXEC) => Err(rustix::io::Errno::BADF),
+        _ => rustix::fs::fstat(stream),
+    }
+}
+
+/// Whether standard output and standard error are one file.
+fn one_file() -> bool {
+    let out = own_status(rustix::stdio::stdout());
+    let err = own_status(rustix::stdio::stderr());
+    matches!((&out, &err), (Ok(out), Ok(err)) if out.st_dev == err.st_dev && out.st_ino == err.st_ino)
+}
+
 fn temporary() -> io::Result<File> {
     // Appending, so that a child and this program never write over each other.
     let file = tempfile::tempfile_in(crate::os::files::temporary_folder().path)?;
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags | rustix::fs::OFlags::APPEND)?;
     Ok(file)
-}
-
-/// Copies what is in `from` to `to`, and empties it.
-fn pump(from: &mut Option<File>, to: BorrowedFd) -> Result<(), rustix::io::Errno> {
-    let Some(file) = from else { return Ok(()) };
-    let mut chunk = vec![0; 1 << 16];
-    if file.seek(SeekFrom::Start(0)).is_err() {
-        return Ok(());
-    }
-    let mut result = Ok(());
-    while let Ok(count) = file.read(&mut chunk) {
-        if count == 0 {
-            break;
-        }
-        result = write_all(to, &chunk[..count]);
-        if result.is_err() {
-            break;
-        }
-    }
-    let _ = file.set_len(0);
-    result
 }
 
 fn write_all(to: BorrowedFd, mut text: &[u8]) -> Result<(), rustix::io::Errno> {

@@ -1,5 +1,7 @@
 //! Lines for people: colour where a terminal shows them, text wrapped and aligned. Knows nothing of what the lines say.
 
+pub use crate::base::printable::printable;
+
 /// Columns that lines keep to.
 pub const WIDTH: usize = 80;
 
@@ -11,11 +13,32 @@ pub struct Style {
 }
 
 impl Style {
-    /// Colour where standard output is a terminal that knows it and nobody asked for none (`NO_COLOR`).
-    pub fn of_stdout() -> Style {
-        let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
-        let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Style { colour: rustix::termios::isatty(rustix::stdio::stdout()) && !set("NO_COLOR") && !dumb }
+    /// Colour for standard output, as `--color` says ([`Style::of`]).
+    pub fn of_stdout(choice: Option<&str>) -> Style {
+        Style::of(choice, rustix::termios::isatty(rustix::stdio::stdout()))
+    }
+
+    /// The same for standard error.
+    pub fn of_stderr(choice: Option<&str>) -> Style {
+        Style::of(choice, rustix::termios::isatty(rustix::stdio::stderr()))
+    }
+
+    /// Colour as `--color` says (`always`, `never`, else as suits), on a stream that is a terminal or not. `NO_COLOR` and
+    /// `CLICOLOR_FORCE` speak where the option does not (<https://no-color.org>, <https://bixense.com/clicolors>).
+    pub fn of(choice: Option<&str>, is_terminal: bool) -> Style {
+        let variable = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty());
+        let colour = match choice {
+            Some("always") => true,
+            Some("never") => false,
+            _ if variable("NO_COLOR").is_some() => false,
+            _ if variable("CLICOLOR_FORCE").is_some_and(|value| value != "0") => true,
+            _ => {
+                let refused = variable("TERM").is_some_and(|term| term == "dumb")
+                    || variable("CLICOLOR").is_some_and(|value| value == "0");
+                is_terminal && !refused
+            }
+        };
+        Style { colour }
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -41,11 +64,6 @@ impl Style {
     pub fn warning(self, text: &str) -> String {
         self.paint("1;33", text)
     }
-}
-
-/// `text` without control characters, which a terminal would obey.
-pub fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '\u{fffd}' } else { c }).collect()
 }
 
 /// `items` one behind the other with `separator`, broken into lines of [`WIDTH`] columns, those after the first indented by

@@ -12,7 +12,7 @@ use crate::rules::file::FileId;
 use crate::rules::pattern::TargetPattern;
 use crate::rules::scope::open_scope;
 use crate::syntax::assignment::Operator;
-use hashbrown::HashMap;
+use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 use std::rc::Rc;
 
@@ -66,6 +66,7 @@ attributes! {
     Ulimits "ulimits" "Limits for RUN.",
     Extract "extract" "Files copied out of the image, SOURCE:DESTINATION.",
     Cleanup "cleanup" "When the image's tags are removed: never, on-failure or always.",
+    Expect "expect" "What the audit of the image has to say, or its target fails.",
     Engine "engine" "The engine that builds it.",
     Builder "builder" "The builder of buildx that builds it.",
     Options "options" "Further options for the engine's build.",
@@ -152,13 +153,26 @@ pub struct Images {
     patterns: Vec<(TargetPattern, usize)>,
     /// Targets named in blocks, in the order in which they were first named.
     named: Vec<Name>,
+    /// Targets whose recipes make images, by the special target `.IMAGE`.
+    listed: HashSet<FileId, FxBuildHasher>,
 }
 
 impl Images {
-    /// Whether there is no block.
+    /// Whether there is neither a block nor a target that `.IMAGE` lists.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.blocks.is_empty()
+        self.blocks.is_empty() && self.listed.is_empty()
+    }
+
+    /// Lists a target whose recipe makes an image.
+    pub fn list(&mut self, file: FileId) {
+        self.listed.insert(file);
+    }
+
+    /// Whether `.IMAGE` lists a target.
+    #[inline]
+    pub fn is_listed(&self, file: FileId) -> bool {
+        !self.listed.is_empty() && self.listed.contains(&file)
     }
 
     /// Adds a block.

@@ -118,8 +118,7 @@ impl Run {
         }
         hooks.extend(signal_hook::flag::register(libc::SIGWINCH, Arc::clone(&resized)).ok());
         hooks.extend(pipe::register(libc::SIGWINCH, waker).ok());
-        let mut style = Style::of_stdout();
-        style.colour &= std::env::var_os("NO_COLOR").is_none();
+        let style = Style::of_stdout(self.build.session.settings.own.color);
         let (mut drawn, mut bytes) = (0, Vec::new());
         draw(&mut picker, &mut drawn, style);
         let result = loop {

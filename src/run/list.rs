@@ -24,7 +24,7 @@ impl Run {
         let text = match form {
             "json" => list::json(&targets),
             "names" => list::names(&targets).into_bytes(),
-            _ => list::text(&targets, Style::of_stdout()).into_bytes(),
+            _ => list::text(&targets, Style::of_stdout(self.build.session.settings.own.color)).into_bytes(),
         };
         self.answer(&text);
         Ok(true)

@@ -31,9 +31,11 @@ impl Run {
             let folder = self.temporary_folder();
             let settings = &mut self.build.session.settings;
             let mut text = Vec::new();
-            let stored = std::io::stdin()
-                .read_to_end(&mut text)
-                .and_then(|_| tempfile::Builder::new().prefix("Gm").tempfile_in(folder))
+            // As for make, an error of reading is the end of what there is.
+            let _ = std::io::stdin().read_to_end(&mut text);
+            let stored = tempfile::Builder::new()
+                .prefix("Gm")
+                .tempfile_in(folder)
                 .and_then(|mut file| file.write_all(&text).map(|()| file))
                 .and_then(|file| file.keep().map_err(|error| error.error));
             let Ok((_, path)) = stored else { return Err(Stop::fatal(None, Complaint::StdinNotStored)) };
@@ -241,7 +243,7 @@ impl Run {
             text
         });
         let session = &mut self.build.session;
-        session.context.output.flush();
+        session.context.output.end_relay();
         let mark = if session.context.output.announced { "-" } else { "" };
         let program = match session.context.lookup_text(b"MAKE_COMMAND") {
             Some(id) => session.context.variables.get(id).value.to_vec(),
@@ -252,8 +254,10 @@ impl Run {
         } else {
             std::env::current_exe().map_or(program, |path| path.into_os_string().into_vec())
         };
+        self.hand_on_streams();
         // The lock's file is the parent's to delete, and this process's successor's to make anew.
         self.build.lock_path = None;
+        self.give_back_stdout();
         let error = std::process::Command::new(OsString::from_vec(program.clone()))
             .arg0(std::ffi::OsStr::from_bytes(&argv0))
             .args(arguments.iter().map(|word| std::ffi::OsStr::from_bytes(word)))

@@ -1,23 +1,31 @@
 //! The whole pipeline: options, makefiles, makefiles remade, goals, the end. Knows every layer and does nothing itself.
 
+mod audit;
 mod bake;
 mod choose;
+mod ci;
 mod emit;
+mod environment;
+mod explain;
 mod finish;
 mod flags;
 mod graph;
 mod init;
 mod list;
+mod listen;
 mod makefiles;
 mod plan;
 mod start;
 mod watch;
+mod why;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::base::events::{Beginning, Phase};
 use crate::build::{Build, Goal};
 use crate::cli::settings::{DebugLevels, Jobs};
 use crate::expand::expand_text;
 use crate::expand::file_names::{FileNames, file_names};
+use crate::report::ci::Service;
 use crate::rules::file::Status;
 use crate::rules::special;
 
@@ -43,14 +51,23 @@ struct Run {
     said_temporary: bool,
     /// The folder before `-C`.
     folder_before: Option<std::path::PathBuf>,
+    /// Standard output itself, while what runs has standard error in its place.
+    verdict_to: Option<std::fs::File>,
     /// The worst status so far.
     status: i32,
     /// What is told to the watch session that started this run.
     watched: Option<watch::Watched>,
+    /// When it began.
+    began: Beginning,
+    /// What files of environment variables said.
+    env_variables: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The CI service that reads the log.
+    service: Option<Service>,
 }
 
 /// Runs the program and returns its exit status.
 pub fn run(given: Given) -> i32 {
+    let began = Beginning::now();
     let program = start::program_name(&given);
     let session = crate::load::Session::new(&program);
     let mut run = Run {
@@ -61,9 +78,14 @@ pub fn run(given: Given) -> i32 {
         stdin_copy: None,
         said_temporary: false,
         folder_before: None,
+        verdict_to: None,
         status: 0,
         watched: None,
+        began,
+        env_variables: Vec::new(),
+        service: None,
     };
+    run.build.images.finding_words = Some(crate::report::audit::line);
     let result = run.everything();
     let status = run.finish(result);
     // What has an effect when it goes; the memory goes with the process, all of it at once.
@@ -85,22 +107,33 @@ impl Run {
         if self.build.session.settings.own.reap {
             return Err(self.build.reap_only());
         }
+        self.listen()?;
         if self.write_taskfile()? {
             return Ok(());
         }
         self.begin_watched();
+        self.read_env_files()?;
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
-        self.read_makefiles()?;
+        self.in_phase(Phase::Reading, Run::read_makefiles)?;
         self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
         if self.emit_makefile()? || self.list()? || self.choose()? || self.write_ci_file()? {
             return Ok(());
         }
-        self.remake_makefiles()?;
-        self.make_goals()?;
-        self.present()
+        self.in_phase(Phase::Remaking, Run::remake_makefiles)?;
+        self.in_phase(Phase::Goals, Run::make_goals)?;
+        self.present()?;
+        self.audit()
+    }
+
+    /// Does `work`, and tells listeners that it is this phase.
+    fn in_phase(&mut self, phase: Phase, work: fn(&mut Run) -> Outcome) -> Outcome {
+        self.build.session.context.events.phase_started(phase, b"");
+        let result = work(self);
+        self.build.session.context.events.phase_ended(phase);
+        result
     }
 
     /// After the makefiles: special targets, built-in rules, search paths, `-o` and `-W`.
@@ -108,9 +141,13 @@ impl Run {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
         special::snap(session)?;
+        self.hide_secrets()?;
+        let session = &mut self.build.session;
         // `.IGNORE` without prerequisites is the option, which sub-makes get, too.
         session.settings.ignore_errors |= session.rules.ignore_errors;
-        special::install_rules(session, !session.settings.no_builtin_rules)?;
+        // What prints the rules wants them all.
+        let later = !session.settings.print_data_base && session.settings.own.list.is_none();
+        special::install_rules(session, !session.settings.no_builtin_rules, later)?;
         let vpath = expand_text(session, b"$(strip $(VPATH))")?;
         session.rules.paths.set_general(&vpath);
         let gpath = expand_text(session, b"$(strip $(GPATH))")?;
@@ -145,7 +182,9 @@ impl Run {
     fn make_goals(&mut self) -> Outcome {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
-        session.always_make = session.settings.always_make;
+        // An audit judges what needs nothing as well.
+        let walks = self.build.collector.is_some() && !session.settings.own.audit.is_empty();
+        session.always_make = session.settings.always_make || walks;
         if self.restarts > 0 {
             self.mark_new_files();
         }
@@ -157,6 +196,7 @@ impl Run {
             return Err(self.no_targets());
         }
         self.tell_before_goals();
+        self.begin_progress();
         self.build.plan_bakes(&self.goals)?;
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());
@@ -216,6 +256,7 @@ impl Run {
         if build.slots > 1 {
             self.start_jobserver()?;
         }
+        self.keep_jobs_apart();
         self.set_up_grouping();
         Ok(())
     }

@@ -26,7 +26,8 @@ impl Run {
 
     /// After the walk: prints the plan, or what was found.
     pub(super) fn present(&mut self) -> Outcome {
-        if self.build.collector.is_none() {
+        let own = &self.build.session.settings.own;
+        if self.build.collector.is_none() || (own.plan.is_none() && own.check.is_none()) {
             return Ok(());
         }
         let walked = self.build.walked();
@@ -37,7 +38,7 @@ impl Run {
         let study = Study::of(walked.recipes, walked.before, &outside);
         let own = &self.build.session.settings.own;
         let parallel = !self.build.session.rules.not_parallel;
-        let style = Style::of_stdout();
+        let style = Style::of_stdout(own.color);
         let mut text = Vec::new();
         if let Some(form) = own.plan {
             let plan = Plan::of(&study, &walked.up_to_date);

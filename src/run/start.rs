@@ -135,13 +135,12 @@ impl Run {
         if decoded.end != End::Go {
             return Err(Stop::Exit(2));
         }
-        // What a definition says comes before it is known which folder this is, and how deep.
-        let session = &mut self.build.session;
-        session.context.output.announce = session.settings.should_print_directory(0);
-        for (index, operand) in decoded.operands.into_iter().enumerate() {
-            self.warn_from(index >= decoded.unwarned);
+        for operand in decoded.operands {
             match operand {
-                Operand::Definition(text) => {
+                Operand::Definition(text, in_force) => {
+                    let context = &mut self.build.session.context;
+                    context.warn_undefined = in_force.warn_undefined;
+                    context.output.announce = in_force.announce;
                     let origin = match source {
                         Source::Flags(FlagOrigin::Environment) => Origin::Environment,
                         Source::Flags(FlagOrigin::File) => Origin::File,
@@ -152,14 +151,10 @@ impl Run {
                 Operand::Goal(name) => self.add_goal(&name),
             }
         }
-        self.warn_from(true);
-        Ok(())
-    }
-
-    /// Lets undefined variables be told of, or not yet, where that was asked for.
-    fn warn_from(&mut self, now: bool) {
         let session = &mut self.build.session;
-        session.context.warn_undefined = now && session.settings.warn_undefined_variables;
+        session.context.warn_undefined = session.settings.warn_undefined_variables;
+        session.context.output.announce = session.settings.should_print_directory(0);
+        Ok(())
     }
 
     fn add_goal(&mut self, name: &[u8]) {
@@ -192,11 +187,13 @@ impl Run {
         self.define_terminals();
         self.plan_instead();
         self.list_instead();
+        self.explain_reasons();
+        self.audit_instead()?;
         let session = &mut self.build.session;
         let level = session
             .context
             .lookup_text(b"MAKELEVEL")
-            .and_then(|id| std::str::from_utf8(&session.context.variables.get(id).value).ok()?.parse().ok());
+            .map(|id| make_level(&session.context.variables.get(id).value));
         session.context.level = level.unwrap_or(0);
         session.context.output.level = session.context.level;
         session.always_make = session.settings.always_make && self.restarts == 0;
@@ -228,10 +225,24 @@ impl Run {
 
     /// Goes where `-C` says.
     pub(super) fn enter_folders(&mut self) -> Outcome {
-        self.folder_before = std::env::current_dir().ok();
+        let mut folder = match std::env::current_dir() {
+            Ok(path) => {
+                self.folder_before = Some(path.clone());
+                Some(path.into_os_string().into_vec())
+            }
+            Err(error) => {
+                // At this place GNU make does not know yet how deep it is, nor that folders are announced.
+                let output = &mut self.build.session.context.output;
+                let level = std::mem::take(&mut output.level);
+                let announce = std::mem::take(&mut output.announce);
+                self.complain_of_folder(&error);
+                let output = &mut self.build.session.context.output;
+                (output.level, output.announce) = (level, announce);
+                Some(Vec::new())
+            }
+        };
         // A folder that can't be entered is complained of from here.
-        self.build.session.context.output.folder =
-            self.folder_before.as_ref().map(|folder| folder.as_os_str().as_bytes().to_vec());
+        self.build.session.context.output.folder.clone_from(&folder);
         for folder in self.build.session.settings.directories.clone() {
             let mut path = folder.as_slice();
             while path.len() > 1 && path.last() == Some(&b'/') {
@@ -242,25 +253,26 @@ impl Run {
                 return Err(Stop::fatal(None, Complaint::System { what: path.to_vec(), error }));
             }
         }
-        let folder = match std::env::current_dir() {
-            Ok(path) => Some(path.into_os_string().into_vec()),
-            Err(error) => {
-                let error = error.raw_os_error().unwrap_or(libc::ENOENT);
-                // At this place GNU make does not know yet how deep it is, nor that folders are announced.
-                let output = &mut self.build.session.context.output;
-                let level = std::mem::take(&mut output.level);
-                let announce = std::mem::take(&mut output.announce);
-                self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
-                let output = &mut self.build.session.context.output;
-                (output.level, output.announce) = (level, announce);
-                Some(Vec::new())
-            }
-        };
+        if !self.build.session.settings.directories.is_empty() {
+            folder = match std::env::current_dir() {
+                Ok(path) => Some(path.into_os_string().into_vec()),
+                Err(error) => {
+                    self.complain_of_folder(&error);
+                    None
+                }
+            };
+        }
         let context = &mut self.build.session.context;
         context.define_global(b"CURDIR", folder.as_deref().unwrap_or_default(), Origin::File, false);
         context.output.folder = folder.clone();
         context.folder = folder;
         include::set_include_folders(&mut self.build.session)
+    }
+
+    /// The current folder has no name.
+    fn complain_of_folder(&mut self, error: &std::io::Error) {
+        let error = error.raw_os_error().unwrap_or(libc::ENOENT);
+        self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
     }
 
     /// Joins the parent's jobserver, and defines the variables that the program itself sets.
@@ -381,4 +393,12 @@ pub fn define_plain(
     let name = context.names.intern(name);
     let definition = Definition { value, origin, recursive: true, place: None };
     context.variables.define(&context.names, GLOBAL_SET, name, &definition)
+}
+
+/// Depth of recursion as GNU make reads `MAKELEVEL`: what `atoi` makes of it, and none of what begins with a minus.
+fn make_level(text: &[u8]) -> u32 {
+    let text = crate::os::words::skip_space(text);
+    let digits = text.strip_prefix(b"+").unwrap_or(text).iter().take_while(|byte| byte.is_ascii_digit());
+    let add = |number: i64, byte: &u8| number.saturating_mul(10).saturating_add(i64::from(byte - b'0'));
+    digits.fold(0, add) as u32
 }

@@ -4,11 +4,11 @@
 //! `PROPTEST_CASES` is the number of texts each property is tried on.
 
 use crate::base::Names;
-use crate::syntax::expression::{Expression, Functions, LoadedFunction, Part};
+use crate::syntax::expression::{Expression, Part};
+use crate::syntax::grammar::Source;
 use crate::syntax::grammar::steps::{ENTRIES, taken};
-use crate::syntax::grammar::{self, Source};
 use crate::syntax::parser::{DEEPEST, Parser};
-use crate::syntax::plain::{self, Reading};
+use crate::syntax::properties;
 use proptest::prelude::*;
 
 /// Pieces that random text is made of: all that means something, alone and in the combinations that mean something else.
@@ -113,11 +113,6 @@ fn text() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![8 => pieces(14), 3 => pieces(60), 1 => proptest::collection::vec(any::<u8>(), 0..40)]
 }
 
-fn loaded() -> Vec<LoadedFunction> {
-    let function = |name: &str, most| LoadedFunction { name: name.into(), least: 0, most, expanded: true };
-    vec![function("loaded", 0), function("pair", 2)]
-}
-
 /// Operands of ifeq: hardly anything but what counts there.
 fn operands() -> impl Strategy<Value = Vec<u8>> {
     const IN_PARENTHESES: &[&str] = &["(", ")", ")", ",", ",", " "];
@@ -129,76 +124,32 @@ fn operands() -> impl Strategy<Value = Vec<u8>> {
     ]
 }
 
-/// Holds `fast` to what the grammar says, where it says anything.
-fn hold<T: PartialEq + std::fmt::Debug>(fast: Reading<T>, slow: Option<T>) -> Result<(), TestCaseError> {
-    match fast {
-        Reading::Found(found) => prop_assert_eq!(Some(found), slow),
-        Reading::Absent => prop_assert_eq!(None, slow),
-        Reading::Intricate => {}
-    }
-    Ok(())
-}
-
 proptest! {
     #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn fast_statements_are_the_grammars(text in text()) {
-        if let Some(fast) = plain::statement::statement(&text) {
-            prop_assert_eq!(fast, grammar::statement::statement(&text));
-        }
-        hold(plain::statement::assignment(&text), grammar::statement::assignment(&text))?;
-        hold(plain::statement::target_definition(&text), grammar::statement::target_definition(&text))?;
+        properties::statements(&text);
     }
 
     #[test]
     fn fast_comparisons_are_the_grammars(text in prop_oneof![text(), operands()]) {
-        hold(plain::statement::comparison(&text), grammar::statement::comparison(&text))?;
+        properties::comparisons(&text);
     }
 
     #[test]
     fn fast_words_are_the_grammars(text in text()) {
-        let mut at = 0;
-        loop {
-            let slow = grammar::words::next_word(&text, at);
-            if let Some(fast) = plain::words::next_word(&text, at) {
-                prop_assert_eq!(fast, slow);
-            }
-            prop_assert!(slow.start >= at && slow.start + slow.length <= text.len());
-            if slow.start + slow.length == text.len() {
-                break;
-            }
-            prop_assert!(slow.length > 0);
-            at = slow.start + slow.length;
-        }
-        let mut rest = &text[..];
-        loop {
-            let slow = grammar::words::next_prerequisite(rest);
-            hold(plain::words::next_prerequisite(rest), slow)?;
-            let Some((word, after)) = slow else { break };
-            prop_assert!(!word.is_empty() && after.len() < rest.len());
-            rest = after;
-        }
+        properties::words(&text);
     }
 
     #[test]
     fn fast_expressions_are_the_grammars(text in text()) {
-        let loaded = loaded();
-        let mut names = Names::new();
-        let mut parser = Parser { names: &mut names, loaded: &loaded };
-        let slow = parser.parse_by_grammar(&text);
-        prop_assert_eq!(parser.parse(&text), slow);
-        let functions = Functions { loaded: &loaded };
-        let source = Source::new(&text);
-        let mut at = 0;
-        while at < text.len() {
-            let (piece, after) = grammar::expression::piece(&source, at, text.len(), functions);
-            prop_assert!(after > at && after <= text.len());
-            if let Some(fast) = plain::expression::piece(functions, &text, at, text.len()) {
-                prop_assert_eq!(fast, (piece, after));
-            }
-            at = after;
-        }
+        properties::expressions(&text);
+    }
+
+    #[test]
+    fn lines_are_the_whole_text(text in text()) {
+        properties::lines(&text);
     }
 }
 

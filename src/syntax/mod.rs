@@ -4,6 +4,7 @@
 //! faster, and the same.
 
 pub mod assignment;
+pub mod dotenv;
 pub mod expression;
 pub mod grammar;
 pub mod lines;
@@ -12,6 +13,9 @@ mod plain;
 pub mod quoting;
 pub mod statement;
 pub mod words;
+
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 
 #[cfg(test)]
 mod equality;

@@ -29,6 +29,7 @@ pub fn trials() -> Vec<Trial> {
         a_dry_run_asks_nothing,
         the_chosen_engine_stands_behind_docker,
         an_engine_that_is_none_is_refused,
+        names_are_shown_and_not_obeyed,
     ]
 }
 
@@ -406,4 +407,16 @@ fn an_engine_that_is_none_is_refused() -> Result<(), Failure> {
         equal(why, text(&found.stderr).starts_with(&format!("imk: *** {why}")), true)?;
     }
     Ok(())
+}
+
+/// A name that a terminal would obey is printed by make's messages as always, and by imk's own without what it would obey.
+fn names_are_shown_and_not_obeyed() -> Result<(), Failure> {
+    let bench = Bench::imk(&MAKEFILE.replace("refresh:", "a\u{1b}[31mb\u{202e}c:"))?;
+    bench.mark("fail-cp")?;
+    let found = bench.run(&[])?;
+    let stderr = text(&found.stderr);
+    equal("make's", stderr.contains("*** [Makefile:5: a\u{1b}[31mb\u{202e}c] Error 1\n"), true)?;
+    let own = "imk: [Makefile:5: a\u{fffd}[31mb\u{fffd}c] removed container app-t, image app:t\n";
+    equal("told", stderr.contains(own), true).map_err(|why| why + &stderr)?;
+    bench.nothing_left()
 }

@@ -16,12 +16,12 @@ const CLIENT: &str = r#"#!/bin/sh
 echo "$*" >>"$FAKE/log"
 command=$1
 if [ -e "$FAKE/fail-$command" ]; then echo "docker: $command fails" >&2; exit 1; fi
-id() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n'; }
+keep() { od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$FAKE/new-$$" && mv "$FAKE/new-$$" "$FAKE/$1"; }
 case $command in
-build) while [ "$1" != --tag ]; do shift; done; id >"$FAKE/image-$2" ;;
+build) while [ "$1" != --tag ]; do shift; done; keep "image-$2" ;;
 create)
     if [ -e "$FAKE/container-$3" ]; then echo "docker: $3 is in use" >&2; exit 1; fi
-    id >"$FAKE/container-$3"
+    keep "container-$3"
     ;;
 rm) rm "$FAKE/container-$2" || exit ;;
 rmi) rm "$FAKE/image-$2" || exit ;;
@@ -40,6 +40,15 @@ pub enum Manner {
     Garbage,
     /// Well this many times, then not at all.
     StopsAfter(usize),
+    /// Not at all, with the connection open.
+    #[allow(dead_code)] // Of the binaries that use this module, one asks for it; so with the next two.
+    Hangs,
+    /// Without ever coming to an end.
+    #[allow(dead_code)]
+    Endless,
+    /// With the container `mine` whatever is asked for.
+    #[allow(dead_code)]
+    Lies,
 }
 
 /// The engine.
@@ -134,6 +143,19 @@ fn serve(mut stream: UnixStream, folder: &Path, manner: Manner, asked: &AtomicUs
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let (status, body) = match manner {
             Manner::StopsAfter(count) if number >= count => return,
+            Manner::Hangs => {
+                // Until the other side gives up.
+                let _ = stream.read(&mut buffer);
+                return;
+            }
+            Manner::Endless => {
+                let _ = stream.write_all(b"HTTP/1.1 200 OK\r\nApi-Version: 1.41\r\n\r\n");
+                while stream.write_all(&buffer).is_ok() {}
+                return;
+            }
+            Manner::Lies if target.contains("/containers/") => {
+                answer(method, "/v1/containers/mine/json", folder)
+            }
             Manner::Garbage => (200, "{\"Id\": [[[".to_owned()),
             _ => answer(method, target, folder),
         };

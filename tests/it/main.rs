@@ -7,20 +7,26 @@
 //! 4.4.1 to compare with (default: what `scripts/gnu-make` fetched), `IMK_BLESS=1` rewrites the cases' expectations.
 
 mod architecture;
+mod audit;
 mod bad_input;
 mod builder;
 mod case;
 mod case_files;
 mod choose;
+mod ci;
 mod cleanup;
 mod completion;
 mod daemon;
 mod differ;
 mod docs;
+mod events;
 mod language;
 mod plans;
 mod program;
+mod reports;
 mod run;
+mod secrets;
+mod status_line;
 mod tables;
 mod terminal;
 
@@ -41,16 +47,22 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(architecture::trials());
+    trials.extend(audit::trials());
     trials.extend(case::trials());
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
-    trials.extend(choose::trials());
+    trials.extend(ci::trials());
     trials.extend(cleanup::trials());
     trials.extend(completion::trials());
     trials.extend(differ::trials());
+    trials.extend(events::trials());
+    trials.extend(choose::trials());
     trials.extend(docs::trials());
     trials.extend(language::trials());
     trials.extend(plans::trials());
+    trials.extend(reports::trials());
+    trials.extend(secrets::trials());
+    trials.extend(status_line::trials());
     trials.extend(tables::trials());
     libtest_mimic::run(&arguments, trials).exit();
 }

@@ -141,6 +141,16 @@ pub enum Complaint {
     },
     /// The files of an image's build are written to while it runs, each time.
     InputsKeepChanging(Vec<u8>),
+    /// An image does not hold what is expected of it: the word, what was found, how to mend it.
+    ExpectationBroken {
+        word: Vec<u8>,
+        finding: Vec<u8>,
+        hint: Option<Vec<u8>>,
+    },
+    /// An image can't be held to what is expected of it.
+    NotAudited(Vec<u8>),
+    /// A recipe with `.EXPECT` in which no command is seen to build an image.
+    NothingHeld(Vec<u8>),
     /// An image block without a tag.
     ImageWithoutTags(Vec<u8>),
     RenameColons {
@@ -218,6 +228,58 @@ pub enum Complaint {
     OutputLock,
     WriteError(Option<i32>),
     EmptyGoal,
+}
+
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// News.
+    Note,
+    /// Something is odd, and the run goes on.
+    Warning,
+    /// Something failed.
+    Error,
+    /// The run ends for it.
+    Fatal,
+}
+
+impl Complaint {
+    /// How much it matters, where it does not end the run.
+    pub fn severity(&self) -> Severity {
+        use Complaint::*;
+        match self {
+            // `$(warning)`; and what is said in GNU make's words of a target that there is no rule for.
+            Text(text) if !text.starts_with(b"*** ") => Severity::Warning,
+            RecipeFailed { ignored: true, .. }
+            | UndefinedVariable(_)
+            | NulByte
+            | MixedImplicitAndNormalDeprecated
+            | ExtraneousText(_)
+            | TargetTwiceInRule(_)
+            | OverridingRecipe(_)
+            | IgnoringRecipe(_)
+            | OverridingGroup(_)
+            | WaitWithPrerequisites
+            | WaitWithRecipe
+            | SuffixRuleWithPrerequisites
+            | SuffixRuleIsPattern(_)
+            | InputsKeepChanging(_)
+            | RecipeForRenamed { .. }
+            | SameFile { .. }
+            | RecipeIgnored { .. }
+            | Circular { .. }
+            | LowResolution(_)
+            | ClockSkew { .. }
+            | SkewDetected
+            | PeerNotUpdated(_)
+            | JobserverUnavailable
+            | JobsForced { .. }
+            | ArchiveMemberBogus { .. }
+            | OutputLock => Severity::Warning,
+            Waiting | DeletingTarget { .. } | DeletingIntermediate(_) => Severity::Note,
+            _ => Severity::Error,
+        }
+    }
 }
 
 /// Why a run ends before its end.

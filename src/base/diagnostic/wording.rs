@@ -135,6 +135,20 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
                 "' change while it is built; what it holds is not certain"
             )
         }
+        ExpectationBroken { word, finding, hint: None } => {
+            join!("'expect = ", word, "' does not hold: ", finding)
+        }
+        ExpectationBroken { word, finding, hint: Some(hint) } => {
+            join!("'expect = ", word, "' does not hold: ", finding, "\n  help: ", hint)
+        }
+        NotAudited(why) => join!("what is expected of the image can't be looked at: ", why),
+        NothingHeld(target) => {
+            join!(
+                "warning: '.EXPECT' of '",
+                target,
+                "' holds nothing: no line of its recipe is seen to build an image"
+            )
+        }
         ImageWithoutTags(target) => {
             join!("image target '", target, "' has no tag; add for example 'tags = name:$@'")
         }

@@ -27,7 +27,7 @@
 //! read of all this is put into words in [`wording`].
 
 pub mod engines;
-mod hooks;
+pub(in crate::build) mod hooks;
 pub mod ledger;
 pub mod recipe;
 pub mod shim;

@@ -4,6 +4,7 @@
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::Build;
 use crate::build::images::InUse;
+use crate::build::images::edges::of_process;
 use crate::build::images::freshness::Judged;
 use crate::build::images::sources::Sources;
 use crate::build::images::steps::{Step, Work};
@@ -314,7 +315,7 @@ fn build_of(line: &[Vec<u8>]) -> BuildCommand {
 
 /// The images that the Dockerfile of `block` names.
 fn images_of(block: &Block) -> Vec<String> {
-    let sources = Sources::of_block(block, Client::Docker);
+    let sources = Sources::of_block(block, Client::Docker, &of_process);
     let text = sources.dockerfile.as_deref().and_then(|file| std::fs::read(file).ok());
     let analysis = text.and_then(|text| sources.analyse(&text, &NoBases));
     let images = analysis.iter().flat_map(|analysis| &analysis.images);

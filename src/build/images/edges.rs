@@ -10,9 +10,16 @@ use crate::image::dockerfile::NoBases;
 use crate::image::reference::Reference;
 use crate::rules::file::{Dep, FileId};
 use std::collections::HashMap;
+use std::ffi::OsStr;
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
 /// What stands for the stem while it is looked for in a pattern's tags: no tag that is written has it.
 const UNKNOWN_STEM: &[u8] = b"imk0stem0unknown";
+
+/// The environment of this process: edges are looked for before a job has one.
+pub(super) fn of_process(name: &[u8]) -> Option<Vec<u8>> {
+    std::env::var_os(OsStr::from_bytes(name)).map(OsStringExt::into_vec)
+}
 
 /// The one way to write a reference, so that two can be compared.
 fn canonical(text: &[u8]) -> Option<String> {
@@ -22,15 +29,19 @@ fn canonical(text: &[u8]) -> Option<String> {
 impl Build {
     /// Adds the image targets whose tags the Dockerfile of `file` names to its prerequisites.
     pub(super) fn add_edges(&mut self, file: FileId, block: &Block) -> Outcome {
-        let sources = Sources::of_block(block, Client::Docker);
+        let sources = Sources::of_block(block, Client::Docker, &of_process);
         let text = sources.dockerfile.as_deref().and_then(|file| std::fs::read(file).ok());
         // Where it can't be read or is wrong, the build itself will say so.
         let Some(analysis) = text.and_then(|text| sources.analyse(&text, &NoBases)) else { return Ok(()) };
         for image in &analysis.images {
             let Some(wanted) = image.reference.known().and_then(canonical) else { continue };
             let Some(other) = self.target_with_tag(&wanted)? else { continue };
+            if other == file {
+                continue;
+            }
+            self.images.edges.entry(file).or_default().push(other);
             let known = &self.session.rules.files[file].dependencies;
-            if other == file || known.iter().any(|dep| !dep.is_name() && dep.file() == other) {
+            if known.iter().any(|dep| !dep.is_name() && dep.file() == other) {
                 continue;
             }
             let mut dep = Dep::of_file(other);

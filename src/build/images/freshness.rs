@@ -2,13 +2,14 @@
 //! either is found.
 
 use crate::base::diagnostic::Outcome;
+use crate::base::events::Phase;
 use crate::build::Build;
-use crate::build::images::sources::{OTHER_BUILDER, Sources};
+use crate::build::images::sources::{OTHER_BUILDER, Sources, of_environment};
 use crate::expand::environment::environment;
 use crate::image::block::{Block, Program};
-use crate::image::engine::Image;
+use crate::image::engine::{Engine, EngineError, Image};
 use crate::image::freshness::{
-    Components, DigestCache, LABEL, Memory, Proof, Reason, Verdict, Wanted, fresh, is_same_content,
+    Change, Components, DigestCache, LABEL, Memory, Proof, Reason, Verdict, Wanted, fresh, is_same_content,
 };
 use crate::rules::file::FileId;
 use std::collections::HashSet;
@@ -32,6 +33,8 @@ impl Default for Freshness {
 
 /// What is known of an image before it is built.
 pub struct Judged {
+    /// The name that its inputs are remembered by.
+    pub name: String,
     /// What the build is given.
     pub sources: Sources,
     /// Address of the engine.
@@ -40,8 +43,46 @@ pub struct Judged {
     pub inputs: Option<Components>,
     /// The image that has the first tag now.
     pub before: Option<Box<Image>>,
-    /// Why it has to be built, in words; empty where it is fresh.
-    pub reasons: Vec<String>,
+    /// Why it has to be built, the weightiest reason first; empty where it is fresh.
+    pub reasons: Vec<ImageReason>,
+}
+
+/// Why an image has to be built.
+#[derive(Clone, Debug)]
+pub enum ImageReason {
+    /// `-B` asks for it.
+    Forced,
+    /// `-W` takes this file, which the build may read, for new.
+    TakenForNew(Vec<u8>),
+    /// It is made from the image of this target, which would be built: whether to another content is not known beforehand.
+    BaseBuilt(Vec<u8>),
+    /// It is built each time, for this reason.
+    Always(&'static str),
+    /// Its inputs can't be read: the build will say why.
+    Unreadable,
+    /// There is no engine that answers.
+    NoEngine,
+    /// The engine failed.
+    Engine(EngineError),
+    /// The image, or its inputs.
+    Inputs(Reason),
+}
+
+impl ImageReason {
+    /// The reason in words, one line a change; `dockerfile` is the file's name for people.
+    pub fn messages(&self, dockerfile: &str) -> Vec<String> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        vec![match self {
+            ImageReason::Forced => "-B asks for it".to_owned(),
+            ImageReason::TakenForNew(name) => format!("-W takes {} for new", text(name)),
+            ImageReason::BaseBuilt(name) => format!("the image of {} is built", text(name)),
+            ImageReason::Always(why) => (*why).to_owned(),
+            ImageReason::Unreadable => "its inputs can't be read".to_owned(),
+            ImageReason::NoEngine => "no engine says what image there is".to_owned(),
+            ImageReason::Engine(fault) => fault.message(),
+            ImageReason::Inputs(reason) => return reason.messages(dockerfile),
+        }]
+    }
 }
 
 impl Judged {
@@ -63,72 +104,114 @@ impl Build {
     /// # Errors
     /// Those of expanding the environment of its commands.
     pub fn judge_block(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
+        self.tell_phase_of(Phase::Judging, file);
+        let judged = self.judge_with(file, block, program);
+        self.session.context.events.phase_ended(Phase::Judging);
+        judged
+    }
+
+    fn judge_with(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
         let scope = self.session.rules.files[file].scope;
         let environment = environment(&mut self.session, scope, false)?;
         let environment = self.environment_for(block, environment);
         let Some(engine) = Build::address_of(program, &environment) else { return Ok(None) };
-        let mut sources = Sources::of_block(block, program.client);
+        let mut sources = Sources::of_block(block, program.client, &of_environment(&environment));
         if self.context_of(block).is_some() && sources.always == Some(OTHER_BUILDER) {
             // The engine of a docker context can be asked as any other.
             sources.always = None;
         }
-        Ok(self.judge(file, sources, engine, Proof::Label))
+        let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
+        Ok(self.judge(file, name, sources, engine, Proof::Label))
     }
 
-    /// Looks whether the image with these sources has to be built; none where the engine does not answer.
-    pub fn judge(&mut self, file: FileId, sources: Sources, engine: String, proof: Proof) -> Option<Judged> {
+    /// Looks whether the image with these sources has to be built; none where the engine does not answer. It is remembered as
+    /// `name`.
+    pub fn judge(
+        &mut self,
+        file: FileId,
+        name: String,
+        sources: Sources,
+        engine: String,
+        proof: Proof,
+    ) -> Option<Judged> {
         let asked = self.cleanup.engines.at(&engine).ok()?;
         let before = match sources.tags.first() {
             Some(tag) => asked.image(tag).ok()?.map(Box::new),
             None => None,
         };
-        let mut judged = Judged { sources, engine, inputs: None, before, reasons: Vec::new() };
+        let mut judged = Judged { name, sources, engine, inputs: None, before, reasons: Vec::new() };
         if let Some(always) = judged.sources.always {
-            judged.reasons.push(always.to_owned());
+            judged.reasons.push(ImageReason::Always(always));
             return Some(judged);
         }
         let Some(inputs) = judged.sources.gather(asked, &self.images.freshness.cache) else {
-            judged.reasons.push("its inputs can't be read".to_owned());
+            judged.reasons.push(ImageReason::Unreadable);
             return Some(judged);
         };
-        let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
-        let forced = self.session.always_make || self.says_new(&judged.sources);
-        let wanted = Wanted { name: &name, tags: &judged.sources.tags, components: &inputs, proof, forced };
+        if self.session.always_make {
+            judged.reasons.push(ImageReason::Forced);
+        }
+        let new = self.session.settings.new_files.iter().filter(|name| judged.sources.reads(name, &inputs));
+        judged.reasons.extend(new.cloned().map(ImageReason::TakenForNew));
+        if self.pretends() {
+            let below = self.images.edges.get(&file).into_iter().flatten();
+            let built = below.filter(|&&other| !self.is_unchanged_image(other));
+            judged
+                .reasons
+                .extend(built.map(|&other| ImageReason::BaseBuilt(self.session.name_of(other).to_vec())));
+        }
+        let tags = &judged.sources.tags;
+        let wanted = Wanted { name: &judged.name, tags, components: &inputs, proof };
         match fresh(asked, &wanted, &self.images.freshness.memory) {
             Ok(Verdict::Fresh(_)) => {}
             Ok(Verdict::Stale(reasons)) => {
-                let dockerfile = judged.sources.dockerfile.as_deref().unwrap_or(Path::new("Dockerfile"));
-                let dockerfile = dockerfile.strip_prefix(".").unwrap_or(dockerfile).display().to_string();
-                judged.reasons = reasons.iter().flat_map(|reason| words(reason, &dockerfile)).collect();
+                let old = &self.session.settings.old_files;
+                let left = reasons.into_iter().filter_map(|reason| without_old(reason, &judged.sources, old));
+                judged.reasons.extend(left.map(ImageReason::Inputs));
             }
-            Err(fault) => judged.reasons.push(fault.message()),
+            Err(fault) => judged.reasons.push(ImageReason::Engine(fault)),
         }
         judged.inputs = Some(inputs);
         Some(judged)
     }
 
-    /// Whether `-W` names a file that the build may read.
-    fn says_new(&self, sources: &Sources) -> bool {
-        self.session.settings.new_files.iter().any(|name| sources.may_read(name))
-    }
-
     /// An image was built from `judged`. Tells whether its inputs stayed what they were meanwhile, and remembers them then.
     pub fn built(&mut self, file: FileId, judged: &Judged) -> bool {
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
-        let now = judged.sources.tags.first().and_then(|tag| engine.image(tag).ok().flatten());
-        if let (Some(before), Some(now)) = (&judged.before, &now)
-            && is_same_content(before, now)
-        {
+        let now = image_now(judged, engine);
+        let unchanged = is_what_it_was(judged, now.as_ref());
+        if unchanged {
             self.images.freshness.unchanged.insert(file);
         }
+        self.tell_built(file, judged, now.as_ref(), unchanged);
+        let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let Some(inputs) = &judged.inputs else { return true };
         let after = judged.sources.gather(engine, &self.images.freshness.cache);
         if !after.is_some_and(|after| inputs.untouched_until(&after)) {
             return false;
         }
-        let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
-        self.images.freshness.memory.remember(&name, inputs);
+        self.images.freshness.memory.remember(&judged.name, inputs);
         true
+    }
+
+    /// A recipe that is understood whole built these images: what they were made from is noted, as far as it is known.
+    pub fn note_built(&mut self, file: FileId, judged: &[Judged]) {
+        let mut unchanged = true;
+        for one in judged {
+            let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
+            let now = image_now(one, engine);
+            let same = is_what_it_was(one, now.as_ref());
+            unchanged &= same;
+            self.tell_built(file, one, now.as_ref(), same);
+            let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
+            let Some(before) = &one.inputs else { continue };
+            let Some(after) = one.sources.gather(engine, &self.images.freshness.cache) else { continue };
+            // Where it can't be noted the image is built once more, and `--why` says so.
+            let _ = self.images.freshness.memory.note(engine, &one.name, &one.sources.tags, before, &after);
+        }
+        if unchanged {
+            self.images.freshness.unchanged.insert(file);
+        }
     }
 
     /// The image of `file` is fresh: it is what it was.
@@ -143,7 +226,28 @@ impl Build {
     }
 }
 
-/// A reason in words.
-fn words(reason: &Reason, dockerfile: &str) -> Vec<String> {
-    reason.messages(dockerfile)
+/// The image that has the first tag now.
+fn image_now(judged: &Judged, engine: &dyn Engine) -> Option<Image> {
+    judged.sources.tags.first().and_then(|tag| engine.image(tag).ok().flatten())
+}
+
+/// Whether the image that was built has the content of the one before.
+fn is_what_it_was(judged: &Judged, now: Option<&Image>) -> bool {
+    matches!((&judged.before, now), (Some(before), Some(now)) if is_same_content(before, now))
+}
+
+/// A reason without the changes of files that `-o` takes for old; none where nothing else is left of it.
+fn without_old(reason: Reason, sources: &Sources, old: &[Vec<u8>]) -> Option<Reason> {
+    let Reason::InputsChanged { mut changes } = reason else { return Some(reason) };
+    if old.is_empty() || changes.is_empty() {
+        return Some(Reason::InputsChanged { changes });
+    }
+    changes.retain(|change| {
+        !old.iter().any(|name| match change {
+            Change::File { context: None, path, .. } => sources.is_entry(name, path),
+            Change::Instruction { .. } | Change::Dockerfile => sources.is_dockerfile(name),
+            _ => false,
+        })
+    });
+    (!changes.is_empty()).then_some(Reason::InputsChanged { changes })
 }

@@ -3,7 +3,9 @@
 
 pub mod bake;
 mod edges;
+pub mod expect;
 pub mod freshness;
+mod listed;
 pub mod sources;
 pub mod steps;
 
@@ -40,11 +42,15 @@ pub struct InUse {
 pub struct ImageTargets {
     /// The blocks of the targets met so far.
     blocks: HashMap<FileId, Rc<Block>>,
+    /// The image targets whose images each image target reads.
+    edges: HashMap<FileId, Vec<FileId>>,
     /// Which image target has which tag: canonical reference to file. Made when an edge is first looked for.
     tags: Option<HashMap<String, FileId>>,
     /// Engines by name; the empty name stands for the one that is chosen.
     engines: HashMap<String, InUse>,
     freshness: freshness::Freshness,
+    /// Puts findings into words; their codes serve where it is not set.
+    pub finding_words: Option<expect::Words>,
     bakes: bake::Bakes,
 }
 
@@ -59,6 +65,12 @@ impl Build {
     }
 
     fn meet(&mut self, file: FileId) -> Outcome {
+        if self.session.rules.images.is_listed(file) {
+            // As an image it is never compared with a file of its name; an implicit rule may yet have its recipe.
+            let record = &mut self.session.rules.files[file];
+            record.mtime = Mtime::ABSENT;
+            record.mtime_before = Mtime::ABSENT;
+        }
         let Some(block) = self.read_block(file)? else { return Ok(()) };
         let record = &mut self.session.rules.files[file];
         record.phony = true;

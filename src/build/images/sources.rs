@@ -3,14 +3,17 @@
 
 use crate::image::block::{Block, Given};
 use crate::image::command::Client;
-use crate::image::command::kinds::{Build, BuildContext, Pair};
+use crate::image::command::kinds::{BuildContext, Pair};
 use crate::image::command::text::Text;
+use crate::image::command::whole::WholeBuild;
 use crate::image::context::Convention;
 use crate::image::dockerfile::{Analysis, Request, Value, analyse};
 use crate::image::engine::Engine;
-use crate::image::freshness::{Attributes, Components, Context, DigestCache, EngineBases, Inputs, gather};
+use crate::image::freshness::{
+    Attributes, Components, Context, DigestCache, EngineBases, FileInput, Inputs, gather,
+};
 use crate::rules::images::Attribute;
-use std::ffi::OsStr;
+use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 
@@ -36,19 +39,32 @@ pub struct Sources {
     pub always: Option<&'static str>,
 }
 
+/// The value of a variable in the environment of the build's command; none where it is not set.
+pub type Lookup<'l> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'l;
+
 /// `NAME=VALUE` in two; without a value, that of the environment.
-fn pair(given: &Given) -> (Vec<u8>, Value) {
+fn pair(given: &Given, lookup: &Lookup<'_>) -> (Vec<u8>, Value) {
     match memchr::memchr(b'=', &given.text) {
         Some(at) => (given.text[..at].to_vec(), Value::Known(given.text[at + 1..].to_vec())),
-        None => (given.text.clone(), inherited(&given.text)),
+        None => (given.text.clone(), inherited(&given.text, lookup)),
     }
 }
 
-fn inherited(name: &[u8]) -> Value {
-    match std::env::var_os(OsStr::from_bytes(name)) {
-        Some(value) => Value::Known(value.as_bytes().to_vec()),
-        None => Value::Unknown,
+fn inherited(name: &[u8], lookup: &Lookup<'_>) -> Value {
+    lookup(name).map_or(Value::Unknown, Value::Known)
+}
+
+/// Looks variables up in the environment of a job.
+pub fn of_environment(environment: &[CString]) -> impl Fn(&[u8]) -> Option<Vec<u8>> {
+    |name| {
+        let mut entries = environment.iter().map(|entry| entry.as_bytes());
+        entries.find_map(|entry| entry.strip_prefix(name)?.strip_prefix(b"=").map(<[u8]>::to_vec))
     }
+}
+
+/// A path that can be compared: absolute, and without `.`.
+fn plain(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_default().components().collect()
 }
 
 fn path(text: &[u8]) -> PathBuf {
@@ -72,14 +88,14 @@ const ATTRIBUTES: [(Attribute, &str); 12] = [
 ];
 
 impl Sources {
-    /// What the build of a block is given by `client`.
-    pub fn of_block(block: &Block, client: Client) -> Sources {
+    /// What the build of a block is given by `client`; `lookup` tells the environment that the client will have.
+    pub fn of_block(block: &Block, client: Client, lookup: &Lookup<'_>) -> Sources {
         let words = |attribute: Attribute| block.words(attribute).iter().map(|given| given.text.clone());
         let mut sources = Sources {
             tags: words(Attribute::Tags).map(|tag| String::from_utf8_lossy(&tag).into_owned()).collect(),
             context: path(block.context()),
             target: block.word(Attribute::Target).map(|given| given.text.clone()),
-            args: block.words(Attribute::Args).iter().map(pair).collect(),
+            args: block.words(Attribute::Args).iter().map(|given| pair(given, lookup)).collect(),
             contexts: words(Attribute::Contexts)
                 .filter_map(|text| {
                     let at = memchr::memchr(b'=', &text)?;
@@ -120,80 +136,42 @@ impl Sources {
         sources
     }
 
-    /// What a recipe's build command in the folder `directory` is given; none where a part of it is not known or is not followed.
-    pub fn of_command(build: &Build, client: Client) -> Option<Sources> {
-        let known = |text: &Text| text.known().map(<[u8]>::to_vec);
-        let all = |texts: &[Text]| texts.iter().map(known).collect::<Option<Vec<_>>>();
-        let pairs = |pairs: &[Pair]| {
-            let one = |pair: &Pair| {
-                let name = known(&pair.name)?;
-                let value = match &pair.value {
-                    Some(value) => Value::Known(known(value)?),
-                    None => inherited(&name),
-                };
-                Some((name, value))
+    /// What a build of a recipe that is understood whole is given; `lookup` as for a block.
+    pub fn of_command(whole: &WholeBuild, lookup: &Lookup<'_>) -> Sources {
+        let build = &whole.build;
+        let known = |text: &Text| text.known().map(<[u8]>::to_vec).unwrap_or_default();
+        let all = |texts: &[Text]| texts.iter().map(known).collect::<Vec<_>>();
+        let optional = |text: &Option<Text>| text.as_ref().map(known);
+        let value = |name: &[u8]| {
+            let own = whole.environment.iter().rev().find(|(own, _)| own == name);
+            own.map(|(_, value)| value.clone()).or_else(|| lookup(name))
+        };
+        let one = |pair: &Pair| {
+            let name = known(&pair.name);
+            let value = match &pair.value {
+                Some(value) => Value::Known(known(value)),
+                None => inherited(&name, &value),
             };
-            pairs.iter().map(one).collect::<Option<Vec<_>>>()
+            (name, value)
         };
-        let optional = |text: &Option<Text>| match text {
-            Some(text) => known(text).map(Some),
-            None => Some(None),
+        let context = match &build.context {
+            BuildContext::Path(context) => path(&known(context)),
+            _ => PathBuf::from("."),
         };
-        // What else the client may be told can change the result in ways that are not followed.
-        const FOLLOWED: [&str; 22] = [
-            "tag",
-            "target",
-            "build-arg",
-            "file",
-            "label",
-            "annotation",
-            "platform",
-            "secret",
-            "ssh",
-            "build-context",
-            "cache-from",
-            "cache-to",
-            "load",
-            "network",
-            "quiet",
-            "add-host",
-            "shm-size",
-            "ulimit",
-            "attest",
-            "provenance",
-            "sbom",
-            "progress",
-        ];
-        let unusual = build.options.iter().any(|option| !FOLLOWED.contains(&option.name))
-            || !build.outputs.is_empty()
-            || build.only_asks
-            || build.builder.is_some()
-            || build.platforms.len() > 1
-            || !build.extra.is_empty();
-        let BuildContext::Path(context) = &build.context else { return None };
-        if unusual || build.tags.is_empty() {
-            return None;
-        }
-        let context = path(&known(context)?);
-        let file = match optional(&build.file)? {
-            Some(file) if file == b"-" => return None,
-            Some(file) => path(&file),
-            None => context.join("Dockerfile"),
-        };
-        let contexts = pairs(&build.contexts)?
-            .into_iter()
-            .map(|(name, value)| Some((name, value.known()?.to_vec())))
-            .collect::<Option<Vec<_>>>()?;
+        let file = optional(&build.file).map_or_else(|| context.join("Dockerfile"), |file| path(&file));
+        let contexts = build.contexts.iter().map(one);
         let mut sources = Sources {
-            tags: all(&build.tags)?.iter().map(|tag| String::from_utf8_lossy(tag).into_owned()).collect(),
+            tags: whole.tags.iter().map(|tag| String::from_utf8_lossy(tag).into_owned()).collect(),
             dockerfile: Some(file),
             context,
-            target: optional(&build.target)?,
-            args: pairs(&build.args)?,
-            contexts,
-            platform: all(&build.platforms)?.pop(),
+            target: optional(&build.target),
+            args: build.args.iter().map(one).collect(),
+            contexts: contexts
+                .map(|(name, value)| (name, value.known().unwrap_or_default().to_vec()))
+                .collect(),
+            platform: all(&build.platforms).pop(),
             whole_file: build.attests,
-            containers: client != Client::Docker,
+            containers: whole.client != Client::Docker,
             ..Sources::default()
         };
         let lists: [(&str, &[Text]); 5] = [
@@ -204,26 +182,43 @@ impl Sources {
             ("ulimits", &build.ulimits),
         ];
         for (name, texts) in lists {
-            sources.attributes.set(name, all(texts)?);
+            sources.attributes.set(name, all(texts));
         }
         for (name, text) in [("network", &build.network), ("shm-size", &build.shm_size)] {
-            sources.attributes.set(name, optional(text)?);
+            sources.attributes.set(name, optional(text));
         }
         for (name, given) in [("labels", &build.labels), ("annotations", &build.annotations)] {
-            let joined = pairs(given)?
-                .into_iter()
-                .map(|(name, value)| [&name[..], b"=", value.known().unwrap_or_default()].concat());
+            let joined = given.iter().map(one);
+            let joined =
+                joined.map(|(name, value)| [&name[..], b"=", value.known().unwrap_or_default()].concat());
             sources.attributes.set(name, joined.collect::<Vec<_>>());
         }
-        Some(sources)
+        sources
     }
 
-    /// Whether the file called `name` may be one of the build's: the Dockerfile, or inside of the context.
-    pub fn may_read(&self, name: &[u8]) -> bool {
-        let name = path(name);
-        let plain = |path: &Path| std::path::absolute(path).unwrap_or_default();
-        self.dockerfile.as_deref().is_some_and(|file| plain(file) == plain(&name))
-            || plain(&name).starts_with(plain(&self.context).components().as_path())
+    /// Whether the file called `name`, as make's options name it, is the Dockerfile.
+    pub fn is_dockerfile(&self, name: &[u8]) -> bool {
+        self.dockerfile.as_deref().is_some_and(|file| plain(file) == plain(&path(name)))
+    }
+
+    /// Whether the file called `name` is the entry `entry` of the context.
+    pub fn is_entry(&self, name: &[u8], entry: &[u8]) -> bool {
+        plain(&self.context.join(path(entry))) == plain(&path(name))
+    }
+
+    /// Whether the build reads the file called `name`, `inputs` being what it reads: all of the context, where that is not known.
+    pub fn reads(&self, name: &[u8], inputs: &Components) -> bool {
+        let own = plain(&path(name));
+        let Ok(inside) = own.strip_prefix(plain(&self.context)).map(Path::to_path_buf) else {
+            return self.is_dockerfile(name);
+        };
+        let inside = inside.as_os_str().as_bytes();
+        let main = |file: &&FileInput| {
+            inputs.contexts.get(file.context as usize).is_none_or(|context| context.name.is_none())
+        };
+        self.is_dockerfile(name)
+            || !inputs.unknown.is_empty()
+            || inputs.files.iter().filter(main).any(|file| &*file.path == inside)
     }
 
     /// The inputs as they are now, asked of `engine` where they are images; none where they can't be told: the build will say why.
@@ -259,4 +254,10 @@ impl Sources {
         };
         analyse(text, &request).ok()
     }
+}
+
+/// The name of a build's Dockerfile for people; the usual one where it isn't known.
+pub fn shown_dockerfile(path: Option<&Path>) -> String {
+    let path = path.unwrap_or(Path::new("Dockerfile"));
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
 }

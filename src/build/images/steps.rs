@@ -2,6 +2,7 @@
 //! how their words are made.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::base::printable::printable;
 use crate::build::Build;
 use crate::build::cleanup::ledger::Fault;
 use crate::build::cleanup::{self, Policy, Ticket};
@@ -15,6 +16,7 @@ use crate::image::block::{Block, Cleanup, Program, words};
 use crate::image::journal::Thing;
 use crate::os::children::Ended;
 use crate::rules::file::{FileId, State, Status};
+use crate::rules::images::Attribute;
 use crate::rules::recipe::{NO_ERROR, SILENT};
 use std::collections::VecDeque;
 use std::ffi::CString;
@@ -63,6 +65,8 @@ pub enum Work {
     },
     /// Removes the container.
     Remove,
+    /// Holds the image to the block's `expect`: no process.
+    Expect,
 }
 
 /// The steps of a job.
@@ -72,9 +76,18 @@ pub struct Steps {
     pub all: VecDeque<Step>,
     /// The command that is shown when the image's tags are removed at the end of a job that won.
     pub removal: Option<Vec<Vec<u8>>>,
+    /// The recipe's lines, where they had to be expanded before.
+    pub lines: Option<Vec<Vec<u8>>>,
+    /// What is known of the images that the lines build, of a recipe that `.IMAGE` lists.
+    pub judged: Vec<Judged>,
 }
 
 impl Step {
+    /// Whether imk does it itself.
+    pub fn has_no_process(&self) -> bool {
+        matches!(self.work, Work::Expect)
+    }
+
     /// A bake, and the line that is shown for it.
     pub(super) fn of_bake(arguments: Vec<Vec<u8>>, shown: Vec<u8>, place: Option<Place>, work: Work) -> Step {
         Step { shown, ..Step::new(arguments, place, work) }
@@ -129,15 +142,31 @@ impl Build {
         let InUse { program, fault } = self.engine_for(block);
         let pretends = self.pretends();
         if let Some(fault) = fault.filter(|_| !pretends) {
-            return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
+            return Err(Stop::fatal(block.place, Complaint::Text(printable(&fault.message()).into_bytes())));
         }
         self.observe(file, &[]);
+        if !pretends {
+            // An image of a killed run is not taken for one that is meant to be there.
+            self.reap_dead_runs();
+        }
         let is_baked = self.collector.is_none() && self.builder_of(block).is_some();
         let judged = match self.collector.is_some() || is_baked {
             true => None,
             false => self.judge_block(file, block, &program)?,
         };
+        if let Some(judged) = &judged {
+            self.tell_judged(file, judged);
+        }
         let mut all = VecDeque::new();
+        let is_fresh = judged.as_ref().is_some_and(Judged::is_fresh);
+        let follows = |build: &Build| {
+            let recipe = build.session.rules.files[file].recipe;
+            !block.extracts.is_empty()
+                || recipe.is_some_and(|recipe| !build.session.rules.recipes[recipe].text.is_empty())
+        };
+        if self.collector.is_none() && (!is_fresh || follows(self)) {
+            self.explain_image(file, block.place, judged.as_slice());
+        }
         if is_baked {
             if !self.is_baked(file) {
                 all.extend(self.bake_step(file, block)?);
@@ -145,10 +174,14 @@ impl Build {
                 // Something was done for it, by another's job.
                 self.commands_started += 1;
             }
-        } else if judged.as_ref().is_some_and(Judged::is_fresh) {
+        } else if is_fresh {
             self.note_fresh(file);
         } else {
             all.push_back(build_step(block, &program, judged, 0));
+        }
+        if !block.words(Attribute::Expect).is_empty() && !pretends {
+            let place = block.words(Attribute::Expect).first().and_then(|given| given.place);
+            all.push_back(Step::new(Vec::new(), place, Work::Expect));
         }
         if !block.extracts.is_empty() {
             self.add_extraction(file, block, &program, &mut all);
@@ -159,11 +192,11 @@ impl Build {
             }
             _ => None,
         };
-        Ok(Steps { all, removal })
+        Ok(Steps { all, removal, ..Steps::default() })
     }
 
     /// Whether nothing is run.
-    fn pretends(&self) -> bool {
+    pub(super) fn pretends(&self) -> bool {
         let settings = &self.session.settings;
         settings.just_print || settings.touch || settings.question
     }
@@ -221,6 +254,9 @@ impl Build {
     }
 
     fn start_step(&mut self, child: &mut Child, step: &mut Step, just_print: bool) -> Outcome<bool> {
+        if step.has_no_process() {
+            return self.hold(child);
+        }
         let silent = self.session.rules.files[child.file].command_flags & SILENT != 0;
         if just_print || self.debugging(DebugLevels::PRINT) || (!silent && !self.is_silent()) {
             self.session.context.output.out(&[&step.shown[..], b"\n"].concat());
@@ -239,16 +275,52 @@ impl Build {
         if !environment.iter().any(|entry| entry.as_bytes().starts_with(b"DOCKER_BUILDKIT=")) {
             environment.push(buildkit.to_owned());
         }
+        let is_build = matches!(step.work, Work::Build(..) | Work::Bake(_));
+        // Below a footer the client is not to draw: its lines are read.
+        if is_build
+            && self.session.context.output.has_footer()
+            && !environment.iter().any(|entry| entry.as_bytes().starts_with(b"BUILDKIT_PROGRESS="))
+        {
+            environment.push(c"BUILDKIT_PROGRESS=plain".to_owned());
+        }
         if let Some(block) = self.block_of(child.file) {
             environment = self.environment_for(&block, environment);
         }
         self.enter_things(child, step, &environment)?;
         child.environment = Some(Rc::new(environment));
-        let result = self.spawn(child, &step.arguments, step.quiet);
+        let listener = match &step.work {
+            Work::Build(judged, _) => {
+                let dockerfile = judged.as_ref().and_then(|judged| judged.sources.dockerfile.as_deref());
+                self.step_listener(child.file, dockerfile)
+            }
+            _ => None,
+        };
+        let result = self.spawn(child, &step.arguments, step.quiet, listener);
         child.environment = Some(own);
         result?;
+        self.tell_line_started(child, &step.shown, Some(step));
         self.set_state(child.file, State::Running);
         Ok(true)
+    }
+
+    /// Holds the image to the block's `expect`. Where it does not hold the job fails as one whose process could not be started.
+    fn hold(&mut self, child: &mut Child) -> Outcome<bool> {
+        let Some(block) = self.block_of(child.file) else { return Ok(false) };
+        self.prepare_child(child)?;
+        if std::mem::take(&mut child.good_input) {
+            self.input_used = false;
+        }
+        let environment = child.environment.clone().unwrap_or_default();
+        // What is said goes where the job's output goes, which is entered already.
+        self.leave_output(child);
+        let broken = self.breaks_block(child, &block, &environment);
+        self.enter(child);
+        if broken {
+            self.commands_started += 1;
+            child.pid = -1;
+            self.set_state(child.file, State::Running);
+        }
+        Ok(broken)
     }
 
     /// The steps are over: the recipe's lines may speak of the image.
@@ -302,7 +374,7 @@ impl Build {
                 let path = passage.folder().to_path_buf();
                 things.push((own, Thing::File { path }, Policy::Always, None));
             }
-            Work::Remove => {}
+            Work::Remove | Work::Expect => {}
         }
         for (owner, thing, policy, label) in things {
             let target = String::from_utf8_lossy(self.session.name_of(owner)).into_owned();
@@ -310,7 +382,10 @@ impl Build {
             match self.cleanup.will_make(&work, thing, label) {
                 Ok(ticket) => step.tickets.push(ticket),
                 Err(Fault::Engine(fault)) => {
-                    return Err(Stop::fatal(block.place, Complaint::Text(fault.message().into_bytes())));
+                    return Err(Stop::fatal(
+                        block.place,
+                        Complaint::Text(printable(&fault.message()).into_bytes()),
+                    ));
                 }
                 Err(Fault::Journal(_)) => {}
             }
@@ -370,6 +445,7 @@ impl Build {
             return true;
         }
         match &step.work {
+            Work::Expect => false,
             Work::Create(_) => false,
             Work::Bake(running) => {
                 self.baked(running);

@@ -29,7 +29,8 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.why), choices: FORMS, bare: Some("text") },
         Travel::Pass,
         "Say why each target is remade.",
-    ),
+    )
+    .works(),
     own(
         "list",
         Kind::Choice { slot: slot!(own.list), choices: &["text", "json", "names"], bare: Some("text") },
@@ -88,14 +89,15 @@ pub static OWN: &[Flag] = &[
     .value("REV"),
     own(
         "audit",
-        Kind::Choice {
+        Kind::Words {
             slot: slot!(own.audit),
             choices: &["text", "json", "sarif", "html", "static", "reproduce"],
-            bare: Some("text"),
+            bare: "text",
         },
         Travel::Never,
         "Judge the goals' images by the criteria of good ones.",
-    ),
+    )
+    .works(),
     own("outdated", Kind::Switch(slot!(own.outdated)), Travel::Never, "Say which base images have moved."),
     own(
         "lock-diff",
@@ -140,42 +142,55 @@ pub static OWN: &[Flag] = &[
         "env-file",
         Kind::List { slot: slot!(own.env_files), bare: None },
         Travel::Never,
-        "Read environment variables from FILE.",
+        "Read environment variables from FILE; ?FILE need not be there.",
     )
-    .value("FILE"),
+    .value("FILE")
+    .works(),
     own(
         "progress",
         Kind::Choice { slot: slot!(own.progress), choices: &["auto", "bar", "plain", "none"], bare: None },
         Travel::Pass,
         "Show the state of the run.",
-    ),
+    )
+    .works(),
     own(
         "color",
         Kind::Choice { slot: slot!(own.color), choices: &["auto", "always", "never"], bare: Some("always") },
         Travel::Pass,
         "Colour what imk itself prints.",
-    ),
+    )
+    .works(),
     own(
         "ci",
         Kind::Choice { slot: slot!(own.ci), choices: &["github", "gitlab", "none"], bare: None },
         Travel::Pass,
         "Print for this CI service.",
-    ),
+    )
+    .works(),
     own(
         "report",
         Kind::List { slot: slot!(own.reports), bare: None },
         Travel::Never,
-        "Write a report, in the form that FILE's ending says.",
+        "Write a report: FILE ends in .xml, .json, .md or .html.",
     )
-    .value("FILE"),
-    own("events", Kind::Switch(slot!(own.events)), Travel::Never, "Stream the run's events as JSON lines."),
+    .value("FILE")
+    .works(),
+    own(
+        "events",
+        Kind::Text { slot: slot!(own.events), bare: Some("fd:2") },
+        Travel::Never,
+        "Write the run's events as JSON lines to FILE or fd:N.",
+    )
+    .value("FILE")
+    .works(),
     own(
         "trace-file",
         Kind::Text { slot: slot!(own.trace_file), bare: None },
         Travel::Never,
         "Write the run's timeline as a Chrome trace.",
     )
-    .value("FILE"),
+    .value("FILE")
+    .works(),
     own(
         "init",
         Kind::Choice {
@@ -192,7 +207,8 @@ pub static OWN: &[Flag] = &[
         Kind::Switch(slot!(own.posix_strict)),
         Travel::Pass,
         "Print nothing that make would not.",
-    ),
+    )
+    .works(),
     own(
         "completions",
         Kind::Choice { slot: slot!(own.completions), choices: &["bash", "zsh", "fish"], bare: None },

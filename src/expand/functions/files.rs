@@ -6,7 +6,7 @@ use crate::expand::file_names::{FileNames, file_names};
 use crate::expand::functions::text::join_words;
 use crate::os::words::{skip_space, word_length, words};
 use std::ffi::OsStr;
-use std::io::Write;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 
 pub fn dir(text: &[u8], out: &mut Vec<u8>) {
@@ -90,6 +90,9 @@ pub fn abspath<H: Host>(host: &mut H, text: &[u8], out: &mut Vec<u8>) {
     join_words(found.iter().map(Vec::as_slice), out);
 }
 
+/// Size of the buffer that the C library gives a file, in bytes.
+const BUFFER: usize = 4096;
+
 pub fn file<H: Host>(host: &mut H, operation: &[u8], text: Option<&[u8]>, out: &mut Vec<u8>) -> Outcome {
     let (append, rest) = match operation {
         [b'>', b'>', rest @ ..] => (true, rest),
@@ -111,7 +114,9 @@ pub fn file<H: Host>(host: &mut H, operation: &[u8], text: Option<&[u8]>, out: &
         if content.last() != Some(&b'\n') {
             content.push(b'\n');
         }
-        file.write_all(&content).map_err(|error| fail(host, "write", error))?;
+        // What fits the C library's buffer is written when the file is closed.
+        let call = if content.len() <= BUFFER { "close" } else { "write" };
+        file.write_all(&content).map_err(|error| fail(host, call, error))?;
     }
     Ok(())
 }
@@ -132,7 +137,13 @@ fn read<H: Host>(host: &mut H, name: &[u8], too_many: bool, out: &mut Vec<u8>) -
     if let Some(seen) = &mut host.context().seen {
         seen.files.push(name.to_vec());
     }
-    match std::fs::read(OsStr::from_bytes(name)) {
+    let mut call = "open";
+    let content = std::fs::File::open(OsStr::from_bytes(name)).and_then(|mut file| {
+        call = "read";
+        let mut text = Vec::new();
+        file.read_to_end(&mut text).map(|_| text)
+    });
+    match content {
         Ok(mut text) => {
             if text.last() == Some(&b'\n') {
                 text.pop();
@@ -145,7 +156,6 @@ fn read<H: Host>(host: &mut H, name: &[u8], too_many: bool, out: &mut Vec<u8>) -
         }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
         Err(error) => {
-            let call = if error.kind() == std::io::ErrorKind::IsADirectory { "read" } else { "open" };
             let error = error.raw_os_error().unwrap_or(libc::EIO);
             let complaint = Complaint::FileFunction { call, name: name.to_vec(), error };
             Err(Stop::fatal(host.context().reading, complaint))

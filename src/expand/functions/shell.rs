@@ -1,6 +1,7 @@
 //! `$(shell)` and `!=`: a command's output as text (manual, "The shell Function"). Knows nothing of recipes.
 
 use crate::base::diagnostic::{Complaint, Outcome};
+use crate::base::events::Phase;
 use crate::expand::command_line::{self, Shell};
 use crate::expand::context::Host;
 use crate::expand::environment::environment;
@@ -24,6 +25,13 @@ pub fn status<H: Host>(host: &mut H, code: i32) {
 
 /// Runs `command` and returns its output with newlines as spaces; all final newlines are dropped, or only one.
 pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
+    host.context().events.phase_started(Phase::Shell, command);
+    let text = output_of(host, command, drop_all);
+    host.context().events.phase_ended(Phase::Shell);
+    text
+}
+
+fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
     if let Some(seen) = &mut host.context().seen {
         seen.commands.push(command.to_vec());
     }
@@ -36,12 +44,21 @@ pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec
     // What was said before must be seen before what the command says.
     context.output.begin();
     context.output.flush();
-    let Ok((mut reader, writer)) = std::io::pipe() else {
-        status(host, 127);
-        return Ok(Vec::new());
+    let (mut reader, writer) = match std::io::pipe() {
+        Ok(ends) => ends,
+        Err(error) => {
+            let (what, error) = (b"pipe".to_vec(), error.raw_os_error().unwrap_or(0));
+            context.complain(context.reading, &Complaint::System { what, error });
+            status(host, 127);
+            return Ok(Vec::new());
+        }
     };
+    let current = context.output.current.take();
+    let routed = context.output.route(current.as_ref(), None);
+    context.output.current = current;
     let capture = context.output.current.as_ref().map(|capture| capture.streams().1);
-    let streams = Streams { stdin: None, stdout: Some(writer.as_fd()), stderr: capture.flatten() };
+    let stderr = routed.stderr.as_ref().map(|end| end.as_fd()).or(capture.flatten());
+    let streams = Streams { stdin: None, stdout: Some(writer.as_fd()), stderr };
     let pid = match children::start(&arguments, &environment, streams) {
         Ok(pid) => pid,
         Err(error) => {
@@ -52,11 +69,12 @@ pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec
             return Ok(Vec::new());
         }
     };
-    drop(writer);
+    drop((writer, routed.stdout, routed.stderr));
     let mut text = Vec::new();
     let _ = reader.read_to_end(&mut text);
     drop(reader);
     let ended = children::wait_for(pid);
+    host.context().output.close(routed.streams);
     status(host, if ended.code == 0 && ended.signal > 0 { 128 + ended.signal } else { ended.code });
     host.context().folders.changed();
     fold(&mut text, drop_all);

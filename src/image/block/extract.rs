@@ -28,9 +28,12 @@ impl Passage {
     /// Makes the folder.
     ///
     /// # Errors
-    /// Those of making a folder; what is there already is one.
+    /// Those of making a folder; what is there already is one, and so is a link in the place of the journal's folder.
     pub fn make(&self) -> io::Result<()> {
         fs::create_dir_all(FOLDER)?;
+        if fs::symlink_metadata(FOLDER)?.is_symlink() {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         fs::DirBuilder::new().mode(0o700).create(&self.folder)
     }
 
@@ -69,15 +72,26 @@ fn place(from: &Path, to: &Path, changed: &mut bool) -> Result<(), (PathBuf, io:
     if found.is_dir() {
         if !to.is_dir() {
             fs::create_dir_all(to).map_err(at(to))?;
-            fs::set_permissions(to, found.permissions()).map_err(at(to))?;
+            fs::set_permissions(to, permissions(&found)).map_err(at(to))?;
             *changed = true;
         }
         let entries = fs::read_dir(from).map_err(at(from))?;
         for entry in entries {
             let entry = entry.map_err(at(from))?;
-            place(&entry.path(), &to.join(entry.file_name()), changed)?;
+            let (from, to) = (entry.path(), to.join(entry.file_name()));
+            // The destination itself may be a link: its owner named it. A link below it may have come out of an earlier image,
+            // and what it names is not the destination's.
+            let leads_away = || fs::symlink_metadata(&to).is_ok_and(|there| there.is_symlink());
+            if entry.file_type().map_err(at(&from))?.is_dir() && leads_away() {
+                fs::remove_file(&to).map_err(at(&to))?;
+            }
+            place(&from, &to, changed)?;
         }
         return Ok(());
+    }
+    if !found.is_file() && !found.is_symlink() {
+        let kind = io::Error::new(io::ErrorKind::Unsupported, "neither a file, a folder nor a link");
+        return Err((from.to_path_buf(), kind));
     }
     if is_same(from, &found, to).map_err(at(from))? {
         return Ok(());
@@ -96,8 +110,13 @@ fn place(from: &Path, to: &Path, changed: &mut bool) -> Result<(), (PathBuf, io:
     let mut beside = tempfile::Builder::new().prefix(".imk-").tempfile_in(folder).map_err(at(folder))?;
     let mut content = fs::File::open(from).map_err(at(from))?;
     io::copy(&mut content, beside.as_file_mut()).map_err(at(to))?;
-    beside.as_file().set_permissions(found.permissions()).map_err(at(to))?;
+    beside.as_file().set_permissions(permissions(&found)).map_err(at(to))?;
     beside.persist(to).map(|_| ()).map_err(|error| (to.to_path_buf(), error.error))
+}
+
+/// The permissions that a thing out of an image gets: none to act as somebody else.
+fn permissions(found: &Metadata) -> fs::Permissions {
+    fs::Permissions::from_mode(found.permissions().mode() & 0o777)
 }
 
 /// Whether `to` is already what `from` is: kind, permissions and content.
@@ -106,8 +125,9 @@ fn is_same(from: &Path, found: &Metadata, to: &Path) -> io::Result<bool> {
     if found.is_symlink() {
         return Ok(there.is_symlink() && fs::read_link(from)? == fs::read_link(to)?);
     }
-    let mode = |metadata: &Metadata| metadata.permissions().mode() & 0o7777;
-    if !there.is_file() || there.len() != found.len() || mode(&there) != mode(found) {
+    let mode = |permissions: fs::Permissions| permissions.mode() & 0o7777;
+    let is_alike = mode(there.permissions()) == mode(permissions(found));
+    if !there.is_file() || there.len() != found.len() || !is_alike {
         return Ok(false);
     }
     let (mut one, mut other) = (fs::File::open(from)?, fs::File::open(to)?);
@@ -120,5 +140,70 @@ fn is_same(from: &Path, found: &Metadata, to: &Path) -> io::Result<bool> {
         if other.read_exact(&mut right[..length]).is_err() || left[..length] != right[..length] {
             return Ok(false);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A folder with what a client copied out, `copy/`, and the project beside it.
+    fn scene() -> tempfile::TempDir {
+        let scene = tempfile::tempdir().expect("a folder");
+        for folder in ["copy", "project", "elsewhere"] {
+            fs::create_dir(scene.path().join(folder)).expect("a folder");
+        }
+        scene
+    }
+
+    fn deliver(scene: &tempfile::TempDir) -> Result<bool, (PathBuf, io::Error)> {
+        let mut changed = false;
+        place(&scene.path().join("copy"), &scene.path().join("project"), &mut changed)?;
+        Ok(changed)
+    }
+
+    #[test]
+    fn a_link_of_an_earlier_image_leads_nowhere() {
+        let scene = scene();
+        symlink("../elsewhere", scene.path().join("copy/x")).expect("a link");
+        assert!(deliver(&scene).expect("delivered"));
+        fs::remove_file(scene.path().join("copy/x")).expect("removed");
+        fs::create_dir(scene.path().join("copy/x")).expect("a folder");
+        fs::write(scene.path().join("copy/x/y"), "from the image").expect("written");
+        assert!(deliver(&scene).expect("delivered"));
+        assert!(!scene.path().join("elsewhere/y").exists());
+        assert_eq!(fs::read(scene.path().join("project/x/y")).expect("read"), b"from the image");
+        assert!(!deliver(&scene).expect("delivered"), "nothing is left to change");
+    }
+
+    #[test]
+    fn a_destination_that_is_a_link_is_followed() {
+        let scene = scene();
+        fs::remove_dir(scene.path().join("project")).expect("removed");
+        symlink("elsewhere", scene.path().join("project")).expect("a link");
+        fs::write(scene.path().join("copy/y"), "").expect("written");
+        assert!(deliver(&scene).expect("delivered"));
+        assert!(scene.path().join("elsewhere/y").exists());
+    }
+
+    #[test]
+    fn nothing_out_of_an_image_acts_as_somebody_else() {
+        let scene = scene();
+        let (from, to) = (scene.path().join("copy/run"), scene.path().join("project/run"));
+        fs::write(&from, "#!/bin/sh\n").expect("written");
+        fs::set_permissions(&from, fs::Permissions::from_mode(0o6755)).expect("permissions");
+        assert!(deliver(&scene).expect("delivered"));
+        assert_eq!(fs::metadata(&to).expect("there").permissions().mode() & 0o7777, 0o755);
+        assert!(!deliver(&scene).expect("delivered"), "it is the same");
+    }
+
+    #[test]
+    fn what_is_no_file_is_refused_and_not_waited_for() {
+        let scene = scene();
+        let path = scene.path().join("copy/pipe");
+        rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, rustix::fs::Mode::RWXU, 0)
+            .expect("a pipe");
+        let (at, fault) = deliver(&scene).expect_err("refused");
+        assert_eq!((at, fault.kind()), (path, io::ErrorKind::Unsupported));
     }
 }

@@ -8,6 +8,7 @@ pub mod words;
 pub use command::{LISTS, Program};
 
 use crate::base::diagnostic::{Complaint, Place};
+use crate::image::audit::image::expect::Expectation;
 use crate::image::reference::Reference;
 use crate::rules::images::{Attribute, Attributes};
 
@@ -187,6 +188,10 @@ impl Block {
                     return Err(fault(attribute, given, "NAME=VALUE is wanted"));
                 }
             }
+        }
+        for given in self.words(Expect) {
+            let word = String::from_utf8_lossy(&given.text);
+            Expectation::parse(&word).map_err(|wrong| fault(Expect, given, wrong.wanted))?;
         }
         let extracts = self.words(Attribute::Extract).iter().map(extract).collect::<Result<Vec<_>, _>>()?;
         self.extracts = extracts;

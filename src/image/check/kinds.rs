@@ -1,5 +1,6 @@
 //! Findings as data: what is wrong, how bad it is, where. Finds nothing by itself.
 
+use super::super::command::whole::NotWhole;
 use super::super::context::IgnoreErrorKind;
 use super::super::dockerfile::ErrorKind;
 use super::super::engine::EngineError;
@@ -174,6 +175,8 @@ pub enum Kind {
         /// Whether it is run, rather than created.
         run: bool,
     },
+    /// A recipe that `.IMAGE` lists and that is not understood whole.
+    NotWhole(NotWhole),
     /// An option that the client does not have.
     UnknownOption {
         /// The client.
@@ -209,11 +212,12 @@ impl Kind {
             Kind::RemovesForeign { .. } => "removes-foreign",
             Kind::ContainerLeft { .. } => "container-left",
             Kind::UnknownOption { .. } => "unknown-option",
+            Kind::NotWhole(_) => "not-understood",
         }
     }
 
     /// All codes, in the order of the manual.
-    pub const CODES: [&'static str; 27] = [
+    pub const CODES: [&'static str; 28] = [
         "unset-variable",
         "malformed-reference",
         "tag-twice",
@@ -241,6 +245,7 @@ impl Kind {
         "removes-foreign",
         "container-left",
         "unknown-option",
+        "not-understood",
     ];
 }
 

@@ -12,7 +12,9 @@ mod programs;
 mod references;
 
 pub use kinds::{Finding, Kind, Owner, Severity};
+pub use programs::package_of;
 
+use super::command::whole;
 use super::recipe::Place;
 use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
 use crate::base::Span;
@@ -37,6 +39,7 @@ pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
         programs::check(&at, &mut seen.programs, &mut own);
         programs::engines(&at, &mut seen.engines, &mut own);
         leavings::check(&at, &mut own);
+        listed(&at, &mut own);
         own.sort_by_key(|finding| {
             finding.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
         });
@@ -44,6 +47,21 @@ pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
     }
     edges::check(study, setting.parallel, &mut found);
     settle(found)
+}
+
+/// A recipe that `.IMAGE` lists and that is not understood whole.
+fn listed(at: &At<'_>, found: &mut Vec<Finding>) {
+    let recipe = at.recipe;
+    if !recipe.recipe.listed {
+        return;
+    }
+    let lines = &recipe.recipe.lines;
+    let scripts: Vec<(&[u8], bool)> =
+        lines.iter().map(|line| (line.text.as_slice(), line.failure_ignored)).collect();
+    let Err(why) = whole::builds(&scripts, &recipe.readings) else { return };
+    let line = why.script().and_then(|number| lines.get(number));
+    let place = line.and_then(|line| line.whole()).or_else(|| recipe.recipe.place.clone());
+    found.push(at.finding(Severity::Warning, place, Kind::NotWhole(why)));
 }
 
 /// What is said once, however many recipes have it.

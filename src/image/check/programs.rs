@@ -51,6 +51,11 @@ const INSTALLERS: [&str; 22] = [
     "install", "make", "npm", "pip", "pip3", "pipx", "python", "python3", "wget", "yum",
 ];
 
+/// Where a program comes from, for those that recipes of images often run.
+pub fn package_of(program: &str) -> Option<&'static str> {
+    PACKAGES.iter().find(|(known, _)| *known == program).map(|(_, from)| *from)
+}
+
 /// Finds programs that are not on PATH; each is said once.
 pub(super) fn check(at: &At<'_>, seen: &mut Vec<Vec<u8>>, found: &mut Vec<Finding>) {
     let path = match at.recipe.recipe.environment.get(&b"PATH"[..]) {
@@ -87,7 +92,7 @@ pub(super) fn check(at: &At<'_>, seen: &mut Vec<Vec<u8>>, found: &mut Vec<Findin
             if which::which_in(text, Some(&path), &at.setting.outside.directory).is_ok() {
                 continue;
             }
-            let package = PACKAGES.iter().find(|(known, _)| *known == text).map(|(_, from)| *from);
+            let package = package_of(text);
             let kind = Kind::NoProgram { name: text.to_owned(), package };
             found.push(at.finding(Severity::Error, line.place(span), kind));
             seen.push(name);

@@ -134,7 +134,8 @@ pub fn lifecycle(lines: &[Reading]) -> Lifecycle {
     result
 }
 
-fn engine_of(command: &Recognised) -> EngineOf {
+/// The engine that a command speaks to.
+pub fn engine_of(command: &Recognised) -> EngineOf {
     const OPTIONS: [&str; 9] =
         ["host", "context", "connection", "url", "address", "namespace", "root", "remote", "builder"];
     const VARIABLES: [&[u8]; 4] =

@@ -16,6 +16,7 @@ pub mod shell;
 pub mod text;
 mod typed;
 pub mod variables;
+pub mod whole;
 
 pub use kinds::{Client, ImageCommand, Reach, Recognised};
 pub use lifecycle::{Lifecycle, lifecycle};

@@ -153,7 +153,7 @@ pub enum Base {
 }
 
 /// How one stage asks for another, or for an image.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Via {
     /// FROM.
     From,

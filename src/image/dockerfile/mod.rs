@@ -32,4 +32,5 @@ pub use instruction::{
     Run, Text,
 };
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
+pub use scope::Env;
 pub use value::{Lookup, Scope, Value};

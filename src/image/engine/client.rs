@@ -261,21 +261,30 @@ impl Engine for ClientEngine {
 
     fn remove_container(&self, id: &str) -> Result<Removed, EngineError> {
         match self.kind {
-            ClientKind::Buildah => self.remove(&["rm", id]),
+            ClientKind::Buildah => self.remove(&["rm", "--", id]),
             _ => self.remove(&["container", "rm", "--force", "--volumes", "--", id]),
         }
     }
 
     fn remove_image(&self, reference: &str) -> Result<Removed, EngineError> {
         match self.kind {
-            ClientKind::Buildah => self.remove(&["rmi", reference]),
+            ClientKind::Buildah => self.remove(&["rmi", "--", reference]),
             _ => self.remove(&["image", "rm", "--", reference]),
         }
     }
 
     fn tag(&self, image: &str, tag: &str) -> Result<(), EngineError> {
-        let finished = self.run(&["tag", image, tag], self.look_up_patience)?;
+        let finished = self.run(&["tag", "--", image, tag], self.look_up_patience)?;
         if finished.success { Ok(()) } else { Err(self.failed(&finished)) }
+    }
+
+    fn save(&self, reference: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, EngineError> {
+        self.only_with_containers("archives of images")?;
+        if self.image(reference)?.is_none() {
+            return Ok(None);
+        }
+        let arguments = [OsStr::new("save"), OsStr::new(reference)];
+        Ok(Some(Box::new(process::stream(&self.program, &arguments, &self.environment)?)))
     }
 
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {

@@ -14,6 +14,8 @@ pub struct State {
     pub volumes: Vec<Volume>,
     /// Its networks.
     pub networks: Vec<Network>,
+    /// Archives of images, by the reference that they are asked for by.
+    pub archives: BTreeMap<String, Vec<u8>>,
     /// Every change that was asked for, in order.
     pub log: Vec<String>,
     /// How many calls succeed before one fails; none for never.
@@ -152,6 +154,11 @@ impl Engine for FakeEngine {
         state.images.iter_mut().for_each(|other| other.tags.retain(|other| other != tag));
         state.images[at].tags.push(tag.to_owned());
         Ok(())
+    }
+
+    fn save(&self, reference: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, EngineError> {
+        let archive = self.call()?.archives.get(reference).cloned();
+        Ok(archive.map(|bytes| Box::new(std::io::Cursor::new(bytes)) as Box<dyn std::io::Read + Send>))
     }
 
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {

@@ -1,5 +1,9 @@
 //! HTTP/1.1 over a stream, as far as engines speak it: one request, one bounded answer. Knows no engine.
 
+mod body;
+
+pub(super) use body::Body;
+
 use super::EngineError;
 use std::io::{ErrorKind, Read, Write};
 use std::os::unix::net::UnixStream;
@@ -69,6 +73,14 @@ impl Connection {
         target: &str,
         patience: Duration,
     ) -> Result<Answer, EngineError> {
+        self.send(method, target, patience)?;
+        let head = self.head()?;
+        let has_no_body = method == "HEAD" || matches!(head.answer.status, 204 | 304);
+        self.whole(head, has_no_body)
+    }
+
+    /// Sends one request, whose answer's head is to be read next.
+    fn send(&mut self, method: &str, target: &str, patience: Duration) -> Result<(), EngineError> {
         (self.deadline, self.patience) = (Instant::now() + patience, patience);
         self.reusable = false;
         self.answered = false;
@@ -80,10 +92,12 @@ impl Connection {
         );
         let left = self.time_left()?;
         self.stream.set_write_timeout(Some(left)).map_err(|fault| EngineError::Transfer(fault.kind()))?;
-        self.stream.write_all(request.as_bytes()).map_err(|fault| self.transfer(fault.kind()))?;
-        let head = self.head()?;
+        self.stream.write_all(request.as_bytes()).map_err(|fault| self.transfer(fault.kind()))
+    }
+
+    /// The answer whose head was read, with all of its body.
+    fn whole(&mut self, head: Head, has_no_body: bool) -> Result<Answer, EngineError> {
         let mut answer = head.answer;
-        let has_no_body = method == "HEAD" || matches!(answer.status, 204 | 304);
         if !has_no_body {
             answer.body = match (head.chunked, head.length) {
                 (true, _) => self.chunked_body()?,
@@ -199,15 +213,21 @@ impl Connection {
         }
     }
 
+    /// The length of the chunk that follows; nothing after the last one.
+    fn chunk_length(&mut self) -> Result<usize, EngineError> {
+        let garbage = || EngineError::Garbage("chunk size");
+        let line = self.line()?;
+        let digits = line.split(|byte| matches!(byte, b';' | b' ')).next().unwrap_or_default();
+        let is_hex = !digits.is_empty() && digits.len() <= 8 && digits.iter().all(u8::is_ascii_hexdigit);
+        let digits = std::str::from_utf8(digits).ok().filter(|_| is_hex).ok_or_else(garbage)?;
+        usize::from_str_radix(digits, 16).map_err(|_| garbage())
+    }
+
     fn chunked_body(&mut self) -> Result<Vec<u8>, EngineError> {
         let garbage = || EngineError::Garbage("chunk size");
         let mut body = Vec::new();
         loop {
-            let line = self.line()?;
-            let digits = line.split(|byte| matches!(byte, b';' | b' ')).next().unwrap_or_default();
-            let is_hex = !digits.is_empty() && digits.len() <= 8 && digits.iter().all(u8::is_ascii_hexdigit);
-            let digits = std::str::from_utf8(digits).ok().filter(|_| is_hex).ok_or_else(garbage)?;
-            let length = usize::from_str_radix(digits, 16).map_err(|_| garbage())?;
+            let length = self.chunk_length()?;
             if length == 0 {
                 break;
             }

@@ -48,6 +48,10 @@ pub trait Engine: Send + Sync {
     /// Gives an image a tag, which is taken off another image where it is there.
     fn tag(&self, image: &str, tag: &str) -> Result<(), EngineError>;
 
+    /// The archive of an image, as `docker save` writes it, while it comes in; none where there is no such image. Reading
+    /// waits for as long as the engine takes; an engine that breaks off is an error of the kind `UnexpectedEof`.
+    fn save(&self, reference: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, EngineError>;
+
     /// The volume of this name; none where there is none.
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError>;
 

@@ -5,7 +5,7 @@ use std::ffi::OsStr;
 use std::io::Read;
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -42,6 +42,55 @@ pub(super) fn run(
     }
     let errors = String::from_utf8_lossy(&collected(errors)).into_owned();
     Ok(Finished { success: status.success(), output, errors })
+}
+
+/// The standard output of a client that runs, read as it comes. The client is ended where the reader is dropped before its end.
+pub(super) struct Stream {
+    child: Child,
+    output: Option<ChildStdout>,
+    errors: Option<JoinHandle<Vec<u8>>>,
+    name: String,
+}
+
+/// Starts `program` and gives its standard output.
+pub(super) fn stream(
+    program: &Path,
+    arguments: &[&OsStr],
+    environment: &[(String, String)],
+) -> Result<Stream, EngineError> {
+    let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    let mut command = Command::new(program);
+    command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    let mut child =
+        command.spawn().map_err(|fault| EngineError::Failed(name.clone(), fault.kind().to_string()))?;
+    let (output, errors) = (child.stdout.take(), child.stderr.take().map(drain));
+    Ok(Stream { child, output, errors, name })
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let Some(output) = &mut self.output else { return Ok(0) };
+        let count = output.read(buffer)?;
+        if count == 0 && !buffer.is_empty() {
+            self.output = None;
+            let status = self.child.wait()?;
+            let errors = String::from_utf8_lossy(&collected(self.errors.take())).into_owned();
+            if !status.success() {
+                let said: String = errors.trim().chars().take(500).collect();
+                return Err(std::io::Error::other(EngineError::Failed(self.name.clone(), said).message()));
+            }
+        }
+        Ok(count)
+    }
+}
+
+impl Drop for Stream {
+    fn drop(&mut self) {
+        if self.output.is_some() {
+            end_group(&mut self.child);
+        }
+    }
 }
 
 /// Reads a stream to its end on a thread of its own, keeping no more than the bound and one byte.

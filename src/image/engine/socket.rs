@@ -1,6 +1,6 @@
 //! A Docker-compatible daemon, asked over its Unix socket. Knows the Engine API, not the client programs.
 
-use super::http::{Answer, Connection, encode};
+use super::http::{Answer, Body, Connection, encode};
 use super::{Container, Engine, EngineError, Filter, Image, Network, Removed, Version, Volume, answers};
 use crate::image::reference::DEFAULT_TAG;
 use serde_json::{Value, json};
@@ -15,6 +15,9 @@ pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 const API_MAX: (u32, u32) = (1, 47);
 /// Connections kept for the next request.
 const IDLE_MAX: usize = 8;
+
+/// How long an engine may take to give the next bytes of an archive: it may write out an image of many gigabytes first.
+const SAVE_PATIENCE: Duration = Duration::from_secs(1800);
 
 /// A daemon behind a Unix socket.
 pub struct DockerSocket {
@@ -35,6 +38,14 @@ impl DockerSocket {
             idle: Mutex::new(Vec::new()),
             api: OnceLock::new(),
         }
+    }
+
+    /// A daemon at the other end of `stream`, and nowhere else.
+    #[cfg(any(test, fuzzing))]
+    pub fn over(stream: UnixStream) -> DockerSocket {
+        let daemon = DockerSocket::new(Path::new("/nonexistent/engine"));
+        daemon.idle.lock().unwrap_or_else(PoisonError::into_inner).push(Connection::new(stream));
+        daemon
     }
 
     /// How long a look-up and a removal may take.
@@ -213,6 +224,17 @@ impl Engine for DockerSocket {
         match answer.status {
             200..=299 => Ok(()),
             status => Err(EngineError::Refused(status, answers::error_message(&answer.body))),
+        }
+    }
+
+    fn save(&self, reference: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, EngineError> {
+        let (major, minor) = self.api()?;
+        let target = format!("/v{major}.{minor}/images/{}/get", encode(reference));
+        // A connection of its own: one whose archive is not read to the end can't be used again.
+        match Body::request(self.connect()?, &target, SAVE_PATIENCE)? {
+            Ok(body) => Ok(Some(Box::new(body))),
+            Err(answer) if answer.status == 404 => Ok(None),
+            Err(answer) => Err(EngineError::Refused(answer.status, answers::error_message(&answer.body))),
         }
     }
 

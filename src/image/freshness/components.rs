@@ -249,7 +249,7 @@ fn secret_id(value: &[u8]) -> Vec<u8> {
 }
 
 /// How the encoding begins: a change of what counts makes every digest another.
-const FORM: &[u8] = b"imk inputs 1";
+pub(super) const FORM: &[u8] = b"imk inputs 1";
 
 impl Components {
     /// The digest over all that counts.

@@ -13,6 +13,7 @@ use std::path::{Path, PathBuf};
 const INPUTS: &str = "inputs";
 const IMAGES: &str = "images";
 const TARGETS: &str = "targets";
+const HELD: &str = "held";
 const FILES_MAX: usize = 1000;
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Lists of inputs that led to one image and are kept.
@@ -110,6 +111,18 @@ impl Memory {
         let text = text.unwrap_or_default();
         let lines = unseal(RECORD, &text).and_then(|text| std::str::from_utf8(text).ok()).unwrap_or_default();
         lines.lines().filter_map(Digest::from_hex).collect()
+    }
+
+    /// Whether what `text` describes (an image, and what was expected of it) was found to hold.
+    pub fn was_held(&self, text: &str) -> bool {
+        self.folder(HELD)
+            .and_then(|folder| folder.read(&key(text)))
+            .is_some_and(|(own, _)| own == text.as_bytes())
+    }
+
+    /// Remembers that what `text` describes holds.
+    pub fn note_held(&self, text: &str) {
+        self.keep(HELD, &key(text), text.as_bytes());
     }
 
     /// Digest of the inputs that target `name` was last built from.

@@ -35,7 +35,7 @@
 //!     let components = inputs()?;
 //!     let tags = ["app:1".to_owned()];
 //!     let wanted =
-//!         Wanted { name: "build", tags: &tags, components: &components, proof: Proof::Label, forced: false };
+//!         Wanted { name: "build", tags: &tags, components: &components, proof: Proof::Label };
 //!     match fresh(engine, &wanted, memory).ok()? {
 //!         Verdict::Fresh(_) => {}
 //!         Verdict::Stale(reasons) => {
@@ -88,6 +88,9 @@ pub use gather::{Context, GatherError, Inputs, gather};
 pub use git::{GitError, changed_since};
 pub use memory::{Memory, Noted};
 pub use verdict::{LABEL, Proof, Reason, Verdict, Wanted, fresh};
+
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 
 #[cfg(test)]
 mod tests;

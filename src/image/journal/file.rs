@@ -28,6 +28,8 @@ pub(super) struct Dead {
     pub text: Vec<u8>,
     /// The run's last sign of life, in seconds since 1970.
     pub alive_until: i64,
+    /// Number of the file's inode.
+    pub inode: u64,
     /// Holds the lock.
     file: File,
 }
@@ -57,6 +59,13 @@ pub(super) fn token() -> Result<String, JournalError> {
 pub(super) fn append(file: &mut File, line: &[u8]) -> Result<(), JournalError> {
     file.write_all(line).map_err(|fault| JournalError::Write(fault.kind()))?;
     file.sync_data().map_err(|fault| JournalError::Write(fault.kind()))
+}
+
+/// Number of the file's inode: on its file system no other file has it as long as this one is there.
+#[allow(clippy::useless_conversion)] // Its type differs between systems.
+pub(super) fn inode(file: &File) -> Result<u64, JournalError> {
+    let status = rustix::fs::fstat(file).map_err(|fault| JournalError::Create(kind(fault)))?;
+    Ok(status.st_ino.into())
 }
 
 /// Sets the file's time to now.
@@ -222,16 +231,19 @@ impl Folder {
         let is_file =
             rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile;
         let own = status.st_uid == rustix::process::geteuid().as_raw() && status.st_nlink == 1;
-        if !is_file || !own {
+        // As it was made: what others may write, or came with a checkout, is none.
+        let private = status.st_mode & 0o077 == 0;
+        if !is_file || !own || !private {
             return None;
         }
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
         // Its time is read under the lock: the run gives no more signs of life.
         let alive_until = rustix::fs::fstat(&file).ok()?.st_mtime;
         let mut file = File::from(file);
+        let inode = inode(&file).ok()?;
         let mut text = Vec::new();
         Read::by_ref(&mut file).take(SIZE_MAX).read_to_end(&mut text).ok()?;
-        Some(Dead { name: name.to_owned(), text, alive_until, file })
+        Some(Dead { name: name.to_owned(), text, alive_until, inode, file })
     }
 }
 

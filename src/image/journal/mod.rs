@@ -7,6 +7,8 @@
 //! - A thing is removed by its id alone. Where a run died between making a thing and writing its id down, the id is
 //!   proven afresh: by a label that only that run could give, or by name, absence before the intent, and a time of
 //!   making between the intent and the run's last sign of life. Without proof it is left, and told.
+//! - A journal counts in the file that it was written to, by that file's inode number: one that came with a checkout or an
+//!   archive names things that no run here has made, and what it names is left, and told.
 //! - A torn or garbled record is skipped; it never makes another record mean something else.
 //! - Two runs in one folder don't touch each other's things: a journal whose lock is held belongs to a live run.
 
@@ -203,11 +205,12 @@ impl Journal {
     fn begin_by(directory: &Path, clock: fn() -> i64) -> Result<Journal, JournalError> {
         let token = file::token()?;
         let (folder, file, name) = Folder::make_with_journal(directory, &token)?;
+        let inode = file::inode(&file)?;
         let disk = Some(Disk { folder, file, name, given_up: false });
         let mut journal =
             Journal { directory: directory.to_owned(), disk, token, entries: Vec::new(), clock };
-        let begun =
-            Record::Begun { token: journal.token.clone(), version: env!("CARGO_PKG_VERSION").to_owned() };
+        let version = env!("CARGO_PKG_VERSION").to_owned();
+        let begun = Record::Begun { token: journal.token.clone(), version, inode };
         match journal.write(&begun) {
             Ok(()) => Ok(journal),
             Err(fault) => {
@@ -336,6 +339,9 @@ impl Journal {
 
 /// Finds the engine of a name that an intent gives.
 pub type Engines<'e> = dyn Fn(&str) -> Result<&'e dyn Engine, EngineError> + 'e;
+
+#[cfg(any(test, fuzzing))]
+pub mod properties;
 
 #[cfg(test)]
 mod tests;

@@ -64,7 +64,13 @@ pub fn reap(directory: &Path, engines: &Engines<'_>) -> Result<Report, JournalEr
     for mut dead in folder.dead()? {
         let history = record::history(&dead.text);
         let mut all_settled = true;
+        let is_ours = history.inode == Some(dead.inode);
         for (number, entry) in history.entries.iter().filter(|(_, entry)| !entry.settled).rev() {
+            if !is_ours {
+                let (thing, target) = (entry.intent.thing.clone(), entry.intent.target.clone());
+                report.left.push(Left { thing, target, reason: LeftReason::Unproven });
+                continue;
+            }
             let alive_until = dead.alive_until;
             let mut note =
                 |id: &str| dead.append(&Record::Made { number: *number, id: id.to_owned() }.line());

@@ -9,8 +9,8 @@ use std::path::PathBuf;
 /// One record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Record {
-    /// First of a journal: the run's token and imk's version.
-    Begun { token: String, version: String },
+    /// First of a journal: the run's token, imk's version, and the inode number of the file that it is written to.
+    Begun { token: String, version: String, inode: u64 },
     /// A thing is about to be made.
     Intends { number: u32, at: i64, intent: Intent },
     /// It was made.
@@ -24,6 +24,8 @@ pub(super) enum Record {
 pub(super) struct History {
     /// The run's token; empty where its record is lost.
     pub token: String,
+    /// Inode number of the file that the journal was written to; none where its record is lost.
+    pub inode: Option<u64>,
     /// The intents with their numbers, in order of writing.
     pub entries: Vec<(u32, Entry)>,
     /// Lines that were no whole records.
@@ -50,11 +52,16 @@ fn from_hex(text: &str) -> Option<Vec<u8>> {
     pairs.map(|pair| Some(digit(*pair.first()?)? * 16 + digit(*pair.get(1)?)?)).collect()
 }
 
+/// A line of `text` with its checksum, newline included.
+pub(super) fn sealed(text: &[u8]) -> Vec<u8> {
+    [format!("{:016x} ", checksum(text)).as_bytes(), text, b"\n"].concat()
+}
+
 impl Record {
     /// The record's line, newline included.
     pub fn line(&self) -> Vec<u8> {
         let value = match self {
-            Record::Begun { token, version } => json!(["begun", token, version]),
+            Record::Begun { token, version, inode } => json!(["begun", token, version, inode]),
             Record::Intends { number, at, intent } => {
                 let (kind, name) = match &intent.thing {
                     Thing::Container { name } => ("container", json!(name)),
@@ -70,8 +77,7 @@ impl Record {
             Record::Made { number, id } => json!(["made", number, id]),
             Record::Settled { number } => json!(["settled", number]),
         };
-        let text = value.to_string();
-        format!("{:016x} {text}\n", checksum(text.as_bytes())).into_bytes()
+        sealed(value.to_string().as_bytes())
     }
 
     /// Reads a line without its newline; none where it is no whole record.
@@ -84,7 +90,9 @@ impl Record {
         let string = |at: usize| value[at].as_str().map(str::to_owned);
         let number = u32::try_from(value[1].as_u64().unwrap_or(0)).ok()?;
         match value[0].as_str()? {
-            "begun" => Some(Record::Begun { token: string(1)?, version: string(2)? }),
+            "begun" => {
+                Some(Record::Begun { token: string(1)?, version: string(2)?, inode: value[3].as_u64()? })
+            }
             "intends" => {
                 let thing = match value[3].as_str()? {
                     "container" => Thing::Container { name: string(4) },
@@ -122,7 +130,11 @@ pub(super) fn history(text: &[u8]) -> History {
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match Record::read(line) {
             None => history.torn += 1,
-            Some(Record::Begun { token, .. }) => history.token = token,
+            Some(Record::Begun { token, inode, .. }) => {
+                if history.inode.is_none() {
+                    (history.token, history.inode) = (token, Some(inode));
+                }
+            }
             Some(Record::Intends { number, at, intent }) => {
                 if history.entries.len() < ENTRIES_MAX && !places.contains_key(&number) {
                     places.insert(number, history.entries.len());
@@ -171,7 +183,7 @@ mod tests {
             .into_iter()
             .map(|thing| Record::Intends { number: 7, at: -3, intent: intent(thing) })
             .collect();
-        records.push(Record::Begun { token: "t".into(), version: "1".into() });
+        records.push(Record::Begun { token: "t".into(), version: "1".into(), inode: u64::MAX });
         records.push(Record::Made { number: u32::MAX, id: "sha256:1".into() });
         records.push(Record::Settled { number: 0 });
         for record in records {
@@ -184,7 +196,7 @@ mod tests {
 
     fn journal() -> Vec<u8> {
         let records = [
-            Record::Begun { token: "t".into(), version: "1".into() },
+            Record::Begun { token: "t".into(), version: "1".into(), inode: u64::MAX },
             Record::Intends { number: 0, at: 1, intent: intent(Thing::Container { name: Some("c".into()) }) },
             Record::Made { number: 0, id: "aa".into() },
             Record::Intends { number: 1, at: 2, intent: intent(Thing::Image { tag: "app".into() }) },

@@ -430,3 +430,27 @@ fn on_a_real_daemon_a_dead_runs_things_go_and_the_users_stay() {
     names.iter().for_each(|name| drop(engine.remove_container(name)));
     assert_eq!(there, [true, false, true]);
 }
+
+#[test]
+fn a_journal_that_came_from_elsewhere_removes_nothing() {
+    let place = Place::new();
+    let engine = FakeEngine::default();
+    let id = engine.at(1000).make_container("production");
+    let mut journal = Journal::begin_by(&place.0, || 1000).unwrap();
+    let intent = journal.intends(container("production")).unwrap();
+    journal.made(intent, &id).unwrap();
+    die(journal);
+    // Copied as an archive or a checkout would bring it: another file of the same text.
+    let [path] = place.journals().try_into().unwrap();
+    let text = std::fs::read(&path).unwrap();
+    let other = path.with_file_name("journal-1-2-copy");
+    std::fs::write(&other, &text).unwrap();
+    std::fs::remove_file(&path).unwrap();
+    assert_eq!(place.reap(&engine), Report::default(), "one that others may read is not looked at");
+    std::fs::set_permissions(&other, std::fs::Permissions::from_mode(0o600)).unwrap();
+    let report = place.reap(&engine);
+    assert_eq!((report.removed.len(), report.left.len()), (0, 1));
+    assert_eq!(report.left[0].reason, LeftReason::Unproven);
+    assert!(engine.container("production").unwrap().is_some());
+    assert_eq!(place.journals().len(), 0, "it is told once");
+}

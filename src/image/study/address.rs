@@ -70,6 +70,14 @@ impl Connection {
         self.answer.get_or_init(ask).clone()
     }
 
+    /// The engine, where there is one that could be asked.
+    ///
+    /// # Errors
+    /// Why there is none.
+    pub fn engine(&self) -> Result<&dyn Engine, EngineError> {
+        self.engine.as_ref().map(|engine| &**engine).map_err(Clone::clone)
+    }
+
     /// The image that `reference` names, where the engine has it.
     pub fn image(&self, reference: &[u8]) -> Option<Image> {
         if let Some(known) = self.images.borrow().get(reference) {

@@ -34,18 +34,17 @@ pub unsafe fn start(
     words: *const *const c_char,
     main: fn(Vec<Vec<u8>>, Environment) -> i32,
 ) -> c_int {
-    // SAFETY: the caller vouches for the words; descriptors and a signal's disposition are set before any thread starts.
+    // SAFETY: the caller vouches for the words; descriptors and the mask of signals are set before any thread starts.
     let arguments = unsafe {
         open_standard_streams();
-        // A reader that is gone shows as an error of writing. Children start with the default action.
-        libc::signal(libc::SIGPIPE, libc::SIG_IGN);
         super::wait::hold_child_signal();
         (0..count.max(0) as usize).map(|at| CStr::from_ptr(*words.add(at)).to_bytes().to_vec()).collect()
     };
     main(arguments, environment())
 }
 
-/// Opens /dev/null for each standard stream that is closed, so that no other file takes its number.
+/// Opens /dev/null for each standard stream that is closed, so that no other file takes its number. Children find it closed, as it
+/// was given.
 ///
 /// # Safety
 ///
@@ -62,7 +61,7 @@ unsafe fn open_standard_streams() {
         for stream in streams {
             // A file opened takes the lowest number that is free.
             if stream.revents & libc::POLLNVAL != 0 {
-                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR, 0);
+                libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC, 0);
             }
         }
     }

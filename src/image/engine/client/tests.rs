@@ -42,6 +42,24 @@ fn answers_of_a_client_are_read() {
     std::fs::remove_dir_all(folder).unwrap();
 }
 
+/// Whatever a name is, clients are given it after `--`, where it is no option.
+#[test]
+fn a_name_is_no_option() {
+    for kind in ClientKind::ALL {
+        let (folder, engine) = stub("option", kind, r#"echo "$@" >>"$0.log"; echo "[]""#);
+        let name = "--privileged";
+        let _ = (engine.image(name), engine.container(name), engine.volume(name), engine.network(name));
+        let _ = (engine.remove_container(name), engine.remove_image(name), engine.tag(name, name));
+        let _ = (engine.remove_volume(name), engine.remove_network(name));
+        let log = std::fs::read_to_string(folder.join(format!("{}.log", kind.name()))).unwrap();
+        assert!(log.lines().count() >= 4, "{log}");
+        for line in log.lines().filter(|line| line.contains(name)) {
+            assert!(line.contains(&format!(" -- {name}")), "{line}");
+        }
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
 #[test]
 fn buildah_has_no_volumes() {
     let (folder, engine) = stub("buildah", ClientKind::Buildah, "echo '[]'");

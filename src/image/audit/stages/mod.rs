@@ -1,0 +1,65 @@
+//! The criteria on a Dockerfile's stages: those that the target reaches, before anything is built. Asks no engine, and
+//! knows nothing of how findings are worded.
+//!
+//! Where something is not certain, because the base image's config, a script or a variable decides, the finding is info. ONBUILD
+//! triggers of base images are not judged: they are the base's.
+
+mod bases;
+mod compilers;
+mod downloads;
+mod install;
+mod kinds;
+mod layers;
+mod order;
+mod packages;
+mod requirements;
+mod script;
+mod secrets;
+mod smoke;
+mod space;
+mod users;
+mod view;
+
+pub use kinds::Kind;
+
+use super::finding::Finding;
+use super::releases::Date;
+use super::subject::{Subject, Unread};
+use crate::image::study::Study;
+use view::View;
+
+/// What is known besides the recipes.
+pub struct Setting {
+    /// The day that ages are counted from.
+    pub today: Date,
+    /// How many layers above the base are few enough.
+    pub layers: usize,
+}
+
+/// The findings on what `subject` builds, by criterion and line.
+///
+/// # Errors
+/// Why its Dockerfile can't be judged.
+pub fn check(study: &Study, subject: Subject, setting: &Setting) -> Result<Vec<Finding>, Unread> {
+    let recipe = study.recipes.get(subject.recipe).ok_or(Unread::Unknown)?;
+    let build = recipe.builds.get(subject.build).ok_or(Unread::Unknown)?;
+    let target = String::from_utf8_lossy(&recipe.recipe.target);
+    let view = View::of(&target, build)?;
+    let mut found = Vec::new();
+    let refresh = bases::Refresh::of(study, subject);
+    bases::check(&view, &refresh, setting, &mut found);
+    packages::check(&view, &mut found);
+    compilers::check(&view, &mut found);
+    space::check(&view, &mut found);
+    users::check(&view, &mut found);
+    order::check(&view, &mut found);
+    layers::check(&view, setting, &mut found);
+    downloads::check(&view, &mut found);
+    smoke::check(&view, study, subject, &mut found);
+    secrets::check(&view, &mut found);
+    found.sort_by_key(|finding: &Finding| {
+        (finding.criterion(), finding.place.as_ref().map(|place| place.line))
+    });
+    found.dedup();
+    Ok(found)
+}

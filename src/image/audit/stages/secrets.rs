@@ -1,0 +1,108 @@
+//! Secrets that a Dockerfile gives away: in variables, in files copied, in URLs. Shows none of them.
+
+use super::super::finding::{Finding, Level};
+use super::Kind;
+use super::downloads::{credentials, masked};
+use super::view::{Action, View};
+use crate::image::context::EntryKind;
+use crate::image::secret::is_secret_name;
+
+/// Whether a file of this name most likely holds credentials.
+fn is_credentials(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
+    let sample =
+        [".example", ".sample", ".template", ".dist", ".pub"].iter().any(|ending| name.ends_with(ending));
+    let environment = name == ".env" || (name.starts_with(".env.") && !sample);
+    let listed = matches!(
+        name,
+        ".netrc"
+            | "_netrc"
+            | ".pypirc"
+            | ".git-credentials"
+            | ".pgpass"
+            | ".htpasswd"
+            | "id_rsa"
+            | "id_dsa"
+            | "id_ecdsa"
+            | "id_ed25519"
+            | ".dockercfg"
+            | "credentials.json"
+            | "service-account.json"
+            | "kubeconfig"
+            | ".vault-token"
+            | "secrets.yml"
+            | "secrets.yaml"
+            | "secrets.json"
+            | ".terraformrc"
+            | "terraform.tfstate"
+    );
+    let in_folder = (folder.ends_with(".aws") && name == "credentials")
+        || (folder.ends_with(".docker") && name == "config.json")
+        || (folder.ends_with(".kube") && name == "config");
+    let key = name.ends_with(".pem") && name.contains("key")
+        || name.ends_with(".p12")
+        || name.ends_with(".pfx")
+        || name.ends_with(".keystore");
+    !sample && (environment || listed || in_folder || key)
+}
+
+/// Finds secrets that the target's stages bring in.
+pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
+    for (stage, step) in view.steps() {
+        let span = step.instruction.span;
+        let variables = match &step.action {
+            Action::Env(pairs) => Some((pairs, true)),
+            Action::Arg(pairs) => Some((pairs, false)),
+            _ => None,
+        };
+        if let Some((pairs, env)) = variables {
+            for (name, value) in pairs.iter().filter(|(name, _)| is_secret_name(name.as_bytes())) {
+                let literal = value.as_deref().is_some_and(|value| !value.is_empty() && !value.contains('$'));
+                let literal = literal && !comes_from_argument(view, step, name);
+                let kind = Kind::SecretVariable { name: name.clone(), env, literal };
+                let level = if literal { Level::Error } else { Level::Warning };
+                found.push(view.finding(level, kind, stage, span));
+            }
+        }
+        match &step.action {
+            Action::Copy(copy) if copy.copy.from.is_none() => {
+                let selection = if copy.reads.is_empty() { None } else { view.selected(&copy.reads) };
+                let mut paths: Vec<String> = match selection {
+                    Some(selection) => {
+                        let files = selection.entries.iter().filter(|entry| entry.kind == EntryKind::File);
+                        files.map(|entry| String::from_utf8_lossy(&entry.path).into_owned()).collect()
+                    }
+                    None => copy.sources.iter().flatten().cloned().collect(),
+                };
+                paths.retain(|path| is_credentials(path));
+                for path in paths {
+                    found.push(view.finding(Level::Error, Kind::SecretFile { path }, stage, span));
+                }
+                for source in copy.sources.iter().flatten().filter(|source| credentials(source).is_some()) {
+                    let kind = Kind::CredentialsInUrl { source: masked(source) };
+                    found.push(view.finding(Level::Error, kind, stage, span));
+                }
+            }
+            Action::Run(_, commands) => {
+                for command in commands {
+                    for word in command.words.iter().filter(|word| credentials(&word.text).is_some()) {
+                        let kind = Kind::CredentialsInUrl { source: masked(&word.text) };
+                        found.push(view.finding(Level::Error, kind, stage, word.span));
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+/// Whether the instruction's text takes the value of `name` from a variable.
+fn comes_from_argument(view: &View<'_>, step: &super::view::Step<'_>, name: &str) -> bool {
+    let text = String::from_utf8_lossy(step.instruction.span.of(view.text)).into_owned();
+    text.split_whitespace().any(|word| {
+        word.strip_prefix(name)
+            .and_then(|rest| rest.strip_prefix('='))
+            .is_some_and(|value| value.contains('$'))
+    })
+}

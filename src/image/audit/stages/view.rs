@@ -1,0 +1,376 @@
+//! A build's stages as the checks see them: those that the target reaches, their instructions expanded as far as the Dockerfile
+//! says, each RUN as its commands. Judges nothing.
+
+use super::script::{self, Command};
+use crate::base::Span;
+use crate::image::audit::finding::{Finding, Kind, Level, StageName};
+use crate::image::audit::subject::Unread;
+use crate::image::context::{Ignore, Selection, select};
+use crate::image::dockerfile::expand::{self, Mode};
+use crate::image::dockerfile::{
+    Analysis, Base, CommandLine, ContextRead, Copy, Dockerfile, Env, Instruction, Kind as Word, Run, Stage,
+    Text, Value,
+};
+use crate::image::recipe::Place;
+use crate::image::study::{BuildStudy, ContextUse, DockerfileUse, Inputs};
+use std::collections::HashMap;
+use std::path::Path;
+
+/// A build under audit.
+pub(super) struct View<'s> {
+    /// The target whose recipe builds it.
+    pub target: &'s str,
+    /// The Dockerfile.
+    pub file: &'s Dockerfile,
+    /// Its name, as the recipe would write it.
+    pub shown: &'s str,
+    /// Its text.
+    pub text: &'s [u8],
+    /// What the target depends on.
+    pub analysis: &'s Analysis,
+    /// The stages reached, in the order of the file.
+    pub stages: Vec<StageView<'s>>,
+    /// The target's stages from the one that starts at an image to the target itself, as indices into `stages`.
+    pub chain: Vec<usize>,
+    /// The folder of the context, and its ignore file; none where that is no folder here.
+    pub context: Option<(&'s Path, Option<&'s Ignore>)>,
+}
+
+/// A stage that the target reaches.
+pub(super) struct StageView<'s> {
+    /// Index among the file's stages.
+    pub index: usize,
+    /// The stage.
+    pub stage: &'s Stage,
+    /// Where it starts from.
+    pub base: &'s Base,
+    /// Whether its layers are the image's: it is the target, or on its FROM chain.
+    pub on_chain: bool,
+    /// Its instructions; none where a named context stands in for it.
+    pub steps: Vec<Step<'s>>,
+    /// The user at its end, as USER says it; none where no USER was met since the image that it starts from.
+    pub user: Option<User<'s>>,
+}
+
+/// What the last USER says.
+#[derive(Clone, Debug)]
+pub(super) struct User<'s> {
+    /// Its word; none where it isn't known.
+    pub name: Option<String>,
+    /// The instruction.
+    pub instruction: &'s Instruction,
+}
+
+/// An instruction, expanded.
+pub(super) struct Step<'s> {
+    /// The instruction.
+    pub instruction: &'s Instruction,
+    /// What it does.
+    pub action: Action<'s>,
+    /// The user that it runs as; none where no USER was met.
+    pub user: Option<Option<String>>,
+}
+
+/// What an instruction does, as far as the checks ask.
+pub(super) enum Action<'s> {
+    /// RUN.
+    Run(&'s Run, Vec<Command>),
+    /// COPY and ADD.
+    Copy(CopyView<'s>),
+    /// ENV: names and values.
+    Env(Vec<(String, Option<String>)>),
+    /// ARG: names and defaults.
+    Arg(Vec<(String, Option<String>)>),
+    /// ENTRYPOINT or CMD: the words; one text in shell form.
+    Start(Vec<String>),
+    /// Anything else.
+    Other,
+}
+
+/// COPY or ADD, expanded.
+pub(super) struct CopyView<'s> {
+    /// Its own words.
+    pub copy: &'s Copy,
+    /// Whether it is ADD.
+    pub add: bool,
+    /// The sources; none where one isn't known.
+    pub sources: Vec<Option<String>>,
+    /// Where they go, whole; none where that isn't known.
+    pub destination: Option<String>,
+    /// The owner, where one is given and known.
+    pub owner: Option<String>,
+    /// What it reads of the main context.
+    pub reads: Vec<&'s ContextRead>,
+}
+
+impl<'s> View<'s> {
+    /// The view of `build`.
+    ///
+    /// # Errors
+    /// Its Dockerfile can't be read, is refused, or is another frontend's.
+    pub fn of(target: &'s str, build: &'s BuildStudy) -> Result<View<'s>, Unread> {
+        let DockerfileUse::File(found) = &build.dockerfile else { return Err(Unread::NoFile) };
+        let text =
+            found.text.as_deref().map_err(|fault| Unread::Fault(found.shown.clone(), fault.clone()))?;
+        let refused =
+            |error: &crate::image::dockerfile::Error| Unread::Refused(found.shown.clone(), error.clone());
+        let file = found.parsed().ok_or(Unread::Unknown)?.as_ref().map_err(refused)?;
+        let analysis = build.analysis.as_ref().ok_or(Unread::Unknown)?.as_ref().map_err(refused)?;
+        if let Some(opaque) = &analysis.opaque {
+            return Err(Unread::Foreign(found.shown.clone(), opaque.clone()));
+        }
+        let context = match &build.context {
+            ContextUse::Folder(_, path) => Some((path.as_path(), build.inputs.as_ref().and_then(ignore_of))),
+            _ => None,
+        };
+        let mut view = View {
+            target,
+            file,
+            shown: &found.shown,
+            text,
+            analysis,
+            stages: Vec::new(),
+            chain: Vec::new(),
+            context,
+        };
+        view.walk();
+        Ok(view)
+    }
+
+    fn walk(&mut self) {
+        let mut ends: HashMap<usize, End<'s>> = HashMap::new();
+        for used in &self.analysis.stages {
+            let Some(stage) = self.file.stages.get(used.index) else { continue };
+            let parent = match used.base {
+                Base::Stage(parent) => ends.get(&parent).cloned(),
+                _ => None,
+            };
+            let mut end = parent.unwrap_or_default();
+            let mut steps = Vec::new();
+            if used.replaced_by.is_none() {
+                for instruction in &stage.instructions {
+                    steps.push(self.step(instruction, used.index, &mut end));
+                }
+            }
+            ends.insert(used.index, end.clone());
+            self.stages.push(StageView {
+                index: used.index,
+                stage,
+                base: &used.base,
+                on_chain: false,
+                steps,
+                user: end.user,
+            });
+        }
+        let position =
+            |index: usize, stages: &[StageView<'_>]| stages.iter().position(|stage| stage.index == index);
+        let mut at = position(self.analysis.target, &self.stages);
+        while let Some(found) = at.filter(|found| !self.chain.contains(found)) {
+            self.chain.push(found);
+            let Some(stage) = self.stages.get_mut(found) else { break };
+            stage.on_chain = true;
+            at = match *stage.base {
+                Base::Stage(parent) => position(parent, &self.stages),
+                _ => None,
+            };
+        }
+        self.chain.reverse();
+    }
+
+    fn step(&self, instruction: &'s Instruction, stage: usize, end: &mut End<'s>) -> Step<'s> {
+        let mode = Mode::words(self.file.directives.escape);
+        let user = end.user.as_ref().map(|user| user.name.clone());
+        let env = &mut end.env;
+        let mut known = |text: &Text| -> Option<String> {
+            let value = expand::expand(&text.bytes, mode, env).ok()?;
+            Some(String::from_utf8_lossy(value.known()?).into_owned())
+        };
+        let action = match &instruction.kind {
+            Word::Run(run) => {
+                let escape = self.file.directives.escape;
+                Action::Run(run, script::commands(self.text, instruction, run, end.shell, escape, env))
+            }
+            Word::Copy(copy) | Word::Add(copy) => {
+                let destination = known(&copy.destination);
+                let sources: Vec<Option<String>> = copy.sources.iter().map(&mut known).collect();
+                let owner = copy.chown.as_ref().and_then(&mut known);
+                let reads = self.analysis.reads.iter().filter(|read| {
+                    read.context.is_none() && read.stage == stage && read.instruction == instruction.span
+                });
+                Action::Copy(CopyView {
+                    copy,
+                    add: matches!(instruction.kind, Word::Add(_)),
+                    sources,
+                    destination: destination.and_then(|to| within(end.folder.as_deref(), &to)),
+                    owner,
+                    reads: reads.collect(),
+                })
+            }
+            Word::Env(pairs) => {
+                let found: Vec<(String, Option<String>)> = pairs
+                    .iter()
+                    .map(|pair| {
+                        let name = known(&pair.name).unwrap_or_default();
+                        let value = pair.value.as_ref().map_or(Some(String::new()), &mut known);
+                        (name, value)
+                    })
+                    .collect();
+                for (name, value) in &found {
+                    let value = value.as_ref().map_or(Value::Unknown, |value| Value::from(value.as_bytes()));
+                    end.env.set(name.as_bytes(), value);
+                }
+                Action::Env(found)
+            }
+            Word::Arg(pairs) => {
+                let mut found = Vec::new();
+                for pair in pairs {
+                    let name = String::from_utf8_lossy(&pair.name.bytes).into_owned();
+                    let default = pair.value.as_ref().and_then(&mut known);
+                    found.push((name, default));
+                }
+                for pair in pairs {
+                    let of = |arg: &&crate::image::dockerfile::ArgUse| arg.span == Some(pair.name.span);
+                    if let Some(value) = self.analysis.args.iter().find(of).and_then(|arg| arg.value.clone())
+                    {
+                        end.env.set(&pair.name.bytes, value);
+                    }
+                }
+                Action::Arg(found)
+            }
+            Word::User(text) => {
+                let name = known(text);
+                end.user = Some(User { name, instruction });
+                Action::Other
+            }
+            Word::Workdir(text) => {
+                let to = known(text);
+                end.folder = to.and_then(|to| within(end.folder.as_deref(), &to));
+                Action::Other
+            }
+            Word::Entrypoint(line) | Word::Cmd(line) => Action::Start(match line {
+                CommandLine::Shell(text) => vec![String::from_utf8_lossy(&text.bytes).into_owned()],
+                CommandLine::Exec(words) => {
+                    words.iter().map(|word| String::from_utf8_lossy(&word.bytes).into_owned()).collect()
+                }
+            }),
+            Word::Shell(words) => {
+                let name = words
+                    .first()
+                    .map(|word| word.bytes.rsplit(|&byte| byte == b'/').next().unwrap_or_default());
+                end.shell = matches!(name, Some(b"sh" | b"bash" | b"dash" | b"ash" | b"ksh" | b"zsh"));
+                Action::Other
+            }
+            _ => Action::Other,
+        };
+        Step { instruction, action, user }
+    }
+
+    /// The stages of the target's chain, from the one that starts at an image.
+    pub fn chain(&self) -> impl DoubleEndedIterator<Item = &StageView<'s>> {
+        self.chain.iter().filter_map(|&at| self.stages.get(at))
+    }
+
+    /// The steps whose layers are the image's, in order, each with its stage.
+    pub fn chain_steps(&self) -> impl DoubleEndedIterator<Item = (&StageView<'s>, &Step<'s>)> {
+        self.chain().flat_map(|stage| stage.steps.iter().map(move |step| (stage, step)))
+    }
+
+    /// All steps that the target reaches, each with its stage.
+    pub fn steps(&self) -> impl Iterator<Item = (&StageView<'s>, &Step<'s>)> {
+        self.stages.iter().flat_map(|stage| stage.steps.iter().map(move |step| (stage, step)))
+    }
+
+    /// The stages that `stage` is built on, itself last.
+    pub fn line_of<'v>(&'v self, stage: &'v StageView<'s>) -> Vec<&'v StageView<'s>> {
+        let mut out = vec![stage];
+        while let Some(Base::Stage(parent)) = out.last().map(|stage| stage.base) {
+            match self.stages.iter().find(|stage| stage.index == *parent) {
+                Some(found) => out.push(found),
+                None => break,
+            }
+        }
+        out.reverse();
+        out
+    }
+
+    /// The stage that COPY --from or a mount names: by name, or for COPY by number.
+    pub fn stage_named(&self, name: &str) -> Option<&StageView<'s>> {
+        let lower = name.to_ascii_lowercase();
+        let by_name = self.file.stages.iter().rposition(|stage| stage.name() == Some(lower.as_bytes()));
+        let index = by_name.or_else(|| name.parse().ok())?;
+        self.stages.iter().find(|stage| stage.index == index)
+    }
+
+    /// A finding at `span` of the Dockerfile.
+    pub fn finding(&self, level: Level, kind: super::Kind, stage: &StageView<'_>, span: Span) -> Finding {
+        Finding {
+            stage: Some(StageName {
+                index: stage.index,
+                name: stage.stage.name().map(|name| String::from_utf8_lossy(name).into_owned()),
+            }),
+            place: Some(self.place(span)),
+            ..Finding::new(level, Kind::Stages(kind), self.target)
+        }
+    }
+
+    /// The place of `span` in the Dockerfile.
+    pub fn place(&self, span: Span) -> Place {
+        Place::of(self.shown, self.text, span)
+    }
+
+    /// The line of an offset in the Dockerfile.
+    pub fn line(&self, span: Span) -> usize {
+        crate::base::source::line_column(self.text, span.start).line
+    }
+
+    /// The entries of the context that `reads` select; none where the context is not at hand.
+    pub fn selected(&self, reads: &[&ContextRead]) -> Option<Selection> {
+        let (folder, ignore) = self.context?;
+        let none = Ignore::default();
+        select(folder, ignore.unwrap_or(&none), reads, false).ok()
+    }
+
+    /// The text of a file in the context; none where it can't be read, or is no reasonable size.
+    pub fn context_file(&self, path: &str) -> Option<String> {
+        const MOST: u64 = 4 << 20;
+        let (folder, _) = self.context?;
+        let clean = crate::image::dockerfile::names::clean_rooted(path.as_bytes());
+        let path = folder.join(std::str::from_utf8(&clean).ok()?);
+        let kind = std::fs::metadata(&path).ok()?;
+        (kind.is_file() && kind.len() <= MOST)
+            .then(|| std::fs::read(&path).ok())
+            .flatten()
+            .map(|text| String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// What a stage leaves to those that start from it.
+#[derive(Clone)]
+struct End<'s> {
+    env: Env,
+    user: Option<User<'s>>,
+    folder: Option<String>,
+    shell: bool,
+}
+
+impl Default for End<'_> {
+    fn default() -> Self {
+        End { env: Env::of_image(None), user: None, folder: None, shell: true }
+    }
+}
+
+fn ignore_of(inputs: &Inputs) -> Option<&Ignore> {
+    inputs.ignore.0.as_ref().as_ref().ok().map(|choice| &choice.ignore)
+}
+
+/// `path` in the image, whole: relative paths start at the working folder, which may not be known.
+pub(super) fn within(folder: Option<&str>, path: &str) -> Option<String> {
+    let whole = match (path.starts_with('/'), folder) {
+        (true, _) => path.to_owned(),
+        (false, Some(folder)) => format!("{folder}/{path}"),
+        (false, None) => return None,
+    };
+    let clean = crate::image::dockerfile::names::clean_rooted(whole.as_bytes());
+    let trailing = if path.ends_with('/') && !clean.is_empty() { "/" } else { "" };
+    Some(format!("/{}{trailing}", String::from_utf8_lossy(&clean)))
+}

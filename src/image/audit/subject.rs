@@ -1,0 +1,187 @@
+//! Which builds are judged, and what came of each, as data. Judges nothing by itself.
+
+use super::super::command::ImageCommand;
+use super::super::command::kinds::{Build, Reach};
+use super::super::command::lifecycle::Thing;
+use super::super::dockerfile;
+use super::super::study::{BuildStudy, FileFault, RecipeStudy, Study};
+use super::finding::{Criterion, Finding, Kind, Level};
+use super::sizes::Sizes;
+
+/// A build to judge: indices into a study.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Subject {
+    /// The recipe.
+    pub recipe: usize,
+    /// The build of that recipe.
+    pub build: usize,
+}
+
+/// What came of judging a build.
+#[derive(Clone, Debug, Default)]
+pub struct Audit {
+    /// The target whose recipe builds it.
+    pub target: String,
+    /// The image's first tag; none where it has none that is known.
+    pub reference: Option<String>,
+    /// The Dockerfile, as the recipe would write it; none where it is no file of this machine.
+    pub dockerfile: Option<String>,
+    /// The stage that is built; none where it has no name.
+    pub stage: Option<String>,
+    /// What could not be judged, and why.
+    pub unread: Vec<Unread>,
+    /// What was found, by criterion and line.
+    pub findings: Vec<Finding>,
+    /// The image's sizes; none where the image was not read.
+    pub sizes: Option<Sizes>,
+}
+
+/// Why a build's stages, or its image, can't be judged.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Unread {
+    /// The Dockerfile is no file of this machine.
+    NoFile,
+    /// It can't be read.
+    Fault(String, FileFault),
+    /// An engine refuses it, or the request for it.
+    Refused(String, dockerfile::Error),
+    /// Another frontend than Docker's reads it.
+    Foreign(String, dockerfile::Opaque),
+    /// The image can't be read; why, in words.
+    Image(String),
+    /// The stage asked for is known only to the running shell.
+    Unknown,
+}
+
+impl Audit {
+    /// An audit of `subject` in which nothing was judged yet.
+    pub fn of(study: &Study, subject: Subject) -> Audit {
+        let Some(recipe) = study.recipes.get(subject.recipe) else { return Audit::default() };
+        let Some(study) = recipe.builds.get(subject.build) else { return Audit::default() };
+        let build = build_of(recipe, study);
+        let known = |text: Option<&super::super::command::text::Text>| {
+            text.and_then(|text| text.known()).map(|text| String::from_utf8_lossy(text).into_owned())
+        };
+        let (dockerfile, last) = match &study.dockerfile {
+            super::super::study::DockerfileUse::File(file) => {
+                let target = study
+                    .analysis
+                    .as_ref()
+                    .and_then(|analysis| analysis.as_ref().ok())
+                    .map(|found| found.target);
+                let parsed = file.parsed().and_then(|parsed| parsed.as_ref().ok());
+                let stage = parsed.zip(target).and_then(|(parsed, target)| parsed.stages.get(target)?.name());
+                (Some(file.shown.clone()), stage.map(|name| String::from_utf8_lossy(name).into_owned()))
+            }
+            _ => (None, None),
+        };
+        Audit {
+            target: String::from_utf8_lossy(&recipe.recipe.target).into_owned(),
+            reference: known(build.and_then(|build| build.tags.first())),
+            dockerfile,
+            stage: last.or_else(|| known(build.and_then(|build| build.target.as_ref()))),
+            ..Audit::default()
+        }
+    }
+
+    /// Takes in the findings on the built image, and what they make superfluous out: of one criterion and line the image's word
+    /// counts, and the questions that only the image answers are answered.
+    pub fn add_image(&mut self, findings: Vec<Finding>, sizes: Option<Sizes>) {
+        if sizes.is_some() {
+            self.findings.retain(|finding| match &finding.kind {
+                Kind::Stages(kind) => !kind.settled_by_image(),
+                Kind::Image(_) => true,
+            });
+        }
+        let at = |finding: &Finding| {
+            (finding.criterion(), finding.place.as_ref().map(|place| (place.file.clone(), place.line)))
+        };
+        self.findings.retain(|own| {
+            !findings
+                .iter()
+                .any(|other| other.place.is_some() && at(other) == at(own) && other.level >= own.level)
+        });
+        self.findings.extend(findings);
+        self.findings
+            .sort_by_key(|finding| (finding.criterion(), finding.place.as_ref().map(|place| place.line)));
+        if sizes.is_some() {
+            self.sizes = sizes;
+        }
+    }
+
+    /// The worst level found for `criterion`; none where nothing was.
+    pub fn verdict(&self, criterion: Criterion) -> Option<Level> {
+        self.findings
+            .iter()
+            .filter(|finding| finding.criterion() == criterion)
+            .map(|finding| finding.level)
+            .max()
+    }
+
+    /// Whether a warning or an error stands, or the stages or the image could not be judged.
+    pub fn fails(&self) -> bool {
+        !self.unread.is_empty() || self.findings.iter().any(|finding| finding.level >= Level::Warning)
+    }
+}
+
+/// The command of a build.
+pub fn build_of<'s>(recipe: &'s RecipeStudy, build: &BuildStudy) -> Option<&'s Build> {
+    match &recipe.command(build.line, build.command)?.command {
+        ImageCommand::Build(found) => Some(found),
+        _ => None,
+    }
+}
+
+/// The builds whose images are the goals': those of a goal's own recipe, and where a goal's recipe builds none, all that come
+/// before it. An image that its own recipe removes again is nobody's.
+pub fn subjects(study: &Study, goals: &[Vec<u8>]) -> Vec<Subject> {
+    let is_goal = |recipe: &RecipeStudy| goals.contains(&recipe.recipe.target);
+    let kept = |index: usize| -> Vec<Subject> {
+        let Some(recipe) = study.recipes.get(index) else { return Vec::new() };
+        let builds = recipe.builds.iter().enumerate().filter(|(_, build)| stays(recipe, build));
+        builds.map(|(build, _)| Subject { recipe: index, build }).collect()
+    };
+    let builds = |goal: &Vec<u8>| {
+        study.recipes.iter().any(|recipe| recipe.recipe.target == *goal && !recipe.builds.is_empty())
+    };
+    let mut wanted: Vec<usize> = Vec::new();
+    for (index, recipe) in study.recipes.iter().enumerate() {
+        if is_goal(recipe) {
+            wanted.push(index);
+            if recipe.builds.is_empty() {
+                wanted.extend(recipe.before.iter().copied());
+            }
+        }
+    }
+    // A goal without a recipe of its own stands for its prerequisites, which are all that was met besides the other goals'.
+    let bare = |goal: &Vec<u8>| !study.recipes.iter().any(|recipe| recipe.recipe.target == *goal);
+    if goals.iter().any(bare) && !goals.iter().any(builds) {
+        wanted.extend(0..study.recipes.len());
+    }
+    wanted.sort_unstable();
+    wanted.dedup();
+    wanted.into_iter().flat_map(kept).collect()
+}
+
+/// Whether the image of `build` is there when its recipe has ended.
+fn stays(recipe: &RecipeStudy, build: &BuildStudy) -> bool {
+    if build_of(recipe, build).is_none_or(|build| build.only_asks) {
+        return false;
+    }
+    let lifecycle = &recipe.lifecycle;
+    let own: Vec<usize> = lifecycle
+        .made
+        .iter()
+        .enumerate()
+        .filter(|(_, made)| {
+            matches!(made.thing, Thing::Image(_))
+                && (made.by.line, made.by.command) == (build.line, build.command)
+        })
+        .map(|(index, _)| index)
+        .collect();
+    let removed = |index: &usize| {
+        let certain = lifecycle.removals.iter().filter(|removal| removal.reach != Reach::Perhaps);
+        certain.flat_map(|removal| &removal.removes).any(|removed| removed == index)
+    };
+    own.is_empty() || !own.iter().all(removed)
+}

@@ -1,0 +1,84 @@
+//! The words of the audit that all its forms share. Knows no places.
+
+use super::super::dockerfile::{self, Message};
+use super::super::plan::file_fault;
+use super::super::style::bytes;
+use super::{image, stages};
+use crate::image::audit::{Criterion, Finding, Kind, Unread};
+
+/// What `kind` says, with how to mend it as the hint.
+pub fn message(kind: &Kind) -> Message {
+    match kind {
+        Kind::Stages(kind) => stages::message(kind),
+        Kind::Image(kind) => image::message(kind),
+    }
+}
+
+/// What a finding says, and that it comes with the base where it does.
+pub fn mended(finding: &Finding) -> Message {
+    let mut message = message(&finding.kind);
+    if finding.inherited {
+        message.text.push_str(" (it comes with the base)");
+    }
+    message
+}
+
+/// A finding on one line, with where it is and what it weighs, and how to mend it.
+pub fn line(finding: &Finding) -> (String, Option<String>) {
+    let Message { text, hint } = message(&finding.kind);
+    let mut about = Vec::new();
+    if let Some(place) = &finding.place {
+        about.push(format!("{}:{}", place.file, place.line));
+    }
+    if let Some(layer) = &finding.layer {
+        about.push(format!("layer {}", layer.index));
+    }
+    if let Some(own) = finding.bytes.filter(|bytes| *bytes > 0) {
+        about.push(bytes(own));
+    }
+    if finding.inherited {
+        about.push("it comes with the base".to_owned());
+    }
+    match about.is_empty() {
+        true => (text, hint),
+        false => (format!("{text} ({})", about.join(", ")), hint),
+    }
+}
+
+/// A criterion in a few words.
+pub fn title(criterion: Criterion) -> &'static str {
+    match criterion {
+        Criterion::UpToDate => "kept up to date",
+        Criterion::Reproducible => "reproducible",
+        Criterion::NoCompilers => "no compilers",
+        Criterion::Size => "reasonably small",
+        Criterion::NonRoot => "not root",
+        Criterion::ReadOnlyEnvironment => "environment read-only",
+        Criterion::RebuildOrder => "quick to rebuild",
+        Criterion::Base => "a base with long support",
+        Criterion::FewLayers => "few layers",
+        Criterion::Wheels => "packages from wheels",
+        Criterion::Stages => "stages part build from run",
+        Criterion::Tarballs => "downloads verified",
+        Criterion::SmokeTest => "tested before it goes out",
+        Criterion::Secrets => "no secrets",
+    }
+}
+
+/// Why stages, or the image, could not be judged.
+pub fn unread(unread: &Unread) -> String {
+    match unread {
+        Unread::NoFile => {
+            "the Dockerfile is no file of this machine, so its stages were not judged".to_owned()
+        }
+        Unread::Fault(path, fault) => format!("{path} can't be read: {}", file_fault(fault)),
+        Unread::Refused(path, error) => {
+            format!("{path} is refused: {}", dockerfile::message(&error.kind).text)
+        }
+        Unread::Foreign(path, why) => format!("{path} can't be judged: {}", dockerfile::opaque(why)),
+        Unread::Image(why) => why.clone(),
+        Unread::Unknown => {
+            "the stage is known only to the running shell, so no stages were judged".to_owned()
+        }
+    }
+}

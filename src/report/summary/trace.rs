@@ -1,0 +1,112 @@
+//! A run's timeline as a Chrome trace ("Trace Event Format", JSON object form), which Perfetto opens: jobs by slot, the engine's steps,
+//! and what imk itself was at. Knows nothing of how a run goes on.
+
+use crate::report::events::{kind_word, phase_word};
+use crate::report::record::{Record, Step};
+use crate::report::summary::{result, why};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// The process of imk and its jobs in the trace; its thread 0 is imk itself, a slot's number and one its others.
+const JOBS: u32 = 1;
+/// The process of the engine's steps.
+const ENGINE: u32 = 2;
+
+fn microseconds(time: Duration) -> Value {
+    json!((time.as_secs_f64() * 1e9).round() / 1e3)
+}
+
+/// A stretch of time.
+fn complete(
+    name: &str,
+    category: &str,
+    (process, thread): (u32, u32),
+    began: Duration,
+    ended: Duration,
+    arguments: Value,
+) -> Value {
+    json!({
+        "ph": "X", "name": name, "cat": category, "pid": process, "tid": thread,
+        "ts": microseconds(began), "dur": microseconds(ended.saturating_sub(began)), "args": arguments,
+    })
+}
+
+fn named(what: &str, (process, thread): (u32, u32), name: &str) -> Value {
+    json!({ "ph": "M", "name": what, "pid": process, "tid": thread, "args": { "name": name } })
+}
+
+/// Lanes for stretches that overlap: the number of each one's, so that no two in a lane do.
+fn lanes(stretches: &[(Duration, Duration)]) -> Vec<u32> {
+    let mut free_from: Vec<Duration> = Vec::new();
+    let mut found = Vec::new();
+    for &(began, ended) in stretches {
+        let lane = free_from.iter().position(|&free| free <= began).unwrap_or_else(|| {
+            free_from.push(Duration::ZERO);
+            free_from.len() - 1
+        });
+        free_from[lane] = ended;
+        found.push(lane as u32);
+    }
+    found
+}
+
+/// The trace.
+pub fn write(record: &Record) -> Vec<u8> {
+    let end = record.end.map_or(Duration::ZERO, |(took, _)| took);
+    let mut events = vec![
+        named("process_name", (JOBS, 0), &format!("imk {}", record.goals.join(" "))),
+        named("thread_name", (JOBS, 0), "imk"),
+    ];
+    for span in &record.spans {
+        let (name, ended) = (phase_word(span.phase), span.ended.unwrap_or(end));
+        events.push(complete(name, "imk", (JOBS, 0), span.began, ended, json!({ "what": span.what })));
+    }
+    let mut slots: Vec<u32> = record.targets.iter().filter_map(|target| target.slot).collect();
+    slots.sort_unstable();
+    slots.dedup();
+    events.extend(slots.iter().map(|slot| named("thread_name", (JOBS, slot + 1), &format!("slot {slot}"))));
+    let mut steps: Vec<(&str, &Step)> = Vec::new();
+    for target in &record.targets {
+        let Some(slot) = target.slot else { continue };
+        let thread = (JOBS, slot + 1);
+        let arguments = json!({ "result": result(target), "why": why(target) });
+        let ended = target.ended.unwrap_or(end);
+        events.push(complete(&target.name, "target", thread, target.began, ended, arguments));
+        for process in &target.processes {
+            let ended = process.took.map_or(end, |took| process.began + took).min(ended);
+            let arguments = json!({
+                "code": process.code, "signal": process.signal, "kind": kind_word(process.kind),
+                "user_s": process.usage.user.as_secs_f64(), "system_s": process.usage.system.as_secs_f64(),
+                "peak_memory_bytes": process.usage.peak_memory,
+            });
+            events.push(complete(&process.text, "process", thread, process.began, ended, arguments));
+        }
+        steps.extend(target.steps.iter().map(|step| (target.name.as_str(), step)));
+    }
+    if !steps.is_empty() {
+        events.push(named("process_name", (ENGINE, 0), "engine"));
+    }
+    steps.sort_by_key(|(_, step)| step.began);
+    let stretches: Vec<_> = steps.iter().map(|(_, step)| (step.began, step.ended.unwrap_or(end))).collect();
+    for (((target, step), lane), (began, ended)) in
+        steps.iter().zip(lanes(&stretches)).zip(stretches.iter().copied())
+    {
+        let arguments = json!({ "target": target, "number": step.number });
+        events.push(complete(&step.name, "step", (ENGINE, lane), began, ended, arguments));
+    }
+    let mut text =
+        serde_json::to_vec(&json!({ "displayTimeUnit": "ms", "traceEvents": events })).unwrap_or_default();
+    text.push(b'\n');
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_overlaps_has_lanes_of_its_own() {
+        let at = |began, ended| (Duration::from_secs(began), Duration::from_secs(ended));
+        assert_eq!(lanes(&[at(0, 4), at(1, 2), at(2, 3), at(2, 9), at(4, 5)]), [0, 1, 1, 2, 0]);
+    }
+}

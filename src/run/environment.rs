@@ -1,0 +1,80 @@
+//! Variables of the environment from files (`--env-file`), and those that must not be seen. Knows nothing of the files' syntax.
+
+use super::Run;
+use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::expand::{Export, Origin};
+use crate::load::secrets;
+use crate::os::files::{ReadError, open_and_read};
+use crate::syntax::dotenv;
+
+/// Before the name of a file that need not be there.
+const OPTIONAL: &[u8] = b"?";
+
+impl Run {
+    /// Reads the files that `--env-file` names: what a later one says replaces what an earlier one does, and the environment that this
+    /// program was given outranks both.
+    pub(super) fn read_env_files(&mut self) -> Outcome {
+        for given in self.build.session.settings.own.env_files.clone() {
+            let (name, optional) = match given.strip_prefix(OPTIONAL) {
+                Some(name) => (name, true),
+                None => (&given[..], false),
+            };
+            if let Some(seen) = &mut self.build.session.context.seen {
+                seen.files.push(name.to_vec());
+            }
+            let text = match open_and_read(name) {
+                Ok((_, text)) => text,
+                Err(ReadError::Open(libc::ENOENT)) if optional => continue,
+                Err(ReadError::Open(error) | ReadError::Read(error)) => {
+                    return Err(Stop::fatal(None, Complaint::System { what: name.to_vec(), error }));
+                }
+            };
+            self.take_env_file(name, &text)?;
+        }
+        Ok(())
+    }
+
+    fn take_env_file(&mut self, name: &[u8], text: &[u8]) -> Outcome {
+        let Run { build, given, .. } = self;
+        let context = &mut build.session.context;
+        let outside = |name: &[u8]| {
+            let own = given.environment.iter().find(|(known, _)| known == name);
+            own.map(|(_, value)| value.clone())
+        };
+        // What files said before counts for references, too, but the environment goes first.
+        let earlier = self.env_variables.clone();
+        let lookup = |name: &[u8]| {
+            outside(name).or_else(|| {
+                earlier.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone())
+            })
+        };
+        let variables = dotenv::parse(text, &lookup).map_err(|fault| {
+            // The name is needed as long as the program runs.
+            let name = context.names.intern(name);
+            let place = Place::new(context.names.text(name), fault.line);
+            Stop::fatal(Some(place), Complaint::Text(fault.what.message().into_bytes()))
+        })?;
+        for (name, value) in variables {
+            let Some(value) = value.filter(|_| outside(&name).is_none()) else { continue };
+            if name == b"SHELL" {
+                context.shell_given = Some(value);
+                continue;
+            }
+            let id = context.define_global(&name, &value, Origin::Environment, false);
+            context.variables.get_mut(id).export = Export::Always;
+            self.env_variables.push((name, value));
+        }
+        Ok(())
+    }
+
+    /// Has the values hidden that `.SECRET_VARS` names.
+    pub(super) fn hide_secrets(&mut self) -> Outcome {
+        let masks = secrets::masks(&mut self.build.session, &self.given.environment)?;
+        if let Some(masks) = masks {
+            let context = &mut self.build.session.context;
+            context.events.hide(&masks);
+            context.output.hide(masks);
+        }
+        Ok(())
+    }
+}
