@@ -27,7 +27,8 @@ impl Run {
     /// After the walk: prints the plan, or what was found.
     pub(super) fn present(&mut self) -> Outcome {
         let own = &self.build.session.settings.own;
-        if self.build.collector.is_none() || (own.plan.is_none() && own.check.is_none()) {
+        let asked = own.plan.is_some() || own.check.is_some() || own.graph.is_some() || own.bake;
+        if self.build.collector.is_none() || !asked {
             return Ok(());
         }
         let walked = self.build.walked();
