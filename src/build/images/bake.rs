@@ -265,6 +265,11 @@ impl Build {
         Ok(Some(Step::of_bake(arguments, typed, block.place, Work::Bake(Box::new(running)))))
     }
 
+    /// A bake was shown in place of being run: its members need no other.
+    pub(super) fn note_shown(&mut self, running: &Running) {
+        self.images.bakes.built.extend(running.members().map(|member| (member, None)));
+    }
+
     /// A bake is over and went well: what was built is noted, with what the builder told of it.
     pub(super) fn baked(&mut self, running: &Running) {
         let text = std::fs::read(&running.metadata).unwrap_or_default();

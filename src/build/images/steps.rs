@@ -263,6 +263,9 @@ impl Build {
         }
         self.commands_started += 1;
         if just_print {
+            if let Work::Bake(running) = &step.work {
+                self.note_shown(running);
+            }
             return Ok(false);
         }
         self.prepare_child(child)?;
