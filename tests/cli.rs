@@ -2,8 +2,9 @@
 //! environment variable GNU_MAKE names a 4.4.1 program.
 
 use imk::cli::{
-    Decoded, End, Form, Invocation, Jobs, Operand, Origin, Overrides, Settings, Source, command_variables,
-    decode, decode_arguments, definition, diagnostics, flag_words, makeflags, message, own_flags, usage,
+    Decoded, End, Form, InForce, Invocation, Jobs, Operand, Origin, Overrides, Settings, Source,
+    command_variables, decode, decode_arguments, definition, diagnostics, flag_words, makeflags, message,
+    own_flags, usage,
 };
 use std::ffi::OsStr;
 use std::io::Write;
@@ -11,6 +12,9 @@ use std::os::unix::ffi::OsStrExt;
 use std::process::{Command, Output, Stdio};
 
 type Words = Vec<Vec<u8>>;
+
+/// Neither warnings nor announcements.
+const PLAIN: InForce = InForce { warn_undefined: false, announce: false };
 
 fn no_home(_: Option<&[u8]>) -> Option<Vec<u8>> {
     None
@@ -58,17 +62,14 @@ fn start(environment: &[u8], arguments: &Words) -> Result<Run, (Decoded, Source)
     }
     if let Err(error) = settings.resolve_shuffle(|| 1) {
         let end = End::Fatal(error);
-        return Err((
-            Decoded { operands: Vec::new(), unwarned: 0, errors: Vec::new(), end },
-            Source::Arguments,
-        ));
+        return Err((Decoded { operands: Vec::new(), errors: Vec::new(), end }, Source::Arguments));
     }
     settings.imply();
     Ok(Run { settings, operands })
 }
 
 fn form(run: &Run) -> Form {
-    let defined = run.operands.iter().any(|operand| matches!(operand, Operand::Definition(_)));
+    let defined = run.operands.iter().any(|operand| matches!(operand, Operand::Definition(..)));
     let overrides = if defined { Overrides::MakeOverrides } else { Overrides::None };
     Form { remaking_makefiles: false, overrides }
 }
@@ -78,7 +79,7 @@ fn encoded(run: &Run) -> [String; 3] {
     let flags = makeflags(&run.settings, &form(run));
     let mut definitions: Vec<(&[u8], bool, &[u8])> = Vec::new();
     for operand in &run.operands {
-        if let Operand::Definition(text) = operand {
+        if let Operand::Definition(text, _) = operand {
             let parts = definition(text).expect("operands are told apart by the same function");
             let recursive = parts.operator == imk::cli::Operator::Recursive;
             match definitions.iter_mut().find(|(name, ..)| *name == parts.name) {
@@ -334,7 +335,7 @@ fn goals_and_definitions_keep_their_order() {
     let goal = |text: &str| Operand::Goal(text.as_bytes().to_vec());
     let expected = vec![
         goal("a"),
-        Operand::Definition(b"X=1".to_vec()),
+        Operand::Definition(b"X=1".to_vec(), PLAIN),
         goal("b"),
         goal("/home/me/c"),
         goal("~who/d"),
@@ -346,7 +347,7 @@ fn goals_and_definitions_keep_their_order() {
     assert_eq!(settings.makefiles, [b"/home/me/m".to_vec()]);
     assert!(settings.keep_going.is_on() && !settings.environment_overrides);
     let in_makefile = decode(&mut settings, &words("goal Y=2"), Source::Flags(Origin::File), &home);
-    assert_eq!(in_makefile.operands, [Operand::Definition(b"Y=2".to_vec())]);
+    assert_eq!(in_makefile.operands, [Operand::Definition(b"Y=2".to_vec(), PLAIN)]);
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! Vocabulary shared by every layer: source text and spans, interned names, diagnostics. Knows nothing of make or images.
 
 pub mod diagnostic;
+pub mod events;
 pub mod intern;
 pub mod nearest;
 pub mod printable;

@@ -35,6 +35,10 @@ impl Build {
             self.set_state(file, State::NotStarted);
         }
         let mut must_make = must_make;
+        let because = match self.explainer {
+            Some(_) => self.reasons_of(file, this_mtime, absent)?,
+            None => Vec::new(),
+        };
         let changed = self.note_changes(file, depth, this_mtime, absent, &mut must_make)?;
         let always = self.session.always_make;
         let record = &self.session.rules.files[file];
@@ -69,6 +73,9 @@ impl Build {
             self.say(DebugLevels::BASIC, depth, |build| {
                 [b"  Ignoring VPATH name '", build.session.context.names.text(found_as), b"'."].concat()
             });
+        }
+        if self.explainer.is_some() && self.block_of(file).is_none() {
+            self.explain_file(file, because);
         }
         self.make(file)?;
         let record = &self.session.rules.files[file];

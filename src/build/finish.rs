@@ -21,6 +21,7 @@ impl Build {
         let record = &mut self.session.rules.files[file];
         let ran = record.state == State::Running;
         let mut touched = false;
+        let told = record.updated;
         record.state = State::Finished;
         record.updated = true;
         let (recipe, phony) = (record.recipe, record.phony);
@@ -51,6 +52,9 @@ impl Build {
             self.session.rules.files[file].mtime = if pretend { Mtime::NEW } else { Mtime::UNKNOWN };
         }
         self.share_time(file);
+        if !told {
+            self.tell_target_ended(file, ran);
+        }
         if ran && self.session.rules.files[file].status != Status::None {
             let status = self.session.rules.files[file].status;
             for index in 0..self.session.rules.files[file].also_make.len() {
@@ -59,6 +63,8 @@ impl Build {
                 record.state = State::Finished;
                 record.updated = true;
                 record.status = status;
+                self.tell_target_ended(peer, ran);
+                let record = &self.session.rules.files[peer];
                 if !record.phony {
                     // The time is looked up now, so that a search along VPATH can happen.
                     mtime::look_up(&mut self.session, peer, false)?;

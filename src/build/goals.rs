@@ -17,6 +17,7 @@ impl Build {
         let mut status = Status::None;
         let mut last_ended = u64::MAX;
         self.considered += 1;
+        self.tell_goals();
         let result = 'all: loop {
             if left.is_empty() {
                 break Ok(());

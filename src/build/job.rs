@@ -20,6 +20,7 @@ use crate::rules::scope::open_scope;
 use std::collections::VecDeque;
 use std::ffi::CString;
 use std::rc::Rc;
+use std::time::Instant;
 
 /// A recipe on its way.
 pub struct Child {
@@ -67,6 +68,10 @@ pub struct Child {
     pub program: Option<Vec<u8>>,
     /// What its engine commands make and remove, where it has any.
     pub watch: Option<Box<Watch>>,
+    /// The smallest number that no other job has, where someone listens.
+    pub slot: u32,
+    /// When its process was started, where someone listens.
+    pub since: Option<Instant>,
 }
 
 impl Build {
@@ -189,12 +194,15 @@ impl Build {
             removal: steps.removal.map(|words| quoted(&words)),
             program: None,
             watch: None,
+            slot: 0,
+            since: None,
         };
         if !child.unexpanded {
             self.take_lines(&mut child)?;
         }
         self.wait_for_slot(&child)?;
         self.tokens += 1;
+        self.tell_target_started(&mut child);
         if self.debugging(DebugLevels::WHY) {
             self.enter(&mut child);
             let text = self.reason(file, recipe);

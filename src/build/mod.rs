@@ -12,8 +12,10 @@ pub mod plan;
 pub mod reap;
 pub mod shuffle;
 pub mod start;
+mod tell;
 pub mod trace;
 pub mod update;
+pub mod why;
 
 use crate::base::diagnostic::Place;
 use crate::cli::settings::DebugLevels;
@@ -107,6 +109,8 @@ pub struct Build {
     pub collector: Option<plan::Collector>,
     /// Who wants to know of recipes.
     pub observer: Option<Box<dyn Observer>>,
+    /// Who wants to know why targets are remade (`--why`).
+    pub explainer: Option<Box<dyn why::Explainer>>,
 }
 
 impl Build {
@@ -138,6 +142,7 @@ impl Build {
             engine: cleanup::ChosenEngine::default(),
             collector: None,
             observer: None,
+            explainer: None,
         }
     }
 

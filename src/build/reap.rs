@@ -2,6 +2,7 @@
 //! started.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::base::events::Phase;
 use crate::build::Build;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
@@ -20,13 +21,13 @@ impl Build {
                 self.session.complain(None, &Complaint::Waiting);
             }
             let (index, ended) = match self.children.iter().rposition(|child| child.pid < 0) {
-                Some(index) => (index, Ended { pid: -1, code: 127, signal: 0, core: false }),
+                Some(index) => (index, Ended::lost(-1)),
                 None => {
                     if block {
                         self.say_children();
                         self.session.context.output.flush();
                     }
-                    let waited = self.waiter.wait(block, None);
+                    let waited = self.wait_for_child(block);
                     if self.waiter.take_debug_signal() {
                         let levels = &mut self.session.settings.debug_levels;
                         *levels = if levels.is_empty() { DebugLevels::BASIC } else { DebugLevels::NONE };
@@ -67,9 +68,20 @@ impl Build {
         Ok(())
     }
 
+    fn wait_for_child(&mut self, block: bool) -> Waited {
+        if !block || !self.session.context.events.is_on() {
+            return self.waiter.wait(block, None);
+        }
+        self.session.context.events.phase_started(Phase::Waiting, b"");
+        let waited = self.waiter.wait(true, None);
+        self.session.context.events.phase_ended(Phase::Waiting);
+        waited
+    }
+
     /// Deals with a child whose process ended, which was at `index`; whether the whole job is over.
     fn child_ended(&mut self, mut child: Child, index: usize, ended: Ended, dying: bool) -> Outcome<bool> {
         let file = child.file;
+        self.tell_child_ended(&child, &ended);
         if child.good_input {
             self.input_used = false;
         }
@@ -127,7 +139,9 @@ impl Build {
         if let Some(mut capture) = child.capture.take() {
             self.session.context.output.show(&mut capture);
         }
-        if !self.dying {
+        if self.dying {
+            self.tell_target_ended(file, true);
+        } else {
             self.notice_finished(file)?;
         }
         if child.pid > 0 {

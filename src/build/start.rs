@@ -259,6 +259,7 @@ impl Build {
         self.prepare_child(child)?;
         self.before_script(child)?;
         self.spawn(child, arguments, false)?;
+        self.tell_line_started(child, shown, None);
         self.set_state(child.file, State::Running);
         Ok(true)
     }
@@ -296,6 +297,10 @@ impl Build {
             if quiet { std::fs::OpenOptions::new().write(true).open("/dev/null").ok() } else { None };
         if let Some(nowhere) = &nowhere {
             stdout = Some(nowhere.as_fd());
+        }
+        // Standard output is for a program to read. A sub-make keeps to that by itself.
+        if self.session.context.output.aside && !child.recursive && stdout.is_none() {
+            stdout = Some(rustix::stdio::stderr());
         }
         let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };
         let started = children::start(arguments, &environment, Streams { stdin, stdout, stderr });

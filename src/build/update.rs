@@ -8,7 +8,7 @@ use crate::graph::mtime;
 use crate::os::files::Mtime;
 use crate::rules::chain::Cell;
 use crate::rules::file::{FileId, State, Status};
-use crate::rules::{implicit, prerequisites};
+use crate::rules::{implicit, prerequisites, special};
 
 impl Build {
     /// Brings `file` up to date, each of its records where it has several; `Success` also means "not sure yet".
@@ -126,7 +126,11 @@ impl Build {
     fn find_implicit(&mut self, file: FileId, depth: usize) -> Outcome {
         let record = &self.session.rules.files[file];
         if !record.phony && record.recipe.is_none() && !record.tried_implicit {
-            let found = implicit::try_implicit(&mut self.session, file, depth)?;
+            let session = &mut self.session;
+            let found = !implicit::is_alone(session, file) && {
+                special::finish_rules(session)?;
+                implicit::try_implicit(session, file, depth)?
+            };
             self.session.rules.files[file].tried_implicit = true;
             if found && !self.session.rules.files[file].shuffled {
                 self.shuffle_prerequisites(file);

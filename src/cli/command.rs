@@ -1,15 +1,14 @@
-//! The table of options as a `clap` command, for shell completions and the manual page: made only when one of these
-//! is asked for. Knows nothing of decoding.
+//! The table of options as a `clap` command, and the manual page made from it: only when one of these is asked for. Knows nothing of
+//! decoding.
 
 use super::help::value_name;
 use super::table::{self, ALIASES, Flag, HELP_ORDER, Kind, Takes};
 use clap::{Arg, ArgAction, Command, ValueHint};
-use clap_complete::Shell;
 use clap_mangen::Man;
 use clap_mangen::roff::{Roff, roman};
 use std::io;
 
-const PROGRAM: &str = "imk";
+pub(super) const PROGRAM: &str = "imk";
 
 /// The whole command line as `clap` describes one: GNU make's options in the order of `--help`, then those of imk's
 /// own that are there.
@@ -71,23 +70,6 @@ fn argument(flag: &'static Flag) -> Arg {
         argument = argument.num_args(0..=1).require_equals(flag.letters.is_empty());
     }
     argument.action(ArgAction::Append)
-}
-
-/// The completion script for a shell, by its name; `None` where there is none for it.
-pub fn completions(shell: &str) -> Option<Vec<u8>> {
-    completions_of(command(), shell)
-}
-
-fn completions_of(mut command: Command, shell: &str) -> Option<Vec<u8>> {
-    let shell = match shell {
-        "bash" => Shell::Bash,
-        "zsh" => Shell::Zsh,
-        "fish" => Shell::Fish,
-        _ => return None,
-    };
-    let mut script = Vec::new();
-    clap_complete::generate(shell, &mut command, PROGRAM, &mut script);
-    Some(script)
 }
 
 /// What the manual page says before the options: a heading and its paragraphs.
@@ -154,28 +136,10 @@ fn sections(sections: &[(&str, &[&str])], text: &mut Vec<u8>) -> io::Result<()> 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use std::io::Write;
-    use std::process::{Command as Process, Stdio};
 
     #[test]
     fn the_command_is_sound() {
         command().debug_assert();
-    }
-
-    #[test]
-    fn completions_are_scripts_of_their_shells() {
-        for shell in ["bash", "zsh", "fish"] {
-            let script = completions(shell).expect("known shells");
-            let text = String::from_utf8_lossy(&script);
-            assert!(text.contains("keep-going") && !text.contains("jobserver-auth"), "{shell}");
-            // Whether the shell itself finds it sound, where there is such a shell.
-            let checker = Process::new(shell).arg("-n").stdin(Stdio::piped()).spawn();
-            if let Ok(mut checker) = checker {
-                checker.stdin.take().expect("piped").write_all(&script).expect("it reads");
-                assert!(checker.wait().expect("it ends").success(), "{shell}");
-            }
-        }
-        assert_eq!(completions("ksh"), None);
     }
 
     #[test]

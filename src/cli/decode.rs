@@ -46,10 +46,20 @@ pub type Home<'a> = &'a dyn Fn(Option<&[u8]>) -> Option<Vec<u8>>;
 /// A word that is no option.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operand {
-    /// A variable definition, as written: [`definition`] takes it apart.
-    Definition(Vec<u8>),
+    /// A variable definition, as written: [`definition`] takes it apart. The options after it are not yet in force where its
+    /// value is expanded.
+    Definition(Vec<u8>, InForce),
     /// A goal, with `~` and leading `./` resolved.
     Goal(Vec<u8>),
+}
+
+/// What of the options before a definition matters to what its expansion says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct InForce {
+    /// Undefined variables are told of.
+    pub warn_undefined: bool,
+    /// Output is preceded by a line that says it is from this make. Which folder this is, and how deep, is not known yet.
+    pub announce: bool,
 }
 
 /// How a decoding ended.
@@ -69,8 +79,6 @@ pub struct Decoded {
     /// Goals and definitions in order. Only words of [`Origin::Command`] are goals, MAKEFLAGS's at the start among
     /// them, as in GNU make.
     pub operands: Vec<Operand>,
-    /// How many of them come before `--warn-undefined-variables` is in force: their values are expanded without it.
-    pub unwarned: usize,
     /// What to complain of, in order.
     pub errors: Vec<Error>,
     /// How it ended.
@@ -136,16 +144,17 @@ pub(super) fn decode_with<W: AsRef<[u8]>>(
     own_table: &'static [Flag],
 ) -> Decoded {
     let origin = source.origin();
-    let mut decoded = Decoded { operands: Vec::new(), unwarned: 0, errors: Vec::new(), end: End::Go };
+    let mut decoded = Decoded { operands: Vec::new(), errors: Vec::new(), end: End::Go };
     let mut fatal = None;
     let mut scan = Scan::new(words, source.known(own_table));
     while let Some(item) = scan.next() {
         match item {
             Item::Operand(word) => {
-                decoded.operands.extend(operand(word, origin, home));
-                if !settings.warn_undefined_variables {
-                    decoded.unwarned = decoded.operands.len();
-                }
+                let in_force = || InForce {
+                    warn_undefined: settings.warn_undefined_variables,
+                    announce: settings.should_print_directory(0),
+                };
+                decoded.operands.extend(operand(word, in_force, origin, home));
             }
             Item::Fault(error) if origin == Origin::Command => decoded.errors.push(error),
             Item::Fault(_) => {}
@@ -177,12 +186,17 @@ pub(super) fn decode_with<W: AsRef<[u8]>>(
     decoded
 }
 
-fn operand(word: &[u8], origin: Origin, home: Home<'_>) -> Option<Operand> {
+fn operand(
+    word: &[u8],
+    in_force: impl FnOnce() -> InForce,
+    origin: Origin,
+    home: Home<'_>,
+) -> Option<Operand> {
     if word == b"-" {
         return None;
     }
     if definition(word).is_some() {
-        return Some(Operand::Definition(word.to_vec()));
+        return Some(Operand::Definition(word.to_vec(), in_force()));
     }
     // An empty word is what a sub-make gets where the top make emptied MAKEOVERRIDES.
     (origin == Origin::Command && !word.is_empty()).then(|| Operand::Goal(file_name(word, home)))

@@ -2,6 +2,7 @@
 //! nothing of makefiles, variables or what an option does once it is decoded.
 
 pub mod command;
+pub mod completion;
 pub mod decode;
 pub mod definition;
 pub mod encode;
@@ -13,8 +14,9 @@ pub mod scan;
 pub mod settings;
 pub mod table;
 
-pub use command::{completions, manual};
-pub use decode::{Decoded, End, Home, Operand, Source, decode, decode_arguments, flag_words};
+pub use command::manual;
+pub use completion::completions;
+pub use decode::{Decoded, End, Home, InForce, Operand, Source, decode, decode_arguments, flag_words};
 pub use definition::{Definition, Operator, definition};
 pub use encode::{Flags, Form, Overrides, command_variables, eval_flags, makeflags, own_flags};
 pub use help::{usage, version};

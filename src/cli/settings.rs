@@ -248,7 +248,7 @@ pub struct Own {
     pub on_busy: Option<&'static str>,
     /// `--audit`: `text`, `json`, `sarif`, `html`, `static` or `reproduce`.
     pub audit: Option<&'static str>,
-    /// `--list`: `text` or `json`.
+    /// `--list`: `text`, `json` or `names`.
     pub list: Option<&'static str>,
     /// `--graph`: `text`, `dot`, `mermaid` or `svg`.
     pub graph: Option<&'static str>,
@@ -260,8 +260,8 @@ pub struct Own {
     pub ci: Option<&'static str>,
     /// `--report`, in order.
     pub reports: Vec<Vec<u8>>,
-    /// `--events`.
-    pub events: bool,
+    /// `--events`: a file, or `fd:` and a number.
+    pub events: Option<Vec<u8>>,
     /// `--trace-file`.
     pub trace_file: Option<Vec<u8>>,
     /// `--env-file`, in order.

@@ -1,6 +1,7 @@
 //! What expansion works on, and what it asks of the layers below it. Knows nothing of how makefiles are read.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop, wording};
+use crate::base::events::{Event, Events};
 use crate::base::{Name, Names};
 use crate::expand::variables::{Definition, GLOBAL_SET, Origin, VariableId, Variables};
 use crate::os::folders::Folders;
@@ -47,6 +48,8 @@ pub struct Context {
     pub common: Common,
     /// The line that is being read or run, for messages.
     pub reading: Option<Place>,
+    /// `reading` is that of the outermost variable under expansion, which may have no place.
+    pub reading_borrowed: bool,
     /// Where the variable that is being expanded was defined; else messages name `reading`.
     pub expanding: Option<Place>,
     /// Whether an undefined variable is worth a warning.
@@ -79,6 +82,8 @@ pub struct Context {
     pub verbose: bool,
     /// What expansion looked at, where somebody wants to know.
     pub seen: Option<Box<Seen>>,
+    /// Who is told of what happens.
+    pub events: Events,
 }
 
 /// What expansion looked at besides variables.
@@ -129,6 +134,7 @@ impl Context {
             loaded: Vec::new(),
             common,
             reading: None,
+            reading_borrowed: false,
             expanding: None,
             warn_undefined: false,
             posix: false,
@@ -145,6 +151,7 @@ impl Context {
             folder: None,
             verbose: false,
             seen: None,
+            events: Events::default(),
         }
     }
 
@@ -167,6 +174,10 @@ impl Context {
     pub fn complain(&mut self, place: Option<Place>, complaint: &Complaint) {
         let text = wording::line(place.as_ref(), complaint, &self.output.program, self.output.level);
         self.output.err(&text);
+        if self.events.is_on() {
+            let (severity, text) = (complaint.severity(), wording::words(complaint));
+            self.events.tell(&Event::Message { severity, place, complaint: Some(complaint), text: &text });
+        }
     }
 
     /// Warns of an undefined variable, where that was asked for.

@@ -142,15 +142,18 @@ pub fn expand_variable<H: Host>(host: &mut H, id: VariableId, out: &mut Vec<u8>)
     if place.is_some() {
         context.expanding = place;
     }
-    let borrowed_reading = context.reading.is_none();
-    if borrowed_reading {
+    // A variable of the command line has no place, and yet those inside it don't lend theirs.
+    let borrows = context.reading.is_none() && !context.reading_borrowed;
+    if borrows {
         context.reading = place;
+        context.reading_borrowed = true;
     }
     let result = if append { expand_appended(host, name, out) } else { expand(host, &value, &parsed, out) };
     let context = host.context();
     context.variables.get_mut(id).expanding = false;
-    if borrowed_reading {
+    if borrows {
         context.reading = None;
+        context.reading_borrowed = false;
     }
     context.expanding = saved_expanding;
     result

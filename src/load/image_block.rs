@@ -80,6 +80,9 @@ pub fn end(session: &mut Session, reader: &mut Reader) {
         record.phony = true;
         record.mtime = Mtime::ABSENT;
         record.mtime_before = Mtime::ABSENT;
+        if let (Some(named), Some(place)) = (&mut session.named_at, block.place) {
+            named.push((name, place));
+        }
     }
     let targets = block.targets.clone();
     session.rules.images.add(block, &mut session.context.names);

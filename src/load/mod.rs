@@ -3,6 +3,7 @@
 
 pub mod conditionals;
 pub mod define;
+pub mod description;
 pub mod evaluate;
 pub mod image_block;
 pub mod include;

@@ -192,6 +192,9 @@ impl PendingRule {
             file
         };
         session.rules.files[file].is_target = true;
+        if let (Some(named), Some(place)) = (&mut session.named_at, self.place) {
+            named.push((name, place));
+        }
         if let Some(pattern) = &self.pattern {
             // A target that does not match has the whole of its name for a stem.
             let stem = stem_of(pattern, text).unwrap_or(text);

@@ -1,5 +1,6 @@
 //! The state of one run, as far as reading makefiles goes. Knows nothing of updates.
 
+use crate::base::Name;
 use crate::base::diagnostic::{Complaint, Outcome, Place};
 use crate::cli::Settings;
 use crate::cli::settings::DebugLevels;
@@ -63,6 +64,8 @@ pub struct Session {
     pub show_implicit: bool,
     /// Loaded objects.
     pub plugins: Plugins,
+    /// Where explicit rules and blocks name their targets, in order; kept only where it was asked for before reading.
+    pub named_at: Option<Vec<(Name, Place)>>,
 }
 
 fn keep_makeflags(_: &mut Session, _: Origin) -> Outcome {
@@ -92,6 +95,7 @@ impl Session {
             skew_limit: crate::os::files::Mtime::UNKNOWN,
             show_implicit: false,
             plugins: Plugins::default(),
+            named_at: None,
         }
     }
 

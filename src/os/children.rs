@@ -1,10 +1,11 @@
 //! Child processes: finding a program, starting it, waiting for any to end, and noticing fatal signals meanwhile.
 //! Knows nothing of targets or recipes.
 
+use crate::base::events::Usage;
 use crate::os::files;
-use crate::os::sys::wait::{release_child_signal, wait_readable, watch_children};
+use crate::os::sys::wait::{release_child_signal, wait_for_any, wait_readable, watch_children};
 use crate::os::sys::{self, Spawn};
-use rustix::process::{WaitOptions, WaitStatus};
+use rustix::process::WaitOptions;
 use std::ffi::{CStr, CString};
 use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
@@ -13,8 +14,8 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 /// The signals that end a run after its clean-up (manual, "Interrupting or Killing make").
-const FATAL_SIGNALS: [i32; 6] =
-    [libc::SIGHUP, libc::SIGQUIT, libc::SIGINT, libc::SIGTERM, libc::SIGXCPU, libc::SIGXFSZ];
+const FATAL_SIGNALS: [i32; 7] =
+    [libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE, libc::SIGINT, libc::SIGTERM, libc::SIGXCPU, libc::SIGXFSZ];
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,6 +28,15 @@ pub struct Ended {
     pub signal: i32,
     /// Whether it dumped core.
     pub core: bool,
+    /// What it used, where that is known.
+    pub usage: Usage,
+}
+
+impl Ended {
+    /// A child that can't be asked: the status is that of a command that is not found.
+    pub fn lost(pid: i32) -> Ended {
+        Ended { pid, code: 127, signal: 0, core: false, usage: Usage::default() }
+    }
 }
 
 /// What a wait came back with.
@@ -116,10 +126,10 @@ impl Waiter {
             if let Some(signal) = self.take_signal() {
                 return Waited::Signal(signal);
             }
-            match rustix::process::wait(WaitOptions::NOHANG) {
-                Ok(Some((pid, status))) => return Waited::Child(ended(pid.as_raw_nonzero().get(), status)),
+            match wait_for_any(false) {
+                Ok(Some(child)) => return Waited::Child(ended(child)),
                 Ok(None) => {}
-                Err(rustix::io::Errno::INTR) => continue,
+                Err(libc::EINTR) => continue,
                 Err(_) => return Waited::Nothing,
             }
             if !block {
@@ -127,11 +137,9 @@ impl Waiter {
             }
             let Some(wake) = &mut self.wake else {
                 // Without handlers there is nothing to multiplex: wait for the child itself.
-                match rustix::process::wait(WaitOptions::empty()) {
-                    Ok(Some((pid, status))) => {
-                        return Waited::Child(ended(pid.as_raw_nonzero().get(), status));
-                    }
-                    Err(rustix::io::Errno::INTR) => continue,
+                match wait_for_any(true) {
+                    Ok(Some(child)) => return Waited::Child(ended(child)),
+                    Err(libc::EINTR) => continue,
                     _ => return Waited::Nothing,
                 }
             };
@@ -151,24 +159,24 @@ impl Waiter {
 
 /// Waits for the one child `pid`.
 pub fn wait_for(pid: i32) -> Ended {
-    let lost = Ended { pid, code: 127, signal: 0, core: false };
-    let Some(process) = rustix::process::Pid::from_raw(pid) else { return lost };
+    let Some(process) = rustix::process::Pid::from_raw(pid) else { return Ended::lost(pid) };
     loop {
         match rustix::process::waitpid(Some(process), WaitOptions::empty()) {
-            Ok(Some((_, status))) => return ended(pid, status),
+            Ok(Some((_, status))) => return ended((pid, status.as_raw(), Usage::default())),
             Err(rustix::io::Errno::INTR) => {}
-            _ => return lost,
+            _ => return Ended::lost(pid),
         }
     }
 }
 
-fn ended(pid: i32, status: WaitStatus) -> Ended {
-    let raw = status.as_raw();
+fn ended((pid, status, usage): (i32, i32, Usage)) -> Ended {
+    let by_signal = libc::WIFSIGNALED(status);
     Ended {
         pid,
-        code: status.exit_status().unwrap_or(0),
-        signal: status.terminating_signal().unwrap_or(0),
-        core: libc::WCOREDUMP(raw),
+        code: if by_signal { 0 } else { libc::WEXITSTATUS(status) },
+        signal: if by_signal { libc::WTERMSIG(status) } else { 0 },
+        core: by_signal && libc::WCOREDUMP(status),
+        usage,
     }
 }
 

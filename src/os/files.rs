@@ -175,6 +175,20 @@ pub struct TemporaryFolder {
     pub rejected: Vec<(&'static str, OsString, Option<i32>)>,
 }
 
+/// Opens `path` to be written at its end: made anew, or with `go_on` as far as it was written.
+///
+/// # Errors
+/// The system's number.
+pub fn create(path: &[u8], go_on: bool) -> Result<File, i32> {
+    let mut options = std::fs::OpenOptions::new();
+    options.create(true).append(true);
+    let opened = options.open(OsStr::from_bytes(path)).and_then(|file| {
+        let regular = file.metadata()?.is_file();
+        if regular && !go_on { file.set_len(0).map(|()| file) } else { Ok(file) }
+    });
+    opened.map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+}
+
 /// Finds the folder for what is made for the time of a run (manual, "Temporary Files").
 pub fn temporary_folder() -> TemporaryFolder {
     let mut rejected = Vec::new();

@@ -1,34 +1,58 @@
 //! The entries of folders, read once and kept, so that thousands of questions "is there such a file" cost no system call.
 //! Knows nothing of why the questions are asked.
 
-use crate::os::files::{self, Look, Mtime};
+use crate::os::files::Mtime;
 use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
 
 type Entries = HashSet<Box<[u8]>, FxBuildHasher>;
 
-struct Folder {
+/// A path that was asked for, and the folder that it led to then.
+struct Known {
     path: Box<[u8]>,
-    entries: Option<Entries>,
-    time: Mtime,
+    folder: Option<usize>,
+    /// The epoch in which that was so.
     checked: u64,
 }
 
-/// Folders read so far. A folder is looked at again when the epoch has moved on and its modification time has changed.
+/// A folder, whatever its paths.
+struct Folder {
+    /// The path by which it was found first.
+    path: Box<[u8]>,
+    /// Its entries; none where it can't be read.
+    entries: Option<Entries>,
+    /// Its modification time, where its next change will have another one.
+    time: Option<Mtime>,
+    checked: u64,
+    /// Another number after each reading.
+    version: u64,
+}
+
+/// Folders read so far, by device and inode, as GNU make keeps them (`dir.c`): paths that lead to one folder see the same entries.
+/// A folder is looked at again when the epoch has moved on, and read again where its modification time has changed.
 #[derive(Default)]
 pub struct Folders {
     known: HashMap<Box<[u8]>, usize, FxBuildHasher>,
-    all: Vec<Folder>,
-    /// The folder asked for last: most questions come in rows about one.
+    all: Vec<Known>,
+    folders: Vec<Folder>,
+    by_identity: HashMap<(u64, u64), usize, FxBuildHasher>,
+    /// The path asked for last: most questions come in rows about one.
     last: usize,
     epoch: u64,
+    readings: u64,
+    /// Some folder has two paths.
+    aliases: bool,
 }
 
-fn time_of(path: &[u8]) -> Mtime {
-    match files::look(path) {
-        Look::Found(time) => time,
-        _ => Mtime::ABSENT,
-    }
+/// How long, in nanoseconds, two changes may have one time: somewhat more than a tick of the clock that the system takes
+/// for times of files, or two seconds on file systems that keep whole ones.
+const TICK: i64 = 20_000_000;
+const COARSE_TICK: i64 = 2_000_000_000;
+
+/// `time`, unless a change right after `now` might leave it as it is.
+fn settled(time: Mtime, now: Mtime) -> Option<Mtime> {
+    let tick = if time.nanoseconds() == 0 { COARSE_TICK } else { TICK };
+    (time.0.saturating_add(tick) < now.0).then_some(time)
 }
 
 fn entries_of(path: &[u8]) -> Option<Entries> {
@@ -52,37 +76,84 @@ impl Folders {
         self.epoch += 1;
     }
 
+    /// The place of `path` in [`Folders::all`], as it is in this epoch.
     fn position(&mut self, path: &[u8]) -> usize {
-        if self.all.get(self.last).is_some_and(|folder| *folder.path == *path) {
-            return self.last;
+        if self.all.get(self.last).is_none_or(|known| *known.path != *path) {
+            self.last = match self.known.get(path) {
+                Some(&at) => at,
+                None => {
+                    let at = self.all.len();
+                    let folder = self.folder_of(path);
+                    self.all.push(Known { path: path.into(), folder, checked: self.epoch });
+                    self.known.insert(path.into(), at);
+                    at
+                }
+            };
         }
-        let at = match self.known.get(path) {
-            Some(&at) => at,
-            None => {
-                let time = time_of(path);
-                let entries = if time == Mtime::ABSENT { None } else { entries_of(path) };
-                self.all.push(Folder { path: path.into(), entries, time, checked: self.epoch });
-                self.known.insert(path.into(), self.all.len() - 1);
-                self.all.len() - 1
+        let at = self.last;
+        if self.all.get(at).is_some_and(|known| known.checked != self.epoch) {
+            let (folder, checked) = (self.folder_of(path), self.epoch);
+            if let Some(known) = self.all.get_mut(at) {
+                (known.folder, known.checked) = (folder, checked);
             }
-        };
-        self.last = at;
+        }
         at
     }
 
-    fn entries(&mut self, path: &[u8]) -> Option<&Entries> {
-        let epoch = self.epoch;
-        let at = self.position(path);
-        let folder = self.all.get_mut(at)?;
-        if folder.checked != epoch {
-            folder.checked = epoch;
-            let time = time_of(path);
-            if time != folder.time {
-                folder.time = time;
-                folder.entries = if time == Mtime::ABSENT { None } else { entries_of(path) };
-            }
+    /// The place in [`Folders::folders`] of what `path` leads to now.
+    fn folder_of(&mut self, path: &[u8]) -> Option<usize> {
+        let data = rustix::fs::stat(path).ok()?;
+        let time = Mtime::new(data.st_mtime as i64, data.st_mtime_nsec as i64);
+        let at = *self.by_identity.entry((data.st_dev, data.st_ino)).or_insert(self.folders.len());
+        if at == self.folders.len() {
+            let (path, entries) = (path.into(), None);
+            self.folders.push(Folder { path, entries, time: None, checked: self.epoch, version: 0 });
         }
-        folder.entries.as_ref()
+        let folder = self.folders.get_mut(at)?;
+        self.aliases |= *folder.path != *path;
+        if folder.version == 0 || (folder.checked != self.epoch && folder.time != Some(time)) {
+            self.readings += 1;
+            folder.version = self.readings;
+            folder.time = settled(time, Mtime::now());
+            folder.entries = entries_of(path);
+        }
+        folder.checked = self.epoch;
+        Some(at)
+    }
+
+    fn folder(&mut self, path: &[u8]) -> Option<&Folder> {
+        let at = self.position(path);
+        self.folders.get(self.all.get(at)?.folder?)
+    }
+
+    fn entries(&mut self, path: &[u8]) -> Option<&Entries> {
+        self.folder(path)?.entries.as_ref()
+    }
+
+    /// The path by which folder `path` was found first, where it is another one.
+    pub fn first_path(&mut self, path: &[u8]) -> Option<&[u8]> {
+        // Nearly always no folder has two.
+        let at = self.position(path);
+        if !self.aliases {
+            return None;
+        }
+        let first = &self.folders.get(self.all.get(at)?.folder?)?.path;
+        (**first != *path).then_some(&**first)
+    }
+
+    /// Another number after each [`Folders::changed`].
+    pub fn epoch(&self) -> u64 {
+        self.epoch
+    }
+
+    /// Another number each time that the entries of folder `path` may have become others.
+    pub fn version(&mut self, path: &[u8]) -> u64 {
+        self.folder(path).map_or(0, |folder| folder.version)
+    }
+
+    /// The names in folder `path`, in no order; nothing where it can't be read.
+    pub fn entries_now(&mut self, path: &[u8]) -> impl Iterator<Item = &[u8]> {
+        self.entries(path).into_iter().flatten().map(|name| &**name)
     }
 
     /// Whether folder `path` has an entry `name`; an empty name asks for the folder itself.
@@ -92,16 +163,14 @@ impl Folders {
 
     /// Whether there is a file `path`, as the entry of its folder.
     pub fn exists(&mut self, path: &[u8]) -> bool {
-        match memchr::memrchr(b'/', path) {
-            None => self.has(b".", path),
-            Some(0) => self.has(b"/", &path[1..]),
-            Some(slash) => self.has(&path[..slash], &path[slash + 1..]),
-        }
+        let (folder, entry) = folder_and_entry(path);
+        self.has(folder, entry)
     }
 
     /// All folders that were looked at: the path, and how many entries it has where it could be read.
     pub fn listing(&self) -> Vec<(&[u8], Option<usize>)> {
-        self.all.iter().map(|folder| (&folder.path[..], folder.entries.as_ref().map(HashSet::len))).collect()
+        let entries = |known: &Known| Some(self.folders.get(known.folder?)?.entries.as_ref()?.len());
+        self.all.iter().map(|known| (&*known.path, entries(known))).collect()
     }
 
     /// The names in folder `path`, sorted by byte; nothing where it can't be read.
@@ -112,5 +181,14 @@ impl Folders {
             .unwrap_or_default();
         names.sort_unstable();
         names
+    }
+}
+
+/// The folder that the file `path` is in, and what it is called there.
+pub fn folder_and_entry(path: &[u8]) -> (&[u8], &[u8]) {
+    match memchr::memrchr(b'/', path) {
+        None => (b".", path),
+        Some(0) => (b"/", &path[1..]),
+        Some(slash) => (&path[..slash], &path[slash + 1..]),
     }
 }

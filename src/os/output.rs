@@ -93,7 +93,7 @@ impl Output {
     }
 
     fn note_failure(&mut self, error: rustix::io::Errno) {
-        if error == rustix::io::Errno::PIPE && !crate::os::sys::pipe_is_ignored() {
+        if error == rustix::io::Errno::PIPE && !crate::os::sys::is_ignored(libc::SIGPIPE) {
             crate::os::sys::die_by_signal(libc::SIGPIPE);
         }
         self.failed.get_or_insert(error.raw_os_error());

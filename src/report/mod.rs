@@ -4,5 +4,8 @@ pub mod check;
 pub mod database;
 pub mod dockerfile;
 pub mod emit;
+pub mod events;
+pub mod list;
 pub mod plan;
 pub mod style;
+pub mod why;

@@ -1,5 +1,7 @@
 //! Lines for people: colour where a terminal shows them, text wrapped and aligned. Knows nothing of what the lines say.
 
+use std::os::fd::BorrowedFd;
+
 pub use crate::base::printable::printable;
 
 /// Columns that lines keep to.
@@ -15,9 +17,18 @@ pub struct Style {
 impl Style {
     /// Colour where standard output is a terminal that knows it and nobody asked for none (`NO_COLOR`).
     pub fn of_stdout() -> Style {
+        Style::of(rustix::stdio::stdout())
+    }
+
+    fn of(stream: BorrowedFd) -> Style {
         let set = |name: &str| std::env::var_os(name).is_some_and(|value| !value.is_empty());
         let dumb = std::env::var_os("TERM").is_some_and(|term| term == "dumb");
-        Style { colour: rustix::termios::isatty(rustix::stdio::stdout()) && !set("NO_COLOR") && !dumb }
+        Style { colour: rustix::termios::isatty(stream) && !set("NO_COLOR") && !dumb }
+    }
+
+    /// The same for standard error.
+    pub fn of_stderr() -> Style {
+        Style::of(rustix::stdio::stderr())
     }
 
     fn paint(self, code: &str, text: &str) -> String {
@@ -48,13 +59,19 @@ impl Style {
 /// `items` one behind the other with `separator`, broken into lines of [`WIDTH`] columns, those after the first indented by
 /// `indent`; `used` columns of the first line are taken. An item longer than a line has one of its own.
 pub fn wrapped(items: &[String], separator: &str, used: usize, indent: usize) -> String {
+    wrapped_to(WIDTH, items, separator, used, indent)
+}
+
+/// As [`wrapped`], in lines of `width` columns.
+pub fn wrapped_to(width: usize, items: &[String], separator: &str, used: usize, indent: usize) -> String {
+    let limit = width;
     let mut out = String::new();
     let mut column = used;
     for (index, item) in items.iter().enumerate() {
         let last = index + 1 == items.len();
         let item = format!("{item}{}", if last { "" } else { separator.trim_end() });
         let width = item.chars().count();
-        if index > 0 && column + 1 + width > WIDTH {
+        if index > 0 && column + 1 + width > limit {
             out.push('\n');
             out.push_str(&" ".repeat(indent));
             column = indent;

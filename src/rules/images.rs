@@ -247,6 +247,23 @@ impl Images {
 /// # Errors
 /// Those of expansion, and a block that inherits from itself or from one that is not there.
 pub fn attributes<H: RuleHost>(host: &mut H, file: FileId) -> Outcome<Option<Attributes>> {
+    expanded(host, file, None)
+}
+
+/// What `attribute` of the image target `file` is given; none where no block is for it. Nothing else but `inherits` is expanded.
+///
+/// # Errors
+/// As of [`attributes`].
+pub fn attribute<H: RuleHost>(
+    host: &mut H,
+    file: FileId,
+    attribute: Attribute,
+) -> Outcome<Option<Vec<Piece>>> {
+    Ok(expanded(host, file, Some(attribute))?.map(|found| found.get(attribute).to_vec()))
+}
+
+/// The attributes of `file`, or one of them alone.
+fn expanded<H: RuleHost>(host: &mut H, file: FileId, only: Option<Attribute>) -> Outcome<Option<Attributes>> {
     let name = host.rules().files[file].name;
     let text = host.context().names.text(name);
     let blocks = host.rules().images.blocks_of(Some(name), text);
@@ -258,7 +275,7 @@ pub fn attributes<H: RuleHost>(host: &mut H, file: FileId) -> Outcome<Option<Att
         None => host.rules().files[file].stem,
     };
     automatic::set(host, file, stem, false);
-    apply(host, file, &blocks, &mut found, &[])?;
+    apply(host, file, &blocks, &mut found, (only, &[]))?;
     Ok(Some(found))
 }
 
@@ -267,7 +284,7 @@ fn apply<H: RuleHost>(
     file: FileId,
     blocks: &[Rc<Block>],
     found: &mut Attributes,
-    above: &[Vec<Rc<Block>>],
+    (only, above): (Option<Attribute>, &[Vec<Rc<Block>>]),
 ) -> Outcome {
     // What is inherited comes first, wherever it is asked for.
     let path = [above, &[blocks.to_vec()]].concat();
@@ -282,12 +299,12 @@ fn apply<H: RuleHost>(
                 if path.iter().any(|blocks| same(&inherited, blocks)) {
                     return Err(Stop::fatal(assigned.place, Complaint::InheritsItself(word.to_vec())));
                 }
-                apply(host, file, &inherited, found, &path)?;
+                apply(host, file, &inherited, found, (only, &path))?;
             }
         }
     }
     for assigned in blocks.iter().flat_map(|block| &block.assigned) {
-        if assigned.attribute == Attribute::Inherits {
+        if assigned.attribute == Attribute::Inherits || only.is_some_and(|only| only != assigned.attribute) {
             continue;
         }
         let set = !found.get(assigned.attribute).is_empty();

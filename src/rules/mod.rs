@@ -7,6 +7,7 @@ pub mod chain;
 pub mod file;
 pub mod images;
 pub mod implicit;
+pub mod impossible;
 pub mod pattern;
 pub mod prerequisites;
 pub mod recipe;
@@ -17,10 +18,8 @@ pub mod vpath;
 use crate::base::Name;
 use crate::expand::Host;
 use file::{FileId, Files};
-use hashbrown::HashSet;
 use pattern::PatternRules;
 use recipe::Recipes;
-use rustc_hash::FxBuildHasher;
 use scope::PatternVariables;
 use vpath::SearchPaths;
 
@@ -83,7 +82,11 @@ pub struct Rules {
     /// The special targets have taken effect: no more rules may come.
     pub snapped: bool,
     /// Names that were tried as intermediate files in vain.
-    pub impossible: HashSet<Name, FxBuildHasher>,
+    pub impossible: impossible::Impossible,
+    /// What searches ask for in vain.
+    pub endings: implicit::Endings,
+    /// The rules that are added when the first search needs them.
+    pub rules_to_come: Option<special::RulesToCome>,
 }
 
 impl Rules {
@@ -117,7 +120,9 @@ impl Rules {
             ignore_errors: false,
             silent: false,
             snapped: false,
-            impossible: HashSet::default(),
+            impossible: impossible::Impossible::default(),
+            endings: implicit::Endings::default(),
+            rules_to_come: None,
         }
     }
 

@@ -137,6 +137,10 @@ fn snap_files<H: RuleHost>(host: &mut H) -> Outcome {
     let anything = all_secondary || none || !global.is_empty();
     let mut own_extra = Vec::new();
     for file in rules.files.ids() {
+        // Of a double-colon target, the first record only.
+        if rules.files.find(rules.files[file].name) != Some(file) {
+            continue;
+        }
         let record = &mut rules.files[file];
         if !second {
             record.updating = false;
@@ -217,8 +221,18 @@ pub fn add_pattern_rule<H: RuleHost>(host: &mut H, rule: PatternRule, replace: b
     host.context().names = names;
 }
 
-/// Turns suffix rules into pattern rules and adds the built-in ones, after makefiles are read.
-pub fn install_rules<H: RuleHost>(host: &mut H, builtins: bool) -> Outcome {
+/// Rules that nobody has asked for yet.
+#[derive(Clone, Copy, Debug)]
+pub struct RulesToCome {
+    /// The built-in pattern rules are among them.
+    builtins: bool,
+    /// All suffixes begin with a dot and have no other.
+    pub suffixes_are_dotted: bool,
+}
+
+/// Enters the built-in suffix rules, after makefiles are read; where `later` is set and nothing can be told from it, the pattern rules
+/// that they and the built-in ones are made into wait for [`finish_rules`].
+pub fn install_rules<H: RuleHost>(host: &mut H, builtins: bool, later: bool) -> Outcome {
     if builtins {
         for (name, recipe) in builtin::SUFFIX_RULES {
             let name = host.context().names.intern(name.as_bytes());
@@ -231,6 +245,14 @@ pub fn install_rules<H: RuleHost>(host: &mut H, builtins: bool) -> Outcome {
             }
         }
     }
+    let to_come = RulesToCome { builtins, suffixes_are_dotted: suffixes_are_dotted(host) };
+    host.rules().rules_to_come = Some(to_come);
+    if later && may_wait(host) { Ok(()) } else { finish_rules(host) }
+}
+
+/// Turns suffix rules into pattern rules and adds the built-in ones, where that has not been done.
+pub fn finish_rules<H: RuleHost>(host: &mut H) -> Outcome {
+    let Some(RulesToCome { builtins, .. }) = host.rules().rules_to_come.take() else { return Ok(()) };
     convert_suffix_rules(host);
     if builtins {
         for (target, dependencies, recipe, terminal) in builtin::PATTERN_RULES {
@@ -250,8 +272,46 @@ pub fn install_rules<H: RuleHost>(host: &mut H, builtins: bool) -> Outcome {
             }
         }
     }
-    host.rules().patterns.index();
+    let rules = host.rules();
+    rules.patterns.index();
+    rules.endings = super::implicit::Endings::default();
     Ok(())
+}
+
+fn suffixes<H: RuleHost>(host: &mut H) -> Vec<(FileId, &'static [u8])> {
+    let rules = host.rules();
+    let dependencies = &rules.files[rules.suffix_file].dependencies;
+    let files: Vec<FileId> = dependencies.iter().filter(|dep| !dep.is_name()).map(Dep::file).collect();
+    let text = |file| {
+        let name = host.rules().files[file].name;
+        (file, host.context().names.text(name))
+    };
+    files.into_iter().map(text).collect()
+}
+
+/// Whether `ending` is a suffix, or one that built-in rules know.
+pub fn is_suffix<H: RuleHost>(host: &mut H, ending: &[u8]) -> bool {
+    builtin::SUFFIXES.split(' ').any(|suffix| suffix.as_bytes() == ending)
+        || suffixes(host).iter().any(|(_, suffix)| *suffix == ending)
+}
+
+fn suffixes_are_dotted<H: RuleHost>(host: &mut H) -> bool {
+    suffixes(host).iter().all(|(_, suffix)| memchr::memrchr(b'.', suffix) == Some(0))
+}
+
+/// Whether nothing can be told from it if suffix rules are made into pattern rules later: no makefile has one, which might be
+/// complained of, and nothing is to be added to the rules.
+fn may_wait<H: RuleHost>(host: &mut H) -> bool {
+    let extra = host.rules().special.extra_prereqs;
+    if host.context().lookup(extra).is_some() {
+        return false;
+    }
+    let with_recipe: Vec<FileId> = host.rules().files.with_recipe().collect();
+    !with_recipe.into_iter().any(|file| {
+        let record = &host.rules().files[file];
+        let (builtin, name) = (record.builtin, record.name);
+        !builtin && host.context().names.text(name).first() == Some(&b'.')
+    })
 }
 
 /// A suffix rule: the position of its source's suffix, that of its target's, and the file that is called after both.
@@ -285,20 +345,7 @@ fn suffix_rules<H: RuleHost>(host: &mut H, suffixes: &[(FileId, &'static [u8])])
 }
 
 fn convert_suffix_rules<H: RuleHost>(host: &mut H) {
-    let rules = host.rules();
-    let suffixes: Vec<FileId> = rules.files[rules.suffix_file]
-        .dependencies
-        .iter()
-        .filter(|dep| !dep.is_name())
-        .map(Dep::file)
-        .collect();
-    let suffixes: Vec<(FileId, &'static [u8])> = suffixes
-        .into_iter()
-        .map(|file| {
-            let name = host.rules().files[file].name;
-            (file, host.context().names.text(name))
-        })
-        .collect();
+    let suffixes = suffixes(host);
     let found = suffix_rules(host, &suffixes);
     let mut rest = &found[..];
     // The pattern for each suffix, once it was needed.

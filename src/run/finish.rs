@@ -2,7 +2,8 @@
 //! (manual, "Errors in Recipes", "Interrupting or Killing make"). Knows nothing of what went before.
 
 use super::Run;
-use crate::base::diagnostic::{Complaint, Outcome, Stop, wording};
+use crate::base::diagnostic::{Complaint, Outcome, Place, Severity, Stop, wording};
+use crate::base::events::Event;
 use crate::build::Build;
 use crate::cli::help;
 use crate::report::database;
@@ -21,6 +22,7 @@ impl Run {
                 let output = &mut self.build.session.context.output;
                 let text = wording::fatal(place.as_ref(), &complaint, &output.program, output.level);
                 output.err(&text);
+                self.tell_fatal(place, &complaint);
                 2
             }
             Err(Stop::Signal(signal)) => self.die(signal),
@@ -46,6 +48,7 @@ impl Run {
         }
         self.build.close_jobserver(status == 2);
         self.end_reading_output();
+        self.tell_end(status);
         let output = &mut self.build.session.context.output;
         output.leave();
         output.flush();
@@ -58,12 +61,25 @@ impl Run {
         status
     }
 
+    fn tell_fatal(&self, place: Option<Place>, complaint: &Complaint) {
+        let events = &self.build.session.context.events;
+        if events.is_on() {
+            let (severity, text) = (Severity::Fatal, wording::words(complaint));
+            events.tell(&Event::Message { severity, place, complaint: Some(complaint), text: &text });
+        }
+    }
+
+    fn tell_end(&self, status: i32) {
+        self.build.session.context.events.tell(&Event::RunEnded { status });
+    }
+
     /// Ends the run by a fatal signal.
     fn die(&mut self, signal: i32) -> i32 {
         self.remove_stdin_copy();
         self.build.close_jobserver_quietly();
         self.build.die_for(signal);
         self.build.end_cleanup();
+        self.tell_end(128 + signal);
         self.build.session.context.output.flush();
         if signal == libc::SIGQUIT {
             // No core of this process is wanted.

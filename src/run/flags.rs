@@ -99,7 +99,7 @@ fn decode_into(session: &mut Session, value: &[u8], origin: FlagOrigin) -> Outco
         return Err(Stop::Exit(2));
     }
     for operand in decoded.operands {
-        if let Operand::Definition(text) = operand {
+        if let Operand::Definition(text, _) = operand {
             let origin = match origin {
                 FlagOrigin::Environment => Origin::Environment,
                 FlagOrigin::File => Origin::File,

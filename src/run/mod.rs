@@ -3,12 +3,16 @@
 mod emit;
 mod finish;
 mod flags;
+mod list;
+mod listen;
 mod makefiles;
 mod plan;
 mod start;
 mod watch;
+mod why;
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::base::events::{Beginning, Phase};
 use crate::build::{Build, Goal};
 use crate::cli::settings::{DebugLevels, Jobs};
 use crate::expand::expand_text;
@@ -42,10 +46,13 @@ struct Run {
     status: i32,
     /// What is told to the watch session that started this run.
     watched: Option<watch::Watched>,
+    /// When it began.
+    began: Beginning,
 }
 
 /// Runs the program and returns its exit status.
 pub fn run(given: Given) -> i32 {
+    let began = Beginning::now();
     let program = start::program_name(&given);
     let session = crate::load::Session::new(&program);
     let mut run = Run {
@@ -58,6 +65,7 @@ pub fn run(given: Given) -> i32 {
         folder_before: None,
         status: 0,
         watched: None,
+        began,
     };
     let result = run.everything();
     let status = run.finish(result);
@@ -80,19 +88,28 @@ impl Run {
         if self.build.session.settings.own.reap {
             return Err(self.build.reap_only());
         }
+        self.listen()?;
         self.begin_watched();
         self.define_own_variables()?;
         self.read_stdin_makefile()?;
-        self.read_makefiles()?;
+        self.in_phase(Phase::Reading, Run::read_makefiles)?;
         self.keep_makefiles();
         self.set_up_jobs()?;
         self.settle_rules()?;
-        if self.emit_makefile()? {
+        if self.emit_makefile()? || self.list()? {
             return Ok(());
         }
-        self.remake_makefiles()?;
-        self.make_goals()?;
+        self.in_phase(Phase::Remaking, Run::remake_makefiles)?;
+        self.in_phase(Phase::Goals, Run::make_goals)?;
         self.present()
+    }
+
+    /// Does `work`, and tells listeners that it is this phase.
+    fn in_phase(&mut self, phase: Phase, work: fn(&mut Run) -> Outcome) -> Outcome {
+        self.build.session.context.events.phase_started(phase, b"");
+        let result = work(self);
+        self.build.session.context.events.phase_ended(phase);
+        result
     }
 
     /// After the makefiles: special targets, built-in rules, search paths, `-o` and `-W`.
@@ -102,7 +119,9 @@ impl Run {
         special::snap(session)?;
         // `.IGNORE` without prerequisites is the option, which sub-makes get, too.
         session.settings.ignore_errors |= session.rules.ignore_errors;
-        special::install_rules(session, !session.settings.no_builtin_rules)?;
+        // What prints the rules wants them all.
+        let later = !session.settings.print_data_base && session.settings.own.list.is_none();
+        special::install_rules(session, !session.settings.no_builtin_rules, later)?;
         let vpath = expand_text(session, b"$(strip $(VPATH))")?;
         session.rules.paths.set_general(&vpath);
         let gpath = expand_text(session, b"$(strip $(GPATH))")?;
@@ -146,13 +165,7 @@ impl Run {
             self.find_default_goal()?;
         }
         if self.goals.is_empty() {
-            let session = &mut self.build.session;
-            let read = session.context.lookup_text(b"MAKEFILE_LIST");
-            let any = read.is_some_and(|id| !session.context.variables.get(id).value.is_empty());
-            return Err(Stop::fatal(
-                None,
-                if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile },
-            ));
+            return Err(self.no_targets());
         }
         self.tell_before_goals();
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
@@ -166,6 +179,14 @@ impl Run {
             self.build.session.complain(None, &Complaint::SkewDetected);
         }
         Ok(())
+    }
+
+    /// There is nothing to make: with makefiles, or for want of any.
+    fn no_targets(&mut self) -> Stop {
+        let context = &mut self.build.session.context;
+        let read = context.lookup_text(b"MAKEFILE_LIST");
+        let any = read.is_some_and(|id| !context.variables.get(id).value.is_empty());
+        Stop::fatal(None, if any { Complaint::NoTargets } else { Complaint::NoTargetsAndNoMakefile })
     }
 
     fn find_default_goal(&mut self) -> Outcome {

@@ -56,12 +56,7 @@ impl Run {
                 self.status = self.status.max(1);
             }
         }
-        let output = &mut self.build.session.context.output;
-        output.flush();
-        output.aside = false;
-        output.raw(&text);
-        output.flush();
-        output.aside = true;
+        self.answer(&text);
         Ok(())
     }
 }

@@ -6,7 +6,7 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::cli::decode::{Decoded, End, Operand, Source, decode, decode_arguments, flag_words};
 use crate::cli::message::{Invocation, diagnostics};
 use crate::cli::settings::{DebugLevels, Jobs, Origin as FlagOrigin};
-use crate::cli::{encode, help};
+use crate::cli::{self, encode, help};
 use crate::expand::variables::{Definition, GLOBAL_SET, Special, VariableId};
 use crate::expand::{Export, Origin, expand_text};
 use crate::load::evaluate::{assign_line, evaluate_string};
@@ -104,6 +104,15 @@ impl Run {
         if settings.print_version {
             return Err(Stop::Exit(0));
         }
+        let written = match settings.own.completions {
+            Some(shell) => cli::completions(shell),
+            None if settings.own.manual => cli::manual().ok(),
+            None => None,
+        };
+        if let Some(text) = written {
+            self.build.session.context.output.raw(&text);
+            return Err(Stop::Exit(0));
+        }
         self.apply_options()
     }
 
@@ -126,13 +135,12 @@ impl Run {
         if decoded.end != End::Go {
             return Err(Stop::Exit(2));
         }
-        // What a definition says comes before it is known which folder this is, and how deep.
-        let session = &mut self.build.session;
-        session.context.output.announce = session.settings.should_print_directory(0);
-        for (index, operand) in decoded.operands.into_iter().enumerate() {
-            self.warn_from(index >= decoded.unwarned);
+        for operand in decoded.operands {
             match operand {
-                Operand::Definition(text) => {
+                Operand::Definition(text, in_force) => {
+                    let context = &mut self.build.session.context;
+                    context.warn_undefined = in_force.warn_undefined;
+                    context.output.announce = in_force.announce;
                     let origin = match source {
                         Source::Flags(FlagOrigin::Environment) => Origin::Environment,
                         Source::Flags(FlagOrigin::File) => Origin::File,
@@ -143,14 +151,10 @@ impl Run {
                 Operand::Goal(name) => self.add_goal(&name),
             }
         }
-        self.warn_from(true);
-        Ok(())
-    }
-
-    /// Lets undefined variables be told of, or not yet, where that was asked for.
-    fn warn_from(&mut self, now: bool) {
         let session = &mut self.build.session;
-        session.context.warn_undefined = now && session.settings.warn_undefined_variables;
+        session.context.warn_undefined = session.settings.warn_undefined_variables;
+        session.context.output.announce = session.settings.should_print_directory(0);
+        Ok(())
     }
 
     fn add_goal(&mut self, name: &[u8]) {
@@ -182,6 +186,8 @@ impl Run {
         }
         self.define_terminals();
         self.plan_instead();
+        self.list_instead();
+        self.explain_reasons();
         let session = &mut self.build.session;
         let level = session
             .context
@@ -218,17 +224,24 @@ impl Run {
 
     /// Goes where `-C` says.
     pub(super) fn enter_folders(&mut self) -> Outcome {
-        self.folder_before = match std::env::current_dir() {
-            Ok(folder) => Some(folder),
-            Err(error) if !self.build.session.settings.directories.is_empty() => {
-                self.folder_unknown(&error);
-                None
+        let mut folder = match std::env::current_dir() {
+            Ok(path) => {
+                self.folder_before = Some(path.clone());
+                Some(path.into_os_string().into_vec())
             }
-            Err(_) => None,
+            Err(error) => {
+                // At this place GNU make does not know yet how deep it is, nor that folders are announced.
+                let output = &mut self.build.session.context.output;
+                let level = std::mem::take(&mut output.level);
+                let announce = std::mem::take(&mut output.announce);
+                self.complain_of_folder(&error);
+                let output = &mut self.build.session.context.output;
+                (output.level, output.announce) = (level, announce);
+                Some(Vec::new())
+            }
         };
         // A folder that can't be entered is complained of from here.
-        self.build.session.context.output.folder =
-            self.folder_before.as_ref().map(|folder| folder.as_os_str().as_bytes().to_vec());
+        self.build.session.context.output.folder.clone_from(&folder);
         for folder in self.build.session.settings.directories.clone() {
             let mut path = folder.as_slice();
             while path.len() > 1 && path.last() == Some(&b'/') {
@@ -239,13 +252,15 @@ impl Run {
                 return Err(Stop::fatal(None, Complaint::System { what: path.to_vec(), error }));
             }
         }
-        let folder = match std::env::current_dir() {
-            Ok(path) => Some(path.into_os_string().into_vec()),
-            Err(error) => {
-                self.folder_unknown(&error);
-                Some(Vec::new())
-            }
-        };
+        if !self.build.session.settings.directories.is_empty() {
+            folder = match std::env::current_dir() {
+                Ok(path) => Some(path.into_os_string().into_vec()),
+                Err(error) => {
+                    self.complain_of_folder(&error);
+                    None
+                }
+            };
+        }
         let context = &mut self.build.session.context;
         context.define_global(b"CURDIR", folder.as_deref().unwrap_or_default(), Origin::File, false);
         context.output.folder = folder.clone();
@@ -253,16 +268,10 @@ impl Run {
         include::set_include_folders(&mut self.build.session)
     }
 
-    /// Says that the folder can't be told.
-    fn folder_unknown(&mut self, error: &std::io::Error) {
+    /// The current folder has no name.
+    fn complain_of_folder(&mut self, error: &std::io::Error) {
         let error = error.raw_os_error().unwrap_or(libc::ENOENT);
-        // At this place GNU make does not know yet how deep it is, nor that folders are announced.
-        let output = &mut self.build.session.context.output;
-        let level = std::mem::take(&mut output.level);
-        let announce = std::mem::take(&mut output.announce);
         self.build.session.complain(None, &Complaint::System { what: b"getcwd".to_vec(), error });
-        let output = &mut self.build.session.context.output;
-        (output.level, output.announce) = (level, announce);
     }
 
     /// Joins the parent's jobserver, and defines the variables that the program itself sets.

@@ -12,13 +12,16 @@ mod builder;
 mod case;
 mod case_files;
 mod cleanup;
+mod completion;
 mod daemon;
 mod differ;
+mod events;
 mod language;
 mod plans;
 mod program;
 mod run;
 mod tables;
+mod terminal;
 
 use libtest_mimic::{Arguments, Trial};
 
@@ -41,7 +44,9 @@ fn main() {
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
     trials.extend(cleanup::trials());
+    trials.extend(completion::trials());
     trials.extend(differ::trials());
+    trials.extend(events::trials());
     trials.extend(language::trials());
     trials.extend(plans::trials());
     trials.extend(tables::trials());

@@ -220,6 +220,58 @@ pub enum Complaint {
     EmptyGoal,
 }
 
+/// How much a message matters.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Severity {
+    /// News.
+    Note,
+    /// Something is odd, and the run goes on.
+    Warning,
+    /// Something failed.
+    Error,
+    /// The run ends for it.
+    Fatal,
+}
+
+impl Complaint {
+    /// How much it matters, where it does not end the run.
+    pub fn severity(&self) -> Severity {
+        use Complaint::*;
+        match self {
+            // `$(warning)`; and what is said in GNU make's words of a target that there is no rule for.
+            Text(text) if !text.starts_with(b"*** ") => Severity::Warning,
+            RecipeFailed { ignored: true, .. }
+            | UndefinedVariable(_)
+            | NulByte
+            | MixedImplicitAndNormalDeprecated
+            | ExtraneousText(_)
+            | TargetTwiceInRule(_)
+            | OverridingRecipe(_)
+            | IgnoringRecipe(_)
+            | OverridingGroup(_)
+            | WaitWithPrerequisites
+            | WaitWithRecipe
+            | SuffixRuleWithPrerequisites
+            | SuffixRuleIsPattern(_)
+            | InputsKeepChanging(_)
+            | RecipeForRenamed { .. }
+            | SameFile { .. }
+            | RecipeIgnored { .. }
+            | Circular { .. }
+            | LowResolution(_)
+            | ClockSkew { .. }
+            | SkewDetected
+            | PeerNotUpdated(_)
+            | JobserverUnavailable
+            | JobsForced { .. }
+            | ArchiveMemberBogus { .. }
+            | OutputLock => Severity::Warning,
+            Waiting | DeletingTarget { .. } | DeletingIntermediate(_) => Severity::Note,
+            _ => Severity::Error,
+        }
+    }
+}
+
 /// Why a run ends before its end.
 #[derive(Debug)]
 pub enum Stop {

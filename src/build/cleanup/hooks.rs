@@ -6,7 +6,8 @@ use super::recipe::{self, Planned, Watch};
 use super::shim::{Shim, ShimError};
 use super::{Policy, wording};
 use crate::base::diagnostic::wording::prefix;
-use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::base::diagnostic::{Complaint, Outcome, Place, Severity, Stop};
+use crate::base::events::{Event, Phase};
 use crate::base::printable::printable;
 use crate::build::Build;
 use crate::build::job::Child;
@@ -117,7 +118,10 @@ impl Build {
     pub(in crate::build) fn reap_dead_runs(&mut self) {
         match self.cleanup.reap_once() {
             None => {}
-            Some(Ok(report)) => self.say_lines(wording::reaped(&report)),
+            Some(Ok(report)) => {
+                self.tell_cleaned_up(&report);
+                self.say_lines(wording::reaped(&report));
+            }
             // A folder that is not ours, or none at all, is said when this run wants to write there.
             Some(Err(JournalError::Foreign(_) | JournalError::Folder(..))) => {}
             Some(Err(fault)) => self.say_lines(vec![wording::unread(&fault)]),
@@ -196,7 +200,10 @@ impl Build {
 
     fn end_job(&mut self, file: FileId, place: &str, won: bool) {
         let keep = self.session.settings.own.keep_failed;
+        self.tell_phase_of(Phase::CleaningUp, file);
         let Ending { mut report, kept } = self.cleanup.finished(file, won, keep);
+        self.session.context.events.phase_ended(Phase::CleaningUp);
+        self.tell_cleaned_up(&report);
         if won {
             // Of a success nothing is said but what went wrong.
             report.removed.clear();
@@ -234,6 +241,12 @@ impl Build {
             let line = printable(&line);
             let text = [&prefix(None, &output.program, output.level)[..], line.as_bytes(), b"\n"].concat();
             output.err(&text);
+            let severity = match line.contains("warning: ") {
+                true => Severity::Warning,
+                false => Severity::Note,
+            };
+            let event = Event::Message { severity, place: None, complaint: None, text: line.as_bytes() };
+            self.session.context.events.tell(&event);
         }
     }
 }

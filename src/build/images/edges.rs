@@ -29,8 +29,12 @@ impl Build {
         for image in &analysis.images {
             let Some(wanted) = image.reference.known().and_then(canonical) else { continue };
             let Some(other) = self.target_with_tag(&wanted)? else { continue };
+            if other == file {
+                continue;
+            }
+            self.images.edges.entry(file).or_default().push(other);
             let known = &self.session.rules.files[file].dependencies;
-            if other == file || known.iter().any(|dep| !dep.is_name() && dep.file() == other) {
+            if known.iter().any(|dep| !dep.is_name() && dep.file() == other) {
                 continue;
             }
             let mut dep = Dep::of_file(other);

@@ -2,11 +2,12 @@
 //! either is found.
 
 use crate::base::diagnostic::Outcome;
+use crate::base::events::Phase;
 use crate::build::Build;
 use crate::build::images::sources::Sources;
 use crate::expand::environment::environment;
 use crate::image::block::{Block, Program};
-use crate::image::engine::Image;
+use crate::image::engine::{EngineError, Image};
 use crate::image::freshness::{
     Components, DigestCache, LABEL, Memory, Proof, Reason, Verdict, Wanted, fresh, is_same_content,
 };
@@ -40,8 +41,46 @@ pub struct Judged {
     pub inputs: Option<Components>,
     /// The image that has the first tag now.
     pub before: Option<Box<Image>>,
-    /// Why it has to be built, in words; empty where it is fresh.
-    pub reasons: Vec<String>,
+    /// Why it has to be built, the weightiest reason first; empty where it is fresh.
+    pub reasons: Vec<ImageReason>,
+}
+
+/// Why an image has to be built.
+#[derive(Clone, Debug)]
+pub enum ImageReason {
+    /// `-B` asks for it.
+    Forced,
+    /// `-W` takes this file, which the build may read, for new.
+    TakenForNew(Vec<u8>),
+    /// It is made from the image of this target, which would be built: whether to another content is not known beforehand.
+    BaseBuilt(Vec<u8>),
+    /// It is built each time, for this reason.
+    Always(&'static str),
+    /// Its inputs can't be read: the build will say why.
+    Unreadable,
+    /// There is no engine that answers.
+    NoEngine,
+    /// The engine failed.
+    Engine(EngineError),
+    /// The image, or its inputs.
+    Inputs(Reason),
+}
+
+impl ImageReason {
+    /// The reason in words, one line a change; `dockerfile` is the file's name for people.
+    pub fn messages(&self, dockerfile: &str) -> Vec<String> {
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        vec![match self {
+            ImageReason::Forced => "-B asks for it".to_owned(),
+            ImageReason::TakenForNew(name) => format!("-W takes {} for new", text(name)),
+            ImageReason::BaseBuilt(name) => format!("the image of {} is built", text(name)),
+            ImageReason::Always(why) => (*why).to_owned(),
+            ImageReason::Unreadable => "its inputs can't be read".to_owned(),
+            ImageReason::NoEngine => "no engine says what image there is".to_owned(),
+            ImageReason::Engine(fault) => fault.message(),
+            ImageReason::Inputs(reason) => return reason.messages(dockerfile),
+        }]
+    }
 }
 
 impl Judged {
@@ -63,6 +102,13 @@ impl Build {
     /// # Errors
     /// Those of expanding the environment of its commands.
     pub fn judge_block(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
+        self.tell_phase_of(Phase::Judging, file);
+        let judged = self.judge_with(file, block, program);
+        self.session.context.events.phase_ended(Phase::Judging);
+        judged
+    }
+
+    fn judge_with(&mut self, file: FileId, block: &Block, program: &Program) -> Outcome<Option<Judged>> {
         let scope = self.session.rules.files[file].scope;
         let environment = environment(&mut self.session, scope, false)?;
         let Some(engine) = Build::address_of(program, &environment) else { return Ok(None) };
@@ -79,43 +125,50 @@ impl Build {
         };
         let mut judged = Judged { sources, engine, inputs: None, before, reasons: Vec::new() };
         if let Some(always) = judged.sources.always {
-            judged.reasons.push(always.to_owned());
+            judged.reasons.push(ImageReason::Always(always));
             return Some(judged);
         }
         let Some(inputs) = judged.sources.gather(asked, &self.images.freshness.cache) else {
-            judged.reasons.push("its inputs can't be read".to_owned());
+            judged.reasons.push(ImageReason::Unreadable);
             return Some(judged);
         };
         let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
-        let forced = self.session.always_make || self.says_new(&judged.sources);
-        let wanted = Wanted { name: &name, tags: &judged.sources.tags, components: &inputs, proof, forced };
+        if self.session.always_make {
+            judged.reasons.push(ImageReason::Forced);
+        }
+        let new = self.session.settings.new_files.iter().filter(|name| judged.sources.may_read(name));
+        judged.reasons.extend(new.cloned().map(ImageReason::TakenForNew));
+        if self.pretends() {
+            let below = self.images.edges.get(&file).into_iter().flatten();
+            let built = below.filter(|&&other| !self.is_unchanged_image(other));
+            judged
+                .reasons
+                .extend(built.map(|&other| ImageReason::BaseBuilt(self.session.name_of(other).to_vec())));
+        }
+        let tags = &judged.sources.tags;
+        let wanted = Wanted { name: &name, tags, components: &inputs, proof };
         match fresh(asked, &wanted, &self.images.freshness.memory) {
             Ok(Verdict::Fresh(_)) => {}
             Ok(Verdict::Stale(reasons)) => {
-                let dockerfile = judged.sources.dockerfile.as_deref().unwrap_or(Path::new("Dockerfile"));
-                let dockerfile = dockerfile.strip_prefix(".").unwrap_or(dockerfile).display().to_string();
-                judged.reasons = reasons.iter().flat_map(|reason| words(reason, &dockerfile)).collect();
+                judged.reasons.extend(reasons.into_iter().map(ImageReason::Inputs))
             }
-            Err(fault) => judged.reasons.push(fault.message()),
+            Err(fault) => judged.reasons.push(ImageReason::Engine(fault)),
         }
         judged.inputs = Some(inputs);
         Some(judged)
-    }
-
-    /// Whether `-W` names a file that the build may read.
-    fn says_new(&self, sources: &Sources) -> bool {
-        self.session.settings.new_files.iter().any(|name| sources.may_read(name))
     }
 
     /// An image was built from `judged`. Tells whether its inputs stayed what they were meanwhile, and remembers them then.
     pub fn built(&mut self, file: FileId, judged: &Judged) -> bool {
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let now = judged.sources.tags.first().and_then(|tag| engine.image(tag).ok().flatten());
-        if let (Some(before), Some(now)) = (&judged.before, &now)
-            && is_same_content(before, now)
-        {
+        let unchanged =
+            matches!((&judged.before, &now), (Some(before), Some(now)) if is_same_content(before, now));
+        if unchanged {
             self.images.freshness.unchanged.insert(file);
         }
+        self.tell_built(file, judged, now.as_ref(), unchanged);
+        let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let Some(inputs) = &judged.inputs else { return true };
         let after = judged.sources.gather(engine, &self.images.freshness.cache);
         if !after.is_some_and(|after| inputs.untouched_until(&after)) {
@@ -136,9 +189,4 @@ impl Build {
     pub fn is_unchanged_image(&self, file: FileId) -> bool {
         !self.images.freshness.unchanged.is_empty() && self.images.freshness.unchanged.contains(&file)
     }
-}
-
-/// A reason in words.
-fn words(reason: &Reason, dockerfile: &str) -> Vec<String> {
-    reason.messages(dockerfile)
 }

@@ -39,6 +39,8 @@ pub struct InUse {
 pub struct ImageTargets {
     /// The blocks of the targets met so far.
     blocks: HashMap<FileId, Rc<Block>>,
+    /// The image targets whose images each image target reads.
+    edges: HashMap<FileId, Vec<FileId>>,
     /// Which image target has which tag: canonical reference to file. Made when an edge is first looked for.
     tags: Option<HashMap<String, FileId>>,
     /// Engines by name; the empty name stands for the one that is chosen.

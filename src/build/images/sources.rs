@@ -257,3 +257,9 @@ impl Sources {
         analyse(text, &request).ok()
     }
 }
+
+/// The name of a build's Dockerfile for people; the usual one where it isn't known.
+pub fn shown_dockerfile(path: Option<&Path>) -> String {
+    let path = path.unwrap_or(Path::new("Dockerfile"));
+    path.strip_prefix(".").unwrap_or(path).display().to_string()
+}

@@ -112,8 +112,20 @@ impl Build {
         }
         self.observe(file, &[]);
         let judged = if self.collector.is_some() { None } else { self.judge_block(file, block, &program)? };
+        if let Some(judged) = &judged {
+            self.tell_judged(file, judged);
+        }
         let mut all = VecDeque::new();
-        if judged.as_ref().is_some_and(Judged::is_fresh) {
+        let is_fresh = judged.as_ref().is_some_and(Judged::is_fresh);
+        let follows = |build: &Build| {
+            let recipe = build.session.rules.files[file].recipe;
+            !block.extracts.is_empty()
+                || recipe.is_some_and(|recipe| !build.session.rules.recipes[recipe].text.is_empty())
+        };
+        if self.collector.is_none() && (!is_fresh || follows(self)) {
+            self.explain_image(file, block.place, judged.as_ref());
+        }
+        if is_fresh {
             self.note_fresh(file);
         } else {
             all.push_back(build_step(block, &program, judged, 0));
@@ -131,7 +143,7 @@ impl Build {
     }
 
     /// Whether nothing is run.
-    fn pretends(&self) -> bool {
+    pub(super) fn pretends(&self) -> bool {
         let settings = &self.session.settings;
         settings.just_print || settings.touch || settings.question
     }
@@ -209,6 +221,7 @@ impl Build {
         let result = self.spawn(child, &step.arguments, step.quiet);
         child.environment = Some(own);
         result?;
+        self.tell_line_started(child, &step.shown, Some(step));
         self.set_state(child.file, State::Running);
         Ok(true)
     }

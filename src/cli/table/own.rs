@@ -29,13 +29,15 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.why), choices: FORMS, bare: Some("text") },
         Travel::Pass,
         "Say why each target is remade.",
-    ),
+    )
+    .works(),
     own(
         "list",
-        Kind::Choice { slot: slot!(own.list), choices: FORMS, bare: Some("text") },
+        Kind::Choice { slot: slot!(own.list), choices: &["text", "json", "names"], bare: Some("text") },
         Travel::Never,
         "List the targets with their descriptions.",
-    ),
+    )
+    .works(),
     own(
         "graph",
         Kind::Choice {
@@ -164,7 +166,14 @@ pub static OWN: &[Flag] = &[
         "Write a report, in the form that FILE's ending says.",
     )
     .value("FILE"),
-    own("events", Kind::Switch(slot!(own.events)), Travel::Never, "Stream the run's events as JSON lines."),
+    own(
+        "events",
+        Kind::Text { slot: slot!(own.events), bare: Some("fd:2") },
+        Travel::Never,
+        "Write the run's events as JSON lines to FILE or fd:N.",
+    )
+    .value("FILE")
+    .works(),
     own(
         "trace-file",
         Kind::Text { slot: slot!(own.trace_file), bare: None },
@@ -193,6 +202,7 @@ pub static OWN: &[Flag] = &[
         Kind::Choice { slot: slot!(own.completions), choices: &["bash", "zsh", "fish"], bare: None },
         Travel::Never,
         "Print completions for a shell.",
-    ),
-    own("man", Kind::Switch(slot!(own.manual)), Travel::Never, "Print the manual page."),
+    )
+    .works(),
+    own("man", Kind::Switch(slot!(own.manual)), Travel::Never, "Print the manual page.").works(),
 ];

@@ -1,6 +1,7 @@
 //! `$(shell)` and `!=`: a command's output as text (manual, "The shell Function"). Knows nothing of recipes.
 
 use crate::base::diagnostic::{Complaint, Outcome};
+use crate::base::events::Phase;
 use crate::expand::command_line::{self, Shell};
 use crate::expand::context::Host;
 use crate::expand::environment::environment;
@@ -24,6 +25,13 @@ pub fn status<H: Host>(host: &mut H, code: i32) {
 
 /// Runs `command` and returns its output with newlines as spaces; all final newlines are dropped, or only one.
 pub fn run<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
+    host.context().events.phase_started(Phase::Shell, command);
+    let text = output_of(host, command, drop_all);
+    host.context().events.phase_ended(Phase::Shell);
+    text
+}
+
+fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<Vec<u8>> {
     if let Some(seen) = &mut host.context().seen {
         seen.commands.push(command.to_vec());
     }

@@ -84,7 +84,7 @@ impl Place {
 
     fn ask(&self, components: &Components, proof: Proof, tags: &[&str]) -> Result<String, Vec<Reason>> {
         let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        let wanted = Wanted { name: "build", tags: &tags, components, proof, forced: false };
+        let wanted = Wanted { name: "build", tags: &tags, components, proof };
         match fresh(&self.engine, &wanted, &self.memory()).unwrap() {
             Verdict::Fresh(image) => Ok(image.id),
             Verdict::Stale(reasons) => Err(reasons),
@@ -249,9 +249,6 @@ fn a_block_is_fresh_under_every_tag_until_something_changes() {
     place.engine.make_image("t:1");
     let foreign = place.ask(&first, Proof::Label, &["t:1"]);
     assert_eq!(foreign, Err(vec![Reason::NotOurs { tag: "t:1".to_owned() }]));
-    let wanted = Wanted { name: "build", tags: &[], components: &first, proof: Proof::Label, forced: true };
-    let forced = fresh(&place.engine, &wanted, &place.memory()).unwrap();
-    assert!(matches!(forced, Verdict::Stale(reasons) if reasons == [Reason::Forced]));
 }
 
 #[test]

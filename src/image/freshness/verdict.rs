@@ -20,8 +20,6 @@ pub struct Wanted<'a> {
     pub components: &'a Components,
     /// What says which inputs an image was made from.
     pub proof: Proof,
-    /// Build whatever is there (`-B`).
-    pub forced: bool,
 }
 
 /// What says which inputs an image was made from.
@@ -45,8 +43,6 @@ pub enum Verdict {
 /// A reason to build.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It was asked for.
-    Forced,
     /// There is no image, and none is remembered.
     NeverBuilt,
     /// The engine has no image under this tag; or there is no tag, and no image with the label.
@@ -114,9 +110,6 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
         reasons.push(Reason::InputsChanged { changes });
     }
     reasons.extend(wanted.components.unknown.iter().cloned().map(Reason::CannotKnow));
-    if wanted.forced {
-        reasons.insert(0, Reason::Forced);
-    }
     Ok(match (reasons.is_empty(), first) {
         (true, Some(image)) => Verdict::Fresh(Box::new(image)),
         _ => Verdict::Stale(reasons),
@@ -138,7 +131,6 @@ impl Reason {
     /// The reason in words, one line a change; `dockerfile` is the file's name for people.
     pub fn messages(&self, dockerfile: &str) -> Vec<String> {
         match self {
-            Reason::Forced => vec!["it was asked for".to_owned()],
             Reason::NeverBuilt => vec!["it was never built".to_owned()],
             Reason::TagMissing { tag: Some(tag) } => vec![format!("there is no image {tag}")],
             Reason::TagMissing { tag: None } => vec!["there is no image of it".to_owned()],

@@ -34,13 +34,9 @@ pub unsafe fn start(
     words: *const *const c_char,
     main: fn(Vec<Vec<u8>>, Environment) -> i32,
 ) -> c_int {
-    // SAFETY: the caller vouches for the words; descriptors and a signal's disposition are set before any thread starts.
+    // SAFETY: the caller vouches for the words; descriptors and the mask of signals are set before any thread starts.
     let arguments = unsafe {
         open_standard_streams();
-        // A reader that is gone shows as an error of writing. Children start with the default action.
-        if libc::signal(libc::SIGPIPE, libc::SIG_IGN) == libc::SIG_IGN {
-            super::PIPE_IS_IGNORED.store(true, std::sync::atomic::Ordering::Relaxed);
-        }
         super::wait::hold_child_signal();
         (0..count.max(0) as usize).map(|at| CStr::from_ptr(*words.add(at)).to_bytes().to_vec()).collect()
     };

@@ -11,7 +11,6 @@ use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a child process starts with.
 pub struct Spawn<'a> {
@@ -31,21 +30,12 @@ pub struct Spawn<'a> {
     pub new_group: bool,
 }
 
-/// Whether whoever started this program had it ignore SIGPIPE.
-static PIPE_IS_IGNORED: AtomicBool = AtomicBool::new(false);
-
-/// Whether whoever started this program had it ignore SIGPIPE: then a reader that is gone is an error of writing, and nothing more,
-/// for its children, too.
-pub fn pipe_is_ignored() -> bool {
-    PIPE_IS_IGNORED.load(Ordering::Relaxed)
-}
-
 fn pointers(texts: &[CString]) -> Vec<*mut libc::c_char> {
     texts.iter().map(|text| text.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
 }
 
-/// Starts a process by `posix_spawn` and returns its id. Signals that this process ignores or blocks are reset for the
-/// child, so that it starts as it would from a shell.
+/// Starts a process by `posix_spawn` and returns its id. Signals that this process blocks are let through in the
+/// child; what it was started to ignore, the child ignores too.
 pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
     let arguments = pointers(spawn.arguments);
     let environment = pointers(spawn.environment);
@@ -60,11 +50,7 @@ pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
         let mut signals = std::mem::zeroed::<libc::sigset_t>();
         libc::sigemptyset(&mut signals);
         libc::posix_spawnattr_setsigmask(&mut attributes, &signals);
-        if !pipe_is_ignored() {
-            libc::sigaddset(&mut signals, libc::SIGPIPE);
-        }
-        libc::posix_spawnattr_setsigdefault(&mut attributes, &signals);
-        let mut flags = libc::POSIX_SPAWN_SETSIGMASK | libc::POSIX_SPAWN_SETSIGDEF;
+        let mut flags = libc::POSIX_SPAWN_SETSIGMASK;
         if spawn.new_group {
             libc::posix_spawnattr_setpgroup(&mut attributes, 0);
             flags |= libc::POSIX_SPAWN_SETPGROUP;
@@ -197,5 +183,31 @@ pub fn adopt(fd: RawFd) -> Option<std::os::fd::OwnedFd> {
             return None;
         }
         Some(std::os::fd::OwnedFd::from_raw_fd(fd))
+    }
+}
+
+/// A copy of descriptor `fd`, which programs started from here on do not get; nor do they get `fd` itself, where it is no standard
+/// stream.
+///
+/// # Errors
+/// The system's number: `fd` is not open.
+pub fn duplicate(fd: RawFd) -> Result<std::fs::File, i32> {
+    use std::os::fd::FromRawFd;
+    // SAFETY: the system makes a descriptor that nothing else knows, so that there is one owner.
+    unsafe {
+        let copy = libc::fcntl(fd, libc::F_DUPFD_CLOEXEC, 3);
+        if copy < 0 {
+            return Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::EBADF));
+        }
+        set_inherited(fd, fd <= 2);
+        Ok(std::fs::File::from_raw_fd(copy))
+    }
+}
+
+/// Lets programs started from here on have descriptor `fd`, or not.
+pub fn set_inherited(fd: RawFd, on: bool) {
+    // SAFETY: sets a flag of a descriptor, where it is open.
+    unsafe {
+        libc::fcntl(fd, libc::F_SETFD, if on { 0 } else { libc::FD_CLOEXEC });
     }
 }

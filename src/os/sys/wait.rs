@@ -4,6 +4,7 @@
 //! The signal of a child's end is blocked except within that call, so that none goes unnoticed between a look for children and
 //! the wait. That holds only if it is blocked in all threads, so from the start of the program: see [`hold_child_signal`].
 
+use crate::base::events::Usage;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::sync::OnceLock;
@@ -94,4 +95,35 @@ fn poll(polled: &mut [libc::pollfd; 2], timeout: Option<Duration>) -> libc::c_in
     let limit = timeout.map_or(-1, |timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
     // SAFETY: the structures outlive the call.
     unsafe { libc::poll(polled.as_mut_ptr(), 2, limit) }
+}
+
+/// Waits for any child to end, or only looks where `block` is not set: its process id, its status as `wait` has it, and what it used.
+///
+/// # Errors
+/// The system's number.
+pub fn wait_for_any(block: bool) -> Result<Option<(i32, i32, Usage)>, i32> {
+    let options = if block { 0 } else { libc::WNOHANG };
+    let mut status = 0;
+    // SAFETY: the system writes into the two local structures, of which the second is plain numbers.
+    let (pid, used) = unsafe {
+        let mut used = std::mem::zeroed::<libc::rusage>();
+        (libc::wait4(-1, &mut status, options, &mut used), used)
+    };
+    let time = |time: libc::timeval| {
+        Duration::new(time.tv_sec.unsigned_abs(), u32::try_from(time.tv_usec).unwrap_or(0) * 1000)
+    };
+    match pid {
+        -1 => Err(io::Error::last_os_error().raw_os_error().unwrap_or(libc::ECHILD)),
+        0 => Ok(None),
+        pid => {
+            // Linux counts kilobytes, the systems of Apple bytes.
+            let unit = if cfg!(target_vendor = "apple") { 1 } else { 1024 };
+            let peak_memory = u64::try_from(used.ru_maxrss).unwrap_or(0) * unit;
+            Ok(Some((
+                pid,
+                status,
+                Usage { user: time(used.ru_utime), system: time(used.ru_stime), peak_memory },
+            )))
+        }
+    }
 }

@@ -9,6 +9,7 @@ use crate::os::words::is_space;
 use crate::rules::RuleHost;
 use crate::rules::automatic;
 use crate::rules::file::{Dep, FileId, plain_name};
+use crate::rules::impossible::{kept_as, known_as};
 use crate::rules::scope::open_scope;
 use crate::syntax::words::next_prerequisite;
 
@@ -256,7 +257,10 @@ impl Attempt<'_> {
         let say = |host: &mut H, before: &'static str, after: &'static str| {
             host.trace_implicit(depth, &|_| [before.as_bytes(), &wanted.text, after.as_bytes()].concat());
         };
-        if known.is_some_and(|name| host.rules().impossible.contains(&name)) {
+        let context = host.context();
+        let epoch = context.folders.epoch();
+        let remembered = known_as(&mut context.folders, &context.names, plain_name(&wanted.text));
+        if remembered.is_some_and(|name| host.rules().impossible.has(name, epoch)) {
             host.trace_implicit(depth, &|host| {
                 let rule = definition(host, rule);
                 [
@@ -371,8 +375,13 @@ impl Attempt<'_> {
                 accepted.text = wanted.text;
                 return Ok(Some(accepted));
             }
-            if file.is_none() {
-                host.rules().impossible.insert(name);
+            let context = host.context();
+            if file.is_none()
+                && let Some(name) =
+                    kept_as(&mut context.folders, &mut context.names, plain_name(&wanted.text))
+            {
+                let epoch = context.folders.epoch();
+                host.rules().impossible.remember(name, epoch);
             }
             host.trace_implicit(depth, &|host| {
                 let rule = definition(host, rule);

@@ -8,6 +8,7 @@ use crate::base::Name;
 use crate::expand::file_names::{begins_plainly, is_plain_text};
 use crate::rules::RuleHost;
 use crate::rules::file::Dep;
+use crate::rules::impossible::{kept_as, known_as};
 
 /// What was found so far.
 #[derive(Default)]
@@ -33,7 +34,10 @@ pub(super) fn is_hopeless<H: RuleHost>(
     if look.may_find(host, name, folder, tries, 0) {
         return false;
     }
-    host.rules().impossible.extend(look.impossible);
+    let epoch = host.context().folders.epoch();
+    for name in look.impossible {
+        host.rules().impossible.remember(name, epoch);
+    }
     true
 }
 
@@ -75,15 +79,19 @@ impl Look {
             if !self.ask(host, &dep, folder, stem) {
                 return true;
             }
-            let names = &host.context().names;
-            let known = names.find(&self.text);
-            if let Some(name) = known {
-                if self.impossible.contains(&name) || host.rules().impossible.contains(&name) {
-                    return false;
-                }
-                if host.rules().files.find(name).is_some() {
-                    return true;
-                }
+            let context = host.context();
+            let epoch = context.folders.epoch();
+            let remembered = known_as(&mut context.folders, &context.names, &self.text);
+            let known = context.names.find(&self.text);
+            if remembered.is_some_and(|name| {
+                self.impossible.contains(&name) || host.rules().impossible.has(name, epoch)
+            }) {
+                return false;
+            }
+            if let Some(name) = known
+                && host.rules().files.find(name).is_some()
+            {
+                return true;
             }
             if host.context().folders.exists(&self.text) {
                 continue;
@@ -98,7 +106,8 @@ impl Look {
             if self.may_find(host, text, folder, &tries, recursions + 1) {
                 return true;
             }
-            self.impossible.push(between);
+            let context = host.context();
+            self.impossible.extend(kept_as(&mut context.folders, &mut context.names, text));
             return false;
         }
         true

@@ -1,8 +1,13 @@
 //! The search for an implicit rule (manual, "Implicit Rule Search Algorithm", "Chains of Implicit Rules"). Knows nothing of
 //! what is done with the rule that is found.
 
+mod alone;
 mod attempt;
+mod endings;
 mod hopeless;
+
+pub use alone::is_alone;
+pub use endings::Endings;
 
 use crate::base::Name;
 use crate::base::diagnostic::Outcome;
@@ -11,6 +16,7 @@ use crate::rules::RuleHost;
 use crate::rules::file::{Dep, FileId, plain_name};
 use crate::rules::recipe::RecipeId;
 use attempt::Attempt;
+use endings::is_in_vain;
 use hopeless::is_hopeless;
 
 /// A file for which a rule is sought: a real one, or one that may come between.
@@ -218,9 +224,17 @@ fn search<H: RuleHost>(
     let whole = host.context().names.text(candidate.name);
     let name = if member { &whole[memchr::memchr(b'(', whole).unwrap_or(0)..] } else { whole };
     let folder = if member || archive::is_member(name) { 0 } else { folder_of(name) };
-    let mut tries = matching(host, name, folder, recursions, depth);
-    let hopeless = recursions == 0 && !member && !compatible && is_hopeless(host, name, folder, &tries);
+    let outermost = recursions == 0 && !member && !compatible;
+    let mut hopeless = outermost && is_in_vain(host, name, folder);
     // Where assertions are on, as in the tests, the search itself has to come to the same.
+    if hopeless && !cfg!(debug_assertions) {
+        return Ok(false);
+    }
+    let impossible = host.rules().impossible.len();
+    let mut tries = matching(host, name, folder, recursions, depth);
+    let hopeless_too = outermost && is_hopeless(host, name, folder, &tries);
+    debug_assert!(!hopeless || (hopeless_too && impossible == host.rules().impossible.len()));
+    hopeless |= hopeless_too;
     if hopeless && !cfg!(debug_assertions) {
         return Ok(false);
     }
