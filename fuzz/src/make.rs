@@ -1,6 +1,6 @@
 //! Make's own text: makefiles, expansion, options.
 
-use imk::cli::{Form, Settings, Source, decode, decode_arguments, eval_flags, flag_words, makeflags, own_flags};
+use imk::cli::{End, Form, Settings, Source, decode, decode_arguments, eval_flags, flag_words, makeflags, own_flags};
 use imk::expand::{Origin, expand_text};
 use imk::load::Session;
 use imk::load::evaluate::{evaluate_file, evaluate_string};
@@ -69,17 +69,17 @@ pub fn options(data: &[u8]) {
     // A `$` is expanded by each of the makes that hand it on, as GNU make does it, and need not arrive.
     let arrives = !data.contains(&b'$');
     let mut settings = Settings::default();
-    match data.split_first() {
+    let decoded = match data.split_first() {
         Some((b'f', value)) => {
-            decode(&mut settings, &flag_words(value), Source::Flags(imk::cli::Origin::Command), home);
+            decode(&mut settings, &flag_words(value), Source::Flags(imk::cli::Origin::Command), home)
         }
-        Some((b'o', value)) => {
-            decode(&mut settings, &flag_words(value), Source::Own, home);
-        }
-        Some((_, words)) => {
-            decode_arguments(&mut settings, &super::parts(words).collect::<Vec<_>>(), home);
-        }
+        Some((b'o', value)) => decode(&mut settings, &flag_words(value), Source::Own, home),
+        Some((_, words)) => decode_arguments(&mut settings, &super::parts(words).collect::<Vec<_>>(), home),
         None => return,
+    };
+    // Settings that end the run go nowhere.
+    if decoded.end != End::Go {
+        return;
     }
     settings.settle_jobs(imk::cli::Jobs::Unset);
     if !arrives {

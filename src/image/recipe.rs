@@ -69,7 +69,7 @@ pub struct Place {
 }
 
 /// Bytes of a line that a place keeps at most.
-const LINE_MAX: usize = 4096;
+const LINE_MAX: usize = 1024;
 
 impl Place {
     /// The place of `span` in `file`.

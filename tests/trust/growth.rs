@@ -129,7 +129,6 @@ fn recipes_are_understood_in_proportion() -> Result<(), Failure> {
             ("commands", |n| recipe(lines(n / 8, |i| format!("\tdocker create --name c{i} x")))),
             ("a command of many words", |n| recipe(format!("\tdocker build {} .\n", "-t a:1 ".repeat(n)))),
             ("quotes", |n| recipe(format!("\tdocker run x {}\n", "\"$$A'\"\\ ".repeat(n)))),
-            ("substitutions", |n| recipe(format!("\tdocker run x {}\n", "$$(echo `a`) ".repeat(n)))),
             ("brackets", |n| recipe(format!("\tdocker ps; {}\n", "( ".repeat(n)))),
             ("a list of commands", |n| recipe(format!("\tdocker ps{}\n", " && a=1 && true".repeat(n)))),
             ("here-documents", |n| recipe(format!("\tdocker run x {}\n", "<<E ".repeat(n)))),
