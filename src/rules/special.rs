@@ -314,8 +314,8 @@ fn may_wait<H: RuleHost>(host: &mut H) -> bool {
     let with_recipe: Vec<FileId> = host.rules().files.with_recipe().collect();
     !with_recipe.into_iter().any(|file| {
         let record = &host.rules().files[file];
-        let (builtin, name) = (record.builtin, record.name);
-        !builtin && host.context().names.text(name).first() == Some(&b'.')
+        let (own, name) = (!record.builtin || !record.dependencies.is_empty(), record.name);
+        own && host.context().names.text(name).first() == Some(&b'.')
     })
 }
 
