@@ -13,6 +13,7 @@ pub mod graph;
 pub mod init;
 pub mod list;
 pub mod locks;
+mod markup;
 pub mod picker;
 pub mod plan;
 pub mod progress;

@@ -6,6 +6,7 @@ use super::{Report, bars, verdict};
 use crate::image::audit::{Audit, Criterion, Finding, Sizes};
 use crate::image::recipe::Place;
 use crate::image::secret;
+use crate::report::markup;
 
 /// Files that are listed.
 const MOST_FILES: usize = 20;
@@ -202,20 +203,11 @@ fn sizes(found: &Sizes, out: &mut String) {
 
 /// `text` as HTML text and as an attribute's value; control characters made visible.
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\'' => out.push_str("&#39;"),
-            '\t' => out.push_str("    "),
-            c if c.is_control() => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+    markup::escaped(text, |c| match c {
+        '\'' => Some("&#39;"),
+        '\t' => Some("    "),
+        _ => None,
+    })
 }
 
 #[cfg(test)]

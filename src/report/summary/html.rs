@@ -2,6 +2,7 @@
 
 use super::{calendar, duration, headline, image, result, size, why};
 use crate::base::events::TargetOutcome;
+use crate::report::markup;
 use crate::report::record::{Record, Target};
 use std::fmt::Write;
 
@@ -18,18 +19,11 @@ tr.failed .time i{background:var(--bad)}";
 
 /// `text` between tags and in attributes.
 fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            c if c.is_control() && c != '\n' && c != '\t' => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+    markup::escaped(text, |c| match c {
+        '\n' => Some("\n"),
+        '\t' => Some("\t"),
+        _ => None,
+    })
 }
 
 fn details(target: &Target) -> String {

@@ -4,27 +4,20 @@
 use super::{calendar, result, why};
 use crate::base::diagnostic::Severity;
 use crate::base::events::TargetOutcome;
+use crate::report::markup;
 use crate::report::record::{Record, Target};
 use std::fmt::Write;
 use std::time::Duration;
 
 /// `text` for an attribute or between tags. Characters that XML can't hold are replaced.
 pub fn escaped(text: &str) -> String {
-    let mut out = String::with_capacity(text.len());
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\n' => out.push_str("&#10;"),
-            '\t' => out.push_str("&#9;"),
-            '\r' => out.push_str("&#13;"),
-            c if c.is_control() || matches!(c, '\u{fffe}' | '\u{ffff}') => out.push('\u{fffd}'),
-            c => out.push(c),
-        }
-    }
-    out
+    markup::escaped(text, |c| match c {
+        '\n' => Some("&#10;"),
+        '\t' => Some("&#9;"),
+        '\r' => Some("&#13;"),
+        '\u{fffe}' | '\u{ffff}' => Some("\u{fffd}"),
+        _ => None,
+    })
 }
 
 fn seconds(time: Duration) -> String {
