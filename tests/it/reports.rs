@@ -29,9 +29,17 @@ fn words(error: impl std::fmt::Display) -> Failure {
 const MAKEFILE: &str = "all: good bad fresh held\n\t@:;:\ngood: ; @echo '<&\">'\nbad:\n\t@echo no; \\\n\texit 3\nfresh:\n\
     held: bad ; @:\n'<b>|*': ; @echo odd\n";
 
+/// Its first recipe goes on until imk waits for it, so that a run of any machine has waited.
+const WAITED_FOR: &str = "all: good bad\n\t@:;:\ngood:\n\t@for n in $$(seq 500); do grep -q '\"waiting\"' events && break; sleep 0.01; done\n\
+    bad:\n\t@exit 3\n";
+
 fn run(args: &[&str]) -> Result<(Outcome, Workplace), Failure> {
+    run_on(MAKEFILE, args)
+}
+
+fn run_on(makefile: &str, args: &[&str]) -> Result<(Outcome, Workplace), Failure> {
     let place = Workplace::new(&program::imk()).map_err(words)?;
-    fs::write(place.dir().join("Makefile"), MAKEFILE).map_err(words)?;
+    fs::write(place.dir().join("Makefile"), makefile).map_err(words)?;
     fs::write(place.dir().join("fresh"), "").map_err(words)?;
     let invocation = Invocation { args: args.iter().map(Into::into).collect(), ..Invocation::default() };
     let outcome = place.run(&invocation).map_err(words)?;
@@ -199,7 +207,7 @@ fn markdown_and_html_hold_odd_names() -> Result<(), Failure> {
 }
 
 fn the_trace_has_slots_and_imks_own_time() -> Result<(), Failure> {
-    let (_, place) = run(&["-k", "-j2", "--trace-file=t.json"])?;
+    let (_, place) = run_on(WAITED_FOR, &["-k", "-j2", "--trace-file=t.json", "--events=events"])?;
     let trace: Value = serde_json::from_str(&read(&place, "t.json")?).map_err(words)?;
     let events = trace["traceEvents"].as_array().ok_or("no events")?;
     let mut threads: BTreeMap<(u64, u64), Vec<(f64, f64, String)>> = BTreeMap::new();
