@@ -9,6 +9,7 @@
 mod affected;
 mod architecture;
 mod audit;
+mod bad_images;
 mod bad_input;
 mod builder;
 mod case;
@@ -51,6 +52,7 @@ fn main() {
     trials.extend(architecture::trials());
     trials.extend(audit::trials());
     trials.extend(case::trials());
+    trials.extend(bad_images::trials());
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
     trials.extend(ci::trials());

@@ -151,6 +151,13 @@ pub enum Complaint {
     NotAudited(Vec<u8>),
     /// A recipe with `.EXPECT` in which no command is seen to build an image.
     NothingHeld(Vec<u8>),
+    /// What was found wrong before anything was run: the number of errors.
+    NothingRun(usize),
+    /// An image target in which something was found wrong before it was built.
+    NotBuilt {
+        target: Vec<u8>,
+        errors: usize,
+    },
     /// An image block without a tag.
     ImageWithoutTags(Vec<u8>),
     RenameColons {

@@ -149,6 +149,12 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
                 "' holds nothing: no line of its recipe is seen to build an image"
             )
         }
+        NothingRun(1) => join!("1 error, and nothing was run"),
+        NothingRun(errors) => join!(format!("{errors} errors, and nothing was run")),
+        NotBuilt { target, errors } => {
+            let errors = if *errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+            join!(format!("{errors}, and '"), target, "' was not built")
+        }
         ImageWithoutTags(target) => {
             join!("image target '", target, "' has no tag; add for example 'tags = name:$@'")
         }

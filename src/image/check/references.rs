@@ -8,13 +8,14 @@ use super::super::command::{Client, ImageCommand, Recognised};
 use super::super::recipe::{Line, Place, Reference as Use};
 use super::super::reference::Reference;
 use super::super::study::RecipeStudy;
-use super::{At, Finding, Kind, Severity};
+use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
 
 /// Finds what is wrong with images' names.
 pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
     for (number, _, command) in at.recipe.commands() {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
+        let before = found.len();
         let taken = swallowed(line, command);
         for text in names(&command.command) {
             if !taken.iter().any(|taken| taken.word == text.span) {
@@ -26,6 +27,7 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
             let kind = Kind::SwallowedWord { name, option, word: shown };
             found.push(at.finding(Severity::Error, Some(line.raw_place(reference.raw)), kind));
         }
+        soften(line, command, &mut found[before..]);
     }
     tags_twice(at, found);
 }
@@ -148,8 +150,19 @@ pub(super) fn swallowed<'l>(line: &'l Line, command: &Recognised) -> Vec<Swallow
     found
 }
 
-/// The tags of a recipe's builds: canonical, with their place.
-fn tags(recipe: &RecipeStudy) -> Vec<(usize, usize, String, String, Option<Place>)> {
+/// A tag of a build.
+struct Tagged<'r> {
+    line: usize,
+    command: usize,
+    canonical: String,
+    shown: String,
+    place: Option<Place>,
+    /// The build, as the shell gets it.
+    text: &'r [u8],
+}
+
+/// The tags of a recipe's builds, with their place.
+fn tags(recipe: &RecipeStudy) -> Vec<Tagged<'_>> {
     let mut out = Vec::new();
     for (number, index, command) in recipe.commands() {
         let (ImageCommand::Build(build), Some(line)) = (&command.command, recipe.recipe.lines.get(number))
@@ -164,7 +177,9 @@ fn tags(recipe: &RecipeStudy) -> Vec<(usize, usize, String, String, Option<Place
             let Some(Ok(reference)) = tag.known().map(Reference::parse) else { continue };
             let place = place(line, command, tag.span);
             let canonical = reference.with_default_tag().canonical();
-            out.push((number, index, canonical, tag.shown().into_owned(), place));
+            let text = command.span.of(&line.text);
+            let shown = tag.shown().into_owned();
+            out.push(Tagged { line: number, command: index, canonical, shown, place, text });
         }
     }
     out
@@ -172,9 +187,9 @@ fn tags(recipe: &RecipeStudy) -> Vec<(usize, usize, String, String, Option<Place
 
 fn tags_twice(at: &At<'_>, found: &mut Vec<Finding>) {
     let own = tags(at.recipe);
-    for (number, (line, command, canonical, shown, place)) in own.iter().enumerate() {
-        let same = |known: &&(usize, usize, String, String, Option<Place>)| {
-            (known.0, known.1) == (*line, *command) && known.2 == *canonical
+    for (number, Tagged { line, command, canonical, shown, place, text }) in own.iter().enumerate() {
+        let same = |known: &&Tagged<'_>| {
+            (known.line, known.command) == (*line, *command) && known.canonical == *canonical
         };
         if own.iter().take(number).any(|known| same(&known)) {
             found.push(at.finding(Severity::Warning, place.clone(), Kind::TagTwice(shown.clone())));
@@ -186,7 +201,9 @@ fn tags_twice(at: &At<'_>, found: &mut Vec<Finding>) {
         let earlier = at.study.recipes.iter().take(at.index);
         let mut others = earlier.filter(|other| other.recipe.target != at.recipe.recipe.target);
         let other = others.find(|other| {
-            tags(other).iter().any(|known| known.2 == *canonical) && !removed_again(other, canonical)
+            // Twice the same build is one image.
+            tags(other).iter().any(|known| known.canonical == *canonical && known.text != *text)
+                && !removed_again(other, canonical)
         });
         if let Some(other) = other {
             let other = String::from_utf8_lossy(&other.recipe.target).into_owned();
