@@ -36,7 +36,7 @@ $(hadolint):
 
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
-	@scripts/test unit conformance instructions dependencies contexts engine plans why listed docs audit builder podman faults faults-podman
+	@scripts/test unit conformance instructions dependencies contexts engine plans why listed docs audit builder podman blocks faults faults-podman
 
 .PHONY: lint
 lint: ## Check the format and the lints
@@ -52,7 +52,7 @@ conformance: release ## Run GNU make's own test suite on imk
 instructions: release ## Hold the instructions of fixed works to the figures kept
 	@scripts/test instructions
 engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
-	@scripts/test contexts soundness engine builder docs plans why listed faults audit podman faults-podman
+	@scripts/test contexts soundness engine builder docs plans why listed faults audit podman blocks faults-podman
 
 # --- the program -----------------------------------------------------------------------------------------------
 

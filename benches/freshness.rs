@@ -1,4 +1,5 @@
-//! Times the question whether an image of a large context is fresh, beside a `docker build` that has all in its cache.
+//! Times the question whether an image of a large context is fresh, beside a `docker build` that has all in its cache; and the look-up of
+//! one image, beside the engines' clients.
 //!
 //! `scripts/engine run cargo bench --bench freshness` runs it; `FILES=N` sets the size of the context, 10,000 unless set.
 
@@ -70,6 +71,25 @@ fn timed<T>(times: &mut Vec<Duration>, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// One image looked up as a new process does it, by each engine that is there, beside the engine's own client.
+fn look_ups() {
+    for client in ["docker", "podman", "buildah", "nerdctl"] {
+        let ask = || named(client, &Surroundings::of_process()).ok().and_then(|engine| engine.image(TAG).ok());
+        if ask().is_none() {
+            continue;
+        }
+        let (mut own, mut clients) = (vec![], vec![]);
+        for _ in 0..ROUNDS {
+            timed(&mut own, ask);
+            let mut command = Command::new(client);
+            command.args(["inspect", "--type", "image", TAG]).stdout(Stdio::null()).stderr(Stdio::null());
+            timed(&mut clients, || command.status().is_ok());
+        }
+        row(&format!("imk: one image looked up, {client}"), own);
+        row(&format!("{client} inspect"), clients);
+    }
+}
+
 fn main() -> ExitCode {
     let engine = match named("docker", &Surroundings::of_process()) {
         Ok(engine) if engine.version().is_ok() => engine,
@@ -117,6 +137,7 @@ fn main() -> ExitCode {
     row("imk: the same after one file was touched", touched);
     let cached = row("docker build, all from its cache", builds);
     println!("imk takes {:.1}% of docker's time", 100.0 * check / cached);
+    look_ups();
     let _ = Command::new("docker").args(["rmi", "-f", TAG]).stdout(Stdio::null()).status();
     if !good {
         println!("freshness: an answer was wrong, or more files were read than were touched");

@@ -59,6 +59,8 @@ struct Reached {
     any_recipe: bool,
     /// Whether one may that makes files or starts engines.
     changes: bool,
+    /// Image targets with such a recipe of their own, which runs after their images are built.
+    after: HashSet<FileId>,
 }
 
 impl Build {
@@ -79,7 +81,7 @@ impl Build {
         let mut stale = Vec::new();
         for (file, block) in &reached.blocks {
             match block {
-                Some(block) if !reached.changes => {
+                Some(block) if !reached.changes && !reached.after.iter().any(|other| other != file) => {
                     if !self.is_fresh_now(*file, block, !reached.any_recipe)? {
                         stale.push((*file, Rc::clone(block)));
                     }
@@ -186,7 +188,8 @@ impl Build {
         let name = record.name;
         let text = self.session.context.names.text(name);
         let mut further = Vec::new();
-        if self.session.rules.images.contains(name, text) {
+        let is_image = self.session.rules.images.contains(name, text);
+        if is_image {
             let block = match trial {
                 true => self.try_block(file, reached, &mut further)?,
                 false => self.read_for_good(file, reached)?,
@@ -213,11 +216,18 @@ impl Build {
                 let recipe = self.session.rules.recipes[recipe].text.clone();
                 if !recipe.is_empty() {
                     reached.any_recipe = true;
-                    reached.changes |= !is_harmless(&recipe);
+                    if reached.changes || is_harmless(&recipe) {
+                        continue;
+                    }
+                    if is_image {
+                        reached.after.insert(file);
+                    } else {
+                        reached.changes = true;
+                    }
                 }
             }
         }
-        if !has_recipe && !self.is_made_by_nothing(file) {
+        if !has_recipe && !reached.changes && !self.is_made_by_nothing(file) {
             (reached.any_recipe, reached.changes) = (true, true);
         }
         further.extend(self.needs_of(file));

@@ -5,7 +5,7 @@ use super::super::command::Recognised;
 use super::super::command::flags::FlagError;
 use super::super::command::kinds::{Build, BuildContext, OpaqueReason};
 use super::super::context::{Choice, Ignore, LoadError};
-use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, Value, WarningKind, nearest};
+use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, WarningKind, nearest};
 use super::super::recipe::{Line, Place};
 use super::super::secret::is_secret_name;
 use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, GivenArg, Inputs, address};
@@ -144,12 +144,12 @@ impl One<'_> {
     }
 
     fn args(&self, found: &mut Vec<Finding>) {
-        for arg in &self.study.args {
-            let has_value = arg.value != Value::Known(Vec::new());
-            if has_value && is_secret_name(&arg.name) {
-                let kind = Kind::SecretArg(String::from_utf8_lossy(&arg.name).into_owned());
-                self.add(found, Severity::Warning, self.place(arg.span), kind);
-            }
+        for arg in &self.build.args {
+            // One without a value has the environment's, wherever that is set.
+            let has_value = arg.value.as_ref().is_none_or(|value| value.known() != Some(&b""[..]));
+            let Some(name) = arg.name.known().filter(|name| has_value && is_secret_name(name)) else { continue };
+            let kind = Kind::SecretArg(String::from_utf8_lossy(name).into_owned());
+            self.add(found, Severity::Warning, self.place(arg.span), kind);
         }
         let Some(analysis) = self.analysis().filter(|analysis| analysis.opaque.is_none()) else { return };
         for unused in &analysis.unused_args {
