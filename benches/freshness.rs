@@ -74,7 +74,8 @@ fn timed<T>(times: &mut Vec<Duration>, work: impl FnOnce() -> T) -> T {
 /// One image looked up as a new process does it, by each engine that is there, beside the engine's own client.
 fn look_ups() {
     for client in ["docker", "podman", "buildah", "nerdctl"] {
-        let ask = || named(client, &Surroundings::of_process()).ok().and_then(|engine| engine.image(TAG).ok());
+        let ask =
+            || named(client, &Surroundings::of_process()).ok().and_then(|engine| engine.image(TAG).ok());
         if ask().is_none() {
             continue;
         }

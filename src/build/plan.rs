@@ -155,8 +155,7 @@ impl Build {
         let ends = |byte: Option<&u8>| byte.is_none_or(|byte| is_blank(*byte) || b"'\"\\".contains(byte));
         let written = &line[value..];
         let mut all = memchr::memmem::find_iter(written, word).filter(|_| !word.is_empty());
-        let found =
-            all.find(|&at| ends(written[..at].last()) && ends(written.get(at + word.len())));
+        let found = all.find(|&at| ends(written[..at].last()) && ends(written.get(at + word.len())));
         let (from, length) = match found {
             Some(at) => (value + at, word.len()),
             None if value > 0 => (value, line[value..].trim_ascii_end().len()),

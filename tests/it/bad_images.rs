@@ -270,7 +270,8 @@ fn an_engine_that_fails_in_a_build_leaves_all_as_it_was() -> Result<(), Failure>
         let line = "--tag app:1 .\n\tdocker rmi app:1";
         let bench = Bench::new(Manner::Well, GOOD, "tags = app:1\n  cleanup = always", line)?;
         bench.daemon.mark(mark).map_err(words)?;
-        for (makefile, place) in [("Imkfile", "imk: *** [Imkfile:1: app] "), ("Makefile", "imk: *** [Makefile:2: app] ")]
+        for (makefile, place) in
+            [("Imkfile", "imk: *** [Imkfile:1: app] "), ("Makefile", "imk: *** [Makefile:2: app] ")]
         {
             let outcome = bench.run(&["-f", makefile, "app"])?;
             let said = String::from_utf8_lossy(&outcome.stderr).into_owned();

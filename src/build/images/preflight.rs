@@ -19,7 +19,7 @@ use crate::image::command::variables::Inherited;
 use crate::image::command::{Client, recognise};
 use crate::image::dockerfile::NoBases;
 use crate::image::engine::choose::Surroundings;
-use crate::image::recipe::{self, Line, Recipe, Runner, Written};
+use crate::image::recipe::{Line, Recipe, Runner, Written};
 use crate::image::study::address::FromProcess;
 use crate::image::study::{Outside, Study};
 use crate::os::files;
@@ -152,8 +152,7 @@ impl Build {
         let mut reached = Reached::default();
         let mut seen = HashSet::new();
         let mut parents = Vec::new();
-        let mut stack: Vec<(FileId, Option<FileId>)> =
-            goals.iter().rev().map(|&goal| (goal, None)).collect();
+        let mut stack: Vec<(FileId, Option<FileId>)> = goals.iter().rev().map(|&goal| (goal, None)).collect();
         let mut result = Ok(());
         while let Some((file, parent)) = stack.pop() {
             let file = self.session.rules.files.resolve(file);
@@ -423,10 +422,10 @@ pub(super) fn no_extraction(block: &Block, client: Client) -> Option<Fault> {
 
 /// A recipe that may make any file.
 fn unread() -> Recipe {
-    let written = Written { raw: Rc::from(&b""[..]), file: Rc::default(), offset: None, line: 0, inserted: 0 };
-    let line =
-        Line::of_script(Vec::new(), Vec::new(), Vec::new(), written, Runner::Other(Vec::new()), false);
-    Recipe { lines: vec![line], place: None::<recipe::Place>, ..Recipe::default() }
+    let written =
+        Written { raw: Rc::from(&b""[..]), file: Rc::default(), offset: None, line: 0, inserted: 0 };
+    let line = Line::of_script(Vec::new(), Vec::new(), Vec::new(), written, Runner::Other(Vec::new()), false);
+    Recipe { lines: vec![line], ..Recipe::default() }
 }
 
 /// Whether a recipe, as it is written, is seen to make no files and to start nothing that stays.

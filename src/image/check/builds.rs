@@ -147,7 +147,9 @@ impl One<'_> {
         for arg in &self.build.args {
             // One without a value has the environment's, wherever that is set.
             let has_value = arg.value.as_ref().is_none_or(|value| value.known() != Some(&b""[..]));
-            let Some(name) = arg.name.known().filter(|name| has_value && is_secret_name(name)) else { continue };
+            let Some(name) = arg.name.known().filter(|name| has_value && is_secret_name(name)) else {
+                continue;
+            };
             let kind = Kind::SecretArg(String::from_utf8_lossy(name).into_owned());
             self.add(found, Severity::Warning, self.place(arg.span), kind);
         }

@@ -160,8 +160,7 @@ impl<'s> Walker<'s, '_> {
         };
         // What is within a list whose failure is swallowed fails in vain, too.
         let outer = place.failure_ignored;
-        let first =
-            Place { failure_ignored: outer || ignored(0) || item.first.negated, ..place.clone() };
+        let first = Place { failure_ignored: outer || ignored(0) || item.first.negated, ..place.clone() };
         self.pipeline(&item.first, &first);
         let branch = self.mark();
         let mut reach = Reach::Always;
