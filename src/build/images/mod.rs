@@ -76,6 +76,8 @@ impl Build {
     }
 
     fn meet(&mut self, file: FileId) -> Outcome {
+        let name = self.session.name_of(file);
+        self.session.rules.images.list_by_pattern(file, name);
         if self.session.rules.images.is_listed(file) {
             // As an image it is never compared with a file of its name; an implicit rule may yet have its recipe.
             let record = &mut self.session.rules.files[file];
