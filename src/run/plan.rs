@@ -1,4 +1,4 @@
-//! `--plan`, `--check`, `--graph` and `--bake`: the goals walked and nothing run, then the answer. Knows nothing of how either is found.
+//! `--plan`, `--check`, `--graph`, `--bake` and their like: the goals walked and nothing run, then the answer. Knows nothing of how either is found.
 
 use super::Run;
 use crate::base::diagnostic::Outcome;
@@ -15,7 +15,11 @@ impl Run {
     pub(super) fn plan_instead(&mut self) {
         let session = &mut self.build.session;
         let own = &session.settings.own;
-        let asked = own.plan.is_some() || own.check.is_some() || own.graph.is_some() || own.bake;
+        let asked = own.plan.is_some()
+            || own.check.is_some()
+            || own.graph.is_some()
+            || own.bake
+            || own.outdated.is_some();
         if !asked && own.affected.is_none() {
             return;
         }
@@ -38,6 +42,9 @@ impl Run {
         }
         if let Some(revision) = self.build.session.settings.own.affected.clone() {
             return self.print_affected(&revision);
+        }
+        if let Some(form) = self.build.session.settings.own.outdated {
+            return self.print_outdated(form);
         }
         let walked = self.build.walked();
         let surroundings = Surroundings::of_process();
