@@ -138,7 +138,7 @@ pub fn text(found: &Outdated, style: Style) -> String {
     let all = counted(bases.len() as u64, "base image");
     let mut parts = vec![format!("{} moved", count(&Base::is_moved))];
     parts.push(format!("{} up to date", count(&|base| base.state == State::Current)));
-    let unknown = count(&Base::is_unknown);
+    let unknown = count(&Base::is_unknown) + found.unread.len() as u64;
     if unknown > 0 {
         parts.push(format!("{unknown} could not be compared"));
     }

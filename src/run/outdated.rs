@@ -4,25 +4,18 @@
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::image::audit::outdated;
-use crate::image::engine::choose::Surroundings;
 use crate::image::freshness::Memory;
-use crate::image::study::{Outside, Study, address::FromProcess};
+use crate::image::study::Study;
 use crate::report;
 use crate::report::style::Style;
 use std::path::Path;
 
 impl Run {
     /// After the walk: prints which bases have moved.
-    pub(super) fn print_outdated(&mut self, form: &str) -> Outcome {
-        let walked = self.build.walked();
-        let surroundings = Surroundings::of_process();
-        let directory = surroundings.directory.clone();
-        let connect = FromProcess(surroundings);
-        let outside = Outside { directory, connect: &connect };
-        let study = Study::of(walked.recipes, walked.before, &outside);
+    pub(super) fn print_outdated(&mut self, study: &Study, form: &str) -> Outcome {
         let memory = Memory::new(Path::new("."));
         let taken = |target: &str| memory.log_of(target).map(|(_, log)| log.bases).unwrap_or_default();
-        let found = outdated::outdated(&study, &taken);
+        let found = outdated::outdated(study, &taken);
         if found.bases.is_empty() && found.unread.is_empty() {
             let goals: Vec<String> = self
                 .goals

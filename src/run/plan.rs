@@ -43,15 +43,15 @@ impl Run {
         if let Some(revision) = self.build.session.settings.own.affected.clone() {
             return self.print_affected(&revision);
         }
-        if let Some(form) = self.build.session.settings.own.outdated {
-            return self.print_outdated(form);
-        }
         let walked = self.build.walked();
         let surroundings = Surroundings::of_process();
         let directory = surroundings.directory.clone();
         let connect = FromProcess(surroundings);
         let outside = Outside { directory, connect: &connect };
         let study = Study::of(walked.recipes, walked.before, &outside);
+        if let Some(form) = self.build.session.settings.own.outdated {
+            return self.print_outdated(&study, form);
+        }
         let own = &self.build.session.settings.own;
         let parallel = !self.build.session.rules.not_parallel;
         let style = Style::of_stdout(own.color);

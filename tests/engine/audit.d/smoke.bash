@@ -22,7 +22,7 @@ check 'one that writes where it may not' \
     "what the image starts ends with status 1, without network and read-only: OSError: [Errno 30] Read-only file system: '/home/x'" \
     "$(smoked writes 'CMD ["python3", "-c", "open(\"/home/x\", \"w\")"]')"
 covers bad image-start-fails
-check 'and it is a warning' 1 "$(grep -c '"level": "warning"' <(grep -B3 'image-start-fails' report.json))"
+check 'and it is a warning' 1 "$(grep -A8 image-start-fails report.json | grep -c '"level": "warning"')"
 check 'one that needs the network' 1 \
     "$(smoked network 'CMD ["python3", "-c", "import socket; socket.create_connection((\"192.0.2.1\", 80), 3)"]' | grep -c 'ends with status 1.*unreachable')"
 check 'one that is not there' 1 "$(smoked absent 'CMD ["nothing"]' | grep -c 'ends with status 127')"
