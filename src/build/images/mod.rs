@@ -6,6 +6,7 @@ mod edges;
 pub mod expect;
 pub mod freshness;
 mod listed;
+pub mod logs;
 pub mod preflight;
 pub mod sources;
 pub mod steps;
