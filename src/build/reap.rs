@@ -78,7 +78,14 @@ impl Build {
             return self.waiter.wait(block, None);
         }
         self.session.context.events.phase_started(Phase::Waiting, b"");
-        let waited = self.waiter.wait(true, None);
+        let events = &self.session.context.events;
+        let waited = loop {
+            match self.waiter.wait(true, events.steps_fd()) {
+                // How a build goes on is told while it does.
+                Waited::Ready => events.take_steps(),
+                waited => break waited,
+            }
+        };
         self.session.context.events.phase_ended(Phase::Waiting);
         waited
     }

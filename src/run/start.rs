@@ -132,6 +132,9 @@ impl Run {
         let program = self.build.session.context.output.program.clone();
         let text = diagnostics(&decoded, &Invocation { argv0: &argv0, program: &program, source });
         self.build.session.context.output.err(&text);
+        if decoded.end == End::Usage {
+            self.explain_usage(&decoded.errors);
+        }
         if decoded.end != End::Go {
             return Err(Stop::Exit(2));
         }

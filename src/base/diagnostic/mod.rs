@@ -67,7 +67,8 @@ pub enum Complaint {
     FileTooManyArguments,
     NulByte,
     MissingSeparator(MissingSeparator),
-    MissingEndif,
+    /// The line that opened the conditional.
+    MissingEndif(Option<u32>),
     MissingEndef,
     ExtraneousText(&'static str),
     Extraneous(&'static str),

@@ -67,7 +67,7 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
                 join!("missing separator (ifeq/ifneq must be followed by whitespace)")
             }
         },
-        MissingEndif => join!("missing 'endif'"),
+        MissingEndif(_) => join!("missing 'endif'"),
         MissingEndef => join!("missing 'endef', unterminated 'define'"),
         ExtraneousText(word) => join!("extraneous text after '", word, "' directive"),
         Extraneous(word) => join!("extraneous '", word, "'"),
