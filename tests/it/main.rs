@@ -22,6 +22,7 @@ mod differ;
 mod docs;
 mod events;
 mod language;
+mod locale;
 mod plans;
 mod program;
 mod reports;
@@ -61,6 +62,7 @@ fn main() {
     trials.extend(choose::trials());
     trials.extend(docs::trials());
     trials.extend(language::trials());
+    trials.extend(locale::trials());
     trials.extend(plans::trials());
     trials.extend(reports::trials());
     trials.extend(secrets::trials());

@@ -180,6 +180,10 @@ pub enum Complaint {
     },
     NotRemade(Vec<u8>),
     LowResolution(Vec<u8>),
+    TimeOutOfRange {
+        file: Vec<u8>,
+        instead: String,
+    },
     ClockSkew {
         file: Vec<u8>,
         seconds: String,
@@ -269,6 +273,7 @@ impl Complaint {
             | RecipeIgnored { .. }
             | Circular { .. }
             | LowResolution(_)
+            | TimeOutOfRange { .. }
             | ClockSkew { .. }
             | SkewDetected
             | PeerNotUpdated(_)
