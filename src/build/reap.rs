@@ -60,11 +60,13 @@ impl Build {
                 }
             };
             if ended.pid < 0 {
+                // It could not be started: there is nothing to reap.
                 self.commands_ended += 1;
+            } else {
+                let won = ended.code == 0 && ended.signal == 0;
+                let what = if won { "Reaping winning child % PID" } else { "Reaping losing child % PID" };
+                self.say_of_child(what, ended.pid, None, " ");
             }
-            let won = ended.code == 0 && ended.signal == 0;
-            let what = if won { "Reaping winning child % PID" } else { "Reaping losing child % PID" };
-            self.say_of_child(what, ended.pid, None, " ");
             let child = self.children.remove(index);
             if self.child_ended(child, index, ended, dying)? {
                 block = false;

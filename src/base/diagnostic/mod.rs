@@ -188,6 +188,10 @@ pub enum Complaint {
     },
     NotRemade(Vec<u8>),
     LowResolution(Vec<u8>),
+    TimeOutOfRange {
+        file: Vec<u8>,
+        instead: String,
+    },
     ClockSkew {
         file: Vec<u8>,
         seconds: String,
@@ -277,6 +281,7 @@ impl Complaint {
             | RecipeIgnored { .. }
             | Circular { .. }
             | LowResolution(_)
+            | TimeOutOfRange { .. }
             | ClockSkew { .. }
             | SkewDetected
             | PeerNotUpdated(_)

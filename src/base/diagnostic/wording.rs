@@ -187,6 +187,9 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
         LowResolution(file) => {
             join!("*** Warning: .LOW_RESOLUTION_TIME file '", file, "' has a high resolution time stamp")
         }
+        TimeOutOfRange { file, instead } => {
+            join!(file, ": Timestamp out of range; substituting ", instead)
+        }
         ClockSkew { file, seconds } => {
             join!("Warning: File '", file, "' has modification time ", seconds, " s in the future")
         }

@@ -4,9 +4,11 @@
 #![allow(unsafe_code)]
 
 pub mod entry;
+mod locale;
 pub mod plugin;
 pub mod wait;
 
+pub use locale::Locale;
 use std::ffi::{CStr, CString};
 use std::io;
 use std::os::fd::RawFd;
