@@ -10,9 +10,10 @@ use super::super::reference::Reference;
 use super::super::study::RecipeStudy;
 use super::{At, Finding, Kind, Severity};
 use crate::base::Span;
+use std::collections::HashMap;
 
 /// Finds what is wrong with images' names.
-pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
+pub(super) fn check(at: &At<'_>, tags: &mut Tags, found: &mut Vec<Finding>) {
     for (number, _, command) in at.recipe.commands() {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
         let taken = swallowed(line, command);
@@ -27,7 +28,7 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
             found.push(at.finding(Severity::Error, Some(line.raw_place(reference.raw)), kind));
         }
     }
-    tags_twice(at, found);
+    tags_twice(at, tags, found);
 }
 
 /// The place of a word of `command`; of the command, where the word is in a script within the line.
@@ -170,7 +171,10 @@ fn tags(recipe: &RecipeStudy) -> Vec<(usize, usize, String, String, Option<Place
     out
 }
 
-fn tags_twice(at: &At<'_>, found: &mut Vec<Finding>) {
+/// The tags that the recipes checked so far leave, each with the recipes' indices.
+pub(super) type Tags = HashMap<String, Vec<usize>>;
+
+fn tags_twice(at: &At<'_>, tags_left: &mut Tags, found: &mut Vec<Finding>) {
     let own = tags(at.recipe);
     for (number, (line, command, canonical, shown, place)) in own.iter().enumerate() {
         let same = |known: &&(usize, usize, String, String, Option<Place>)| {
@@ -183,16 +187,15 @@ fn tags_twice(at: &At<'_>, found: &mut Vec<Finding>) {
         if removed_again(at.recipe, canonical) {
             continue;
         }
-        let earlier = at.study.recipes.iter().take(at.index);
-        let mut others = earlier.filter(|other| other.recipe.target != at.recipe.recipe.target);
-        let other = others.find(|other| {
-            tags(other).iter().any(|known| known.2 == *canonical) && !removed_again(other, canonical)
-        });
+        let left = tags_left.entry(canonical.clone()).or_default();
+        let mut others = left.iter().filter_map(|&index| at.study.recipes.get(index));
+        let other = others.find(|other| other.recipe.target != at.recipe.recipe.target);
         if let Some(other) = other {
             let other = String::from_utf8_lossy(&other.recipe.target).into_owned();
             let kind = Kind::TagOfTwoTargets { tag: shown.clone(), other };
             found.push(at.finding(Severity::Warning, place.clone(), kind));
         }
+        left.push(at.index);
     }
 }
 
