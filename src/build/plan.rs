@@ -3,6 +3,7 @@
 
 use crate::base::Span;
 use crate::base::diagnostic::{Outcome, Place};
+use crate::base::source::LineStarts;
 use crate::build::Build;
 use crate::build::images::steps::{Steps, Work};
 use crate::build::job::join_in_references;
@@ -27,7 +28,7 @@ use std::rc::Rc;
 pub struct Collector {
     recipes: Vec<(FileId, Recipe)>,
     up_to_date: Vec<Vec<u8>>,
-    makefiles: HashMap<&'static [u8], Rc<Makefile>>,
+    makefiles: HashMap<&'static [u8], Rc<SourceFile>>,
 }
 
 impl Collector {
@@ -50,13 +51,6 @@ pub struct Walked {
     pub up_to_date: Vec<Vec<u8>>,
 }
 
-/// A makefile read again, for places.
-struct Makefile {
-    file: Rc<SourceFile>,
-    /// Where each line begins.
-    starts: Vec<usize>,
-}
-
 /// A line expanded.
 #[derive(Default)]
 struct Traced {
@@ -77,7 +71,7 @@ impl Build {
             listed: self.session.rules.images.is_listed(file),
             ..Recipe::default()
         };
-        let makefile = place.map(|place| self.makefile(place.file).file.clone()).unwrap_or_default();
+        let makefile = place.map(|place| self.makefile(place.file)).unwrap_or_default();
         self.add_steps(steps, &mut found);
         for (number, raw) in lines.iter().enumerate() {
             if let Some(place) = &mut self.session.rules.recipes[recipe].place {
@@ -89,7 +83,14 @@ impl Build {
                 offsets.get(number).copied().unwrap_or((None, place.map_or(0, |at| at.line as usize)));
             // Under `.ONESHELL` each line lacks the prefix that it has in the makefile.
             let inserted = usize::from(self.session.context.one_shell);
-            let written = Written { raw: Rc::clone(raw), file: makefile.clone(), offset, line, inserted };
+            let written = Written {
+                raw: Rc::clone(raw),
+                lines: Rc::new(LineStarts::of(raw)),
+                file: Rc::clone(&makefile),
+                offset,
+                line,
+                inserted,
+            };
             self.split(file, recipe, number, traced?, &written, &mut found)?;
         }
         self.add_removal(file, steps, &mut found);
@@ -142,12 +143,11 @@ impl Build {
     /// The place of `word` on its assignment's line; of the value where the word is not literally there.
     fn word_place(&mut self, place: Place, word: &[u8]) -> recipe::Place {
         let makefile = self.makefile(place.file);
-        let text = &makefile.file.text;
         let number = (place.line as usize).saturating_sub(1);
-        let Some(&start) = makefile.starts.get(number) else {
+        let Some(start) = makefile.lines.start(number) else {
             return recipe::Place::line(place.file, place.line as usize);
         };
-        let line = &text[start..makefile.starts.get(number + 1).map_or(text.len(), |next| next - 1)];
+        let line = &makefile.text[start..makefile.lines.end(number)];
         let value = memchr::memchr(b'=', line).map_or(0, |equals| {
             equals + 1 + line[equals + 1..].iter().take_while(|&&byte| is_blank(byte)).count()
         });
@@ -157,8 +157,7 @@ impl Build {
             None if value > 0 => (value, line[value..].trim_ascii_end().len()),
             None => (line.iter().take_while(|&&byte| is_blank(byte)).count(), line.trim_ascii().len()),
         };
-        let name = String::from_utf8_lossy(&makefile.file.name).into_owned();
-        recipe::Place::of(&name, text, Span::new(start + from, start + from + length))
+        makefile.place(Span::new(start + from, start + from + length))
     }
 
     /// Keeps that nothing would run for a goal; whether that was to be kept rather than said.
@@ -308,12 +307,10 @@ impl Build {
         recipe.environment = known;
     }
 
-    fn makefile(&mut self, name: &'static [u8]) -> Rc<Makefile> {
+    fn makefile(&mut self, name: &'static [u8]) -> Rc<SourceFile> {
         let read = || {
             let text = std::fs::read(std::ffi::OsStr::from_bytes(name)).unwrap_or_default();
-            let after = memchr::memchr_iter(b'\n', &text).map(|newline| newline + 1);
-            let starts = std::iter::once(0).chain(after).collect();
-            Rc::new(Makefile { file: Rc::new(SourceFile { name: name.to_vec(), text }), starts })
+            Rc::new(SourceFile::new(name.to_vec(), text))
         };
         match &mut self.collector {
             Some(collector) => Rc::clone(collector.makefiles.entry(name).or_insert_with(read)),
@@ -330,12 +327,12 @@ impl Build {
     ) -> Vec<(Option<usize>, usize)> {
         let Some(place) = place else { return Vec::new() };
         let makefile = self.makefile(place.file);
-        let text = &makefile.file.text;
+        let text = &makefile.text;
         let mut number = (place.line as usize).saturating_sub(1);
         let mut out = Vec::with_capacity(lines.len());
         for (index, raw) in lines.iter().enumerate() {
-            let found = (number..makefile.starts.len()).take(MOST_BETWEEN).find_map(|at| {
-                let start = makefile.starts[at];
+            let found = (number..makefile.lines.count()).take(MOST_BETWEEN).find_map(|at| {
+                let start = makefile.lines.start(at)?;
                 let line = text.get(start..)?;
                 if line.first() == Some(&prefix) && (is_line(&line[1..], raw) || is_lines(line, prefix, raw))
                 {

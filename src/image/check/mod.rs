@@ -18,6 +18,7 @@ use super::command::whole;
 use super::recipe::Place;
 use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
 use crate::base::Span;
+use std::collections::HashMap;
 
 /// What is known of the run besides its recipes.
 pub struct Setting<'o> {
@@ -34,7 +35,7 @@ pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
     for (index, recipe) in study.recipes.iter().enumerate() {
         let mut own = Vec::new();
         let at = At { study, index, recipe, setting };
-        references::check(&at, &mut own);
+        references::check(&at, &mut seen.tags, &mut own);
         builds::check(&at, &mut own);
         programs::check(&at, &mut seen.programs, &mut own);
         programs::engines(&at, &mut seen.engines, &mut own);
@@ -69,6 +70,7 @@ fn listed(at: &At<'_>, found: &mut Vec<Finding>) {
 struct Seen {
     programs: Vec<Vec<u8>>,
     engines: Vec<usize>,
+    tags: references::TagsLeft,
 }
 
 /// A recipe under check.
@@ -160,13 +162,17 @@ fn makes_none(name: &[u8]) -> bool {
 /// Takes out what is said twice of one place, as of a line that several targets share.
 fn settle(found: Vec<Finding>) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::with_capacity(found.len());
+    let mut by_place: HashMap<(String, usize, Option<usize>), Vec<usize>> = HashMap::new();
     for finding in found {
-        let twice = |known: &Finding| {
-            known.place.is_some() && known.place == finding.place && known.kind == finding.kind
-        };
-        if !out.iter().any(twice) {
-            out.push(finding);
+        if let Some(place) = &finding.place {
+            let known = by_place.entry((place.file.clone(), place.line, place.column)).or_default();
+            let is_same = |known: &Finding| known.place == finding.place && known.kind == finding.kind;
+            if known.iter().filter_map(|&at| out.get(at)).any(is_same) {
+                continue;
+            }
+            known.push(out.len());
         }
+        out.push(finding);
     }
     out
 }
