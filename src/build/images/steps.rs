@@ -12,7 +12,7 @@ use crate::build::images::freshness::Judged;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
 use crate::image::block::extract::{Passage, landing};
-use crate::image::block::{Block, Cleanup, Program, words};
+use crate::image::block::{Block, Cleanup, Program, secrets_by_environment, words};
 use crate::image::journal::Thing;
 use crate::os::children::Ended;
 use crate::rules::file::{FileId, State, Status};
@@ -107,6 +107,7 @@ fn build_step(block: &Block, program: &Program, judged: Option<Judged>, again: u
         block.build(program, labels).into_iter().map(|word| word.text).collect()
     };
     let mut step = Step::new(texts(&[]), block.place, Work::Build(judged.map(Box::new), again));
+    step.shown = words::quoted(&secrets_by_environment(&step.arguments).0);
     step.arguments = texts(&label);
     step.places = block.build(program, &[]).iter().map(|word| word.place).collect();
     step
@@ -287,6 +288,11 @@ impl Build {
             environment = self.environment_for(&block, environment);
         }
         self.enter_things(child, step, &environment)?;
+        let (arguments, secrets) = secrets_by_environment(&step.arguments);
+        let name = |entry: &CString| entry.as_bytes().split(|&byte| byte == b'=').next().map(<[u8]>::to_vec);
+        let names: Vec<_> = secrets.iter().map(name).collect();
+        environment.retain(|entry| !names.contains(&name(entry)));
+        environment.extend(secrets);
         child.environment = Some(Rc::new(environment));
         let listener = match &step.work {
             Work::Build(judged, _) => {
@@ -295,7 +301,7 @@ impl Build {
             }
             _ => None,
         };
-        let result = self.spawn(child, &step.arguments, step.quiet, listener);
+        let result = self.spawn(child, &arguments, step.quiet, listener);
         child.environment = Some(own);
         result?;
         self.tell_line_started(child, &step.shown, Some(step));
