@@ -5,6 +5,7 @@
 
 mod image;
 mod make;
+mod reuse;
 
 pub use image::{dockerfile, engine, ignore, journal, reference, records, shell};
 pub use make::{expansion, load, makefile, options};

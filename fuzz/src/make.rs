@@ -2,16 +2,17 @@
 
 use imk::cli::{End, Form, Settings, Source, decode, decode_arguments, eval_flags, flag_words, makeflags, own_flags};
 use imk::expand::{Origin, expand_text};
-use imk::load::Session;
 use imk::load::evaluate::{evaluate_file, evaluate_string};
 use imk::syntax::properties;
+
+use crate::reuse::{tidy, with_names, with_session};
 
 /// The grammar and the fast paths: both say the same.
 pub fn makefile(data: &[u8]) {
     properties::statements(data);
     properties::comparisons(data);
     properties::words(data);
-    properties::expressions(data);
+    with_names(|names| properties::expressions(names, data));
     properties::lines(data);
 }
 
@@ -26,11 +27,15 @@ pub fn load(data: &[u8]) {
     if may_explode(data) {
         return;
     }
-    let _ = evaluate_file(&mut Session::new(b"imk"), b"Makefile", data, true);
-    let mut session = Session::new(b"imk");
-    if evaluate_string(&mut session, data.to_vec(), None).is_ok() {
-        let _ = expand_text(&mut session, b"$(.VARIABLES) $(.DEFAULT_GOAL)");
-    }
+    tidy();
+    with_session(|session| {
+        let _ = evaluate_file(session, b"Makefile", data, true);
+    });
+    with_session(|session| {
+        if evaluate_string(session, data.to_vec(), None).is_ok() {
+            let _ = expand_text(session, b"$(.VARIABLES) $(.DEFAULT_GOAL)");
+        }
+    });
 }
 
 /// An expression in the first part, the values of variables in the others: what it expands to is the same directly, as a
@@ -39,28 +44,30 @@ pub fn expansion(data: &[u8]) {
     if may_explode(data) {
         return;
     }
+    tidy();
     let mut parts = super::parts(data);
     let text = parts.next().unwrap_or_default();
-    let session = |parts: &[&[u8]]| {
-        let mut session = Session::new(b"imk");
-        for (name, value) in [b"a", b"b", b"c", b"d"].iter().zip(parts) {
-            session.context.define_global(*name, value, Origin::File, true);
-        }
-        session.context.define_global(b"text", text, Origin::File, true);
-        session
+    let values: Vec<&[u8]> = parts.collect();
+    let expanded = |what: &[u8]| {
+        with_session(|session| {
+            for (name, value) in [b"a", b"b", b"c", b"d"].iter().zip(&values) {
+                session.context.define_global(*name, value, Origin::File, true);
+            }
+            session.context.define_global(b"text", text, Origin::File, true);
+            expand_text(session, what)
+        })
     };
-    let parts: Vec<&[u8]> = parts.collect();
-    let Ok(direct) = expand_text(&mut session(&parts), text) else { return };
+    let Ok(direct) = expanded(text) else { return };
     // What reads its own name, counts calls or changes variables need not say the same twice.
     let tells = [&b"eval"[..], b"text", b"call", b"origin", b"flavor", b".VARIABLES", b"shell", b"SHELL", b"file"];
     if tells.iter().any(|word| data.windows(word.len()).any(|window| window == *word)) {
         return;
     }
-    let kept = expand_text(&mut session(&parts), b"$(text)");
+    let kept = expanded(b"$(text)");
     assert_eq!(Some(&direct), kept.ok().as_ref());
     let doubled: Vec<u8> =
         direct.iter().flat_map(|byte| std::iter::repeat_n(*byte, 1 + usize::from(*byte == b'$'))).collect();
-    assert_eq!(expand_text(&mut session(&parts), &doubled).ok(), Some(direct));
+    assert_eq!(expanded(&doubled).ok(), Some(direct));
 }
 
 /// Words of a command line, or a value of MAKEFLAGS: what is decoded, encoded and decoded again is encoded the same.
@@ -102,7 +109,8 @@ pub fn options(data: &[u8]) {
 
 /// The value of MAKEFLAGS as its reader gets it.
 fn expanded(text: &[u8], settings: &Settings) -> Vec<u8> {
-    let mut session = Session::new(b"imk");
-    session.context.define_global(b"-*-eval-flags-*-", &eval_flags(settings), Origin::Automatic, false);
-    expand_text(&mut session, text).unwrap_or_default()
+    with_session(|session| {
+        session.context.define_global(b"-*-eval-flags-*-", &eval_flags(settings), Origin::Automatic, false);
+        expand_text(session, text).unwrap_or_default()
+    })
 }

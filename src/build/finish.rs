@@ -85,6 +85,10 @@ impl Build {
     fn share_time(&mut self, file: FileId) {
         let Some(first) = self.session.rules.files[file].double_colon else { return };
         let files = &mut self.session.rules.files;
+        // The rules are done in order: a look at the next one spares all but the last a look at them all.
+        if files[file].next.is_some_and(|next| !files[next].updated) {
+            return;
+        }
         let records = files.records(first);
         if !records.iter().all(|&record| files[record].updated) {
             return;

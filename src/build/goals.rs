@@ -83,6 +83,7 @@ impl Build {
             }
             let started = self.commands_started;
             let failed = self.update_file(file, if remaking { 1 } else { 0 })?;
+            self.session.context.hold_folders()?;
             file = self.session.rules.files.resolve(file);
             if self.commands_started > started {
                 self.goals[goal].changed = true;

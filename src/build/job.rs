@@ -186,6 +186,7 @@ impl Build {
         if self.collector.is_some() && self.session.settings.just_print {
             return self.collect(file, recipe, &steps);
         }
+        self.session.context.hold_folders()?;
         self.start_waiting()?;
         self.reap(false, false)?;
         let sync = self.session.context.output.grouping != Grouping::None;

@@ -3,6 +3,7 @@
 
 use crate::base::Span;
 use crate::base::diagnostic::{Outcome, Place};
+use crate::base::source::LineStarts;
 use crate::build::Build;
 use crate::build::images::steps::{Steps, Work};
 use crate::build::job::join_in_references;
@@ -82,7 +83,14 @@ impl Build {
                 offsets.get(number).copied().unwrap_or((None, place.map_or(0, |at| at.line as usize)));
             // Under `.ONESHELL` each line lacks the prefix that it has in the makefile.
             let inserted = usize::from(self.session.context.one_shell);
-            let written = Written { raw: Rc::clone(raw), file: makefile.clone(), offset, line, inserted };
+            let written = Written {
+                raw: Rc::clone(raw),
+                lines: Rc::new(LineStarts::of(raw)),
+                file: Rc::clone(&makefile),
+                offset,
+                line,
+                inserted,
+            };
             self.split(file, recipe, number, traced?, &written, &mut found)?;
         }
         self.add_removal(file, steps, &mut found);
@@ -135,12 +143,11 @@ impl Build {
     /// The place of `word` on its assignment's line; of the value where the word is not literally there.
     pub(in crate::build) fn word_place(&mut self, place: Place, word: &[u8]) -> recipe::Place {
         let makefile = self.makefile(place.file);
-        let text = &makefile.text;
         let number = (place.line as usize).saturating_sub(1);
-        let Some(&start) = makefile.starts.get(number) else {
+        let Some(start) = makefile.lines.start(number) else {
             return recipe::Place::line(place.file, place.line as usize);
         };
-        let line = &text[start..makefile.starts.get(number + 1).map_or(text.len(), |next| next - 1)];
+        let line = &makefile.text[start..makefile.lines.end(number)];
         let value = memchr::memchr(b'=', line).map_or(0, |equals| {
             equals + 1 + line[equals + 1..].iter().take_while(|&&byte| is_blank(byte)).count()
         });
@@ -328,8 +335,8 @@ impl Build {
         let mut number = (place.line as usize).saturating_sub(1);
         let mut out = Vec::with_capacity(lines.len());
         for (index, raw) in lines.iter().enumerate() {
-            let found = (number..makefile.starts.len()).take(MOST_BETWEEN).find_map(|at| {
-                let start = makefile.starts[at];
+            let found = (number..makefile.lines.count()).take(MOST_BETWEEN).find_map(|at| {
+                let start = makefile.lines.start(at)?;
                 let line = text.get(start..)?;
                 if line.first() == Some(&prefix) && (is_line(&line[1..], raw) || is_lines(line, prefix, raw))
                 {

@@ -16,6 +16,7 @@ impl Build {
     /// Takes in children that have ended; with `block` it waits for one. `dying` tells that the run is ending in error and only
     /// waits for what is left.
     pub fn reap(&mut self, block: bool, dying: bool) -> Outcome {
+        self.heed_signal()?;
         let mut block = block;
         while !self.children.is_empty() {
             if dying && block && !std::mem::replace(&mut self.said_waiting, true) {
@@ -73,6 +74,15 @@ impl Build {
             }
         }
         Ok(())
+    }
+
+    /// Ends the run where a fatal signal came in, whether or not there are children to wait for.
+    #[inline]
+    pub fn heed_signal(&mut self) -> Outcome {
+        match self.waiter.take_signal() {
+            Some(signal) if !self.dying => Err(Stop::Signal(signal)),
+            _ => Ok(()),
+        }
     }
 
     fn wait_for_child(&mut self, block: bool) -> Waited {

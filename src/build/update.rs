@@ -44,6 +44,7 @@ impl Build {
 
     /// Says that there is no rule for `file`, or for the prerequisite of its that is at fault.
     pub fn complain_of(&mut self, file: FileId) -> Outcome {
+        self.session.context.hold_folders()?;
         let files = &self.session.rules.files;
         let record = &files[file];
         let culprit = files.prerequisites(file).iter().map(|dep| dep.file()).find(|&dep| {
@@ -131,6 +132,7 @@ impl Build {
                 special::finish_rules(session)?;
                 implicit::try_implicit(session, file, depth)?
             };
+            self.session.context.hold_folders()?;
             self.session.rules.files[file].tried_implicit = true;
             if found && !self.session.rules.files[file].shuffled {
                 self.shuffle_prerequisites(file);
@@ -160,6 +162,7 @@ impl Build {
     }
 
     fn update_record(&mut self, file: FileId, depth: usize) -> Outcome<Status> {
+        self.heed_signal()?;
         self.say_of(DebugLevels::VERBOSE, depth, file, "Considering target file '%'.");
         let record = &self.session.rules.files[file];
         if record.updated {

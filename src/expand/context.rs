@@ -4,7 +4,7 @@ use crate::base::diagnostic::{Complaint, Outcome, Place, Stop, wording};
 use crate::base::events::{Event, Events};
 use crate::base::{Name, Names};
 use crate::expand::variables::{Definition, GLOBAL_SET, Origin, VariableId, Variables};
-use crate::os::folders::Folders;
+use crate::os::folders::{Fault, Folders};
 use crate::os::output::Output;
 use crate::syntax::Expression;
 use crate::syntax::expression::LoadedFunction;
@@ -126,9 +126,8 @@ pub trait Host {
 }
 
 impl Context {
-    /// A new state for a program of this name.
-    pub fn new(program: &[u8]) -> Context {
-        let mut names = Names::new();
+    /// A new state for a program of this name, with a table of names that may have some already.
+    pub fn new(program: &[u8], mut names: Names) -> Context {
         let common = Common {
             shell: names.intern(b"SHELL"),
             shell_flags: names.intern(b".SHELLFLAGS"),
@@ -185,10 +184,23 @@ impl Context {
         Stop::fatal(self.place(), complaint)
     }
 
+    /// Ends the run where a folder could not be looked at that may hold files which were asked for: what follows from their absence
+    /// would be wrong.
+    #[inline]
+    pub fn hold_folders(&mut self) -> Outcome {
+        match self.folders.take_fault() {
+            None => Ok(()),
+            Some(Fault { path, error }) => {
+                let what = [b"cannot read directory '", &path[..], b"'"].concat();
+                Err(self.fatal(Complaint::System { what, error }))
+            }
+        }
+    }
+
     /// Says `complaint` on standard error.
     pub fn complain(&mut self, place: Option<Place>, complaint: &Complaint) {
         let text = wording::line(place.as_ref(), complaint, &self.output.program, self.output.level);
-        self.output.err(&text);
+        self.output.message(&text);
         if self.events.is_on() {
             let (severity, text) = (complaint.severity(), wording::words(complaint));
             self.events.tell(&Event::Message { severity, place, complaint: Some(complaint), text: &text });

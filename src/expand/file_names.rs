@@ -187,6 +187,7 @@ fn expand_word<H: Host>(
             seen.patterns.push(name.clone());
         }
         let expanded = glob::expand(&name, &mut host.context().folders);
+        host.context().hold_folders()?;
         if expanded.is_empty() && !options.existing { vec![name] } else { expanded }
     } else {
         vec![name]

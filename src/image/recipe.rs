@@ -6,7 +6,7 @@
 
 use super::command::variables::Inherited;
 use crate::base::Span;
-use crate::base::source::{LineColumn, line_column};
+use crate::base::source::{LineColumn, LineStarts, line_column};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -51,31 +51,28 @@ pub struct SourceFile {
     pub name: Vec<u8>,
     /// Its text; empty where it can't be read again.
     pub text: Vec<u8>,
-    /// Where each line begins.
-    pub starts: Vec<usize>,
-}
-
-impl Default for SourceFile {
-    fn default() -> SourceFile {
-        SourceFile::new(Vec::new(), Vec::new())
-    }
+    /// Its lines.
+    pub lines: LineStarts,
 }
 
 impl SourceFile {
-    /// The file with this name and text.
+    /// The file called `name`, with this text.
     pub fn new(name: Vec<u8>, text: Vec<u8>) -> SourceFile {
-        let after = memchr::memchr_iter(b'\n', &text).map(|newline| newline + 1);
-        let starts = std::iter::once(0).chain(after).collect();
-        SourceFile { name, text, starts }
+        let lines = LineStarts::of(&text);
+        SourceFile { name, text, lines }
     }
 
-    /// The place of `span`, without a look at all lines before it.
+    /// The place of `span` in it.
     pub fn place(&self, span: Span) -> Place {
-        let start = span.start.min(self.text.len());
-        let line = self.starts.partition_point(|&begin| begin <= start);
-        let begin = line.checked_sub(1).and_then(|at| self.starts.get(at)).copied().unwrap_or_default();
-        let at = LineColumn { line, column: start - begin + 1 };
-        Place::at(&String::from_utf8_lossy(&self.name), &self.text, at, span)
+        let at = self.lines.line_column(span.start);
+        let end = self.lines.end(at.line - 1);
+        Place::at(&String::from_utf8_lossy(&self.name), &self.text, span, at, end)
+    }
+}
+
+impl Default for SourceFile {
+    fn default() -> Self {
+        SourceFile::new(Vec::new(), Vec::new())
     }
 }
 
@@ -100,13 +97,15 @@ const LINE_MAX: usize = 1024;
 impl Place {
     /// The place of `span` in `file`.
     pub fn of(file: &str, text: &[u8], span: Span) -> Place {
-        Place::at(file, text, line_column(text, span.start), span)
+        let start = span.start.min(text.len());
+        let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |newline| start + newline);
+        Place::at(file, text, span, line_column(text, start), end)
     }
 
-    fn at(file: &str, text: &[u8], at: LineColumn, span: Span) -> Place {
+    /// The place of `span`, which begins at `at` in a line that ends at `end`.
+    fn at(file: &str, text: &[u8], span: Span, at: LineColumn, end: usize) -> Place {
         let start = span.start.min(text.len()) - (at.column - 1);
-        let line = &text[start..];
-        let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
+        let line = &text[start..end];
         let line = line.strip_suffix(b"\r").unwrap_or(line);
         let room = line.len().saturating_sub(at.column - 1);
         let length = span.end.saturating_sub(span.start).min(room).max(1);
@@ -181,6 +180,8 @@ enum Where {
 pub struct Written {
     /// The line, continuations inside, not expanded.
     pub raw: Rc<[u8]>,
+    /// Its lines.
+    pub lines: Rc<LineStarts>,
     /// The makefile.
     pub file: Rc<SourceFile>,
     /// Where it begins in the makefile's text; none where it was not found there (`$(eval)`, `define`).
@@ -234,7 +235,10 @@ impl Line {
             Where::Raw { origins, written: Written { raw, .. } } => {
                 let origin = |at: usize| origins.get(at).map(|&offset| offset as usize);
                 let start = origin(span.start).unwrap_or(raw.len());
-                let reference = |at: usize| self.references.iter().find(|known| known.raw.start == at);
+                let reference = |at: usize| {
+                    let found = self.references.partition_point(|known| known.raw.start < at);
+                    self.references.get(found).filter(|known| known.raw.start == at)
+                };
                 let last = span.end.checked_sub(1).filter(|&last| last >= span.start).and_then(origin);
                 let end = match last {
                     None => start,
@@ -249,8 +253,8 @@ impl Line {
     pub fn raw_place(&self, span: Span) -> Place {
         match &self.place {
             Where::Words { line, .. } => line.clone().unwrap_or_default(),
-            Where::Raw { written: Written { raw, file, offset, line, inserted }, .. } => {
-                let lines = |end: usize| memchr::memchr_iter(b'\n', raw.get(..end).unwrap_or(raw)).count();
+            Where::Raw { written: Written { lines, file, offset, line, inserted, .. }, .. } => {
+                let lines = |end: usize| lines.line_column(end).line - 1;
                 match offset {
                     Some(offset) => {
                         let place = |at: usize| offset + at + inserted * lines(at);
@@ -278,9 +282,10 @@ impl Line {
 
     /// The references whose value lies within `span` of the text, or, being empty, at its ends.
     pub fn references_in(&self, span: Span) -> impl Iterator<Item = &Reference> {
-        self.references
-            .iter()
-            .filter(move |known| known.value.start >= span.start && known.value.end <= span.end)
+        let first = self.references.partition_point(|known| known.value.start < span.start);
+        let from = self.references.get(first..).unwrap_or_default();
+        let until = from.iter().take_while(move |known| known.value.start <= span.end);
+        until.filter(move |known| known.value.end <= span.end)
     }
 }
 

@@ -148,6 +148,7 @@ pub fn read_all(session: &mut Session) -> Outcome {
             return Ok(());
         }
     }
+    session.context.hold_folders()?;
     // Some rule may make one of them.
     for name in DEFAULT_NAMES.into_iter().skip(1) {
         let file = session.enter_file(name);

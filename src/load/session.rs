@@ -1,7 +1,7 @@
 //! The state of one run, as far as reading makefiles goes. Knows nothing of updates.
 
-use crate::base::Name;
 use crate::base::diagnostic::{Complaint, Outcome, Place};
+use crate::base::{Name, Names};
 use crate::cli::Settings;
 use crate::cli::settings::DebugLevels;
 use crate::expand::variables::{Special, VariableId};
@@ -75,7 +75,12 @@ fn keep_makeflags(_: &mut Session, _: Origin) -> Outcome {
 impl Session {
     /// A new state for a program of this name.
     pub fn new(program: &[u8]) -> Session {
-        let mut context = Context::new(program);
+        Session::with_names(program, Names::new())
+    }
+
+    /// A new state that goes on with a table of names: what they mean is not in it.
+    pub fn with_names(program: &[u8], names: Names) -> Session {
+        let mut context = Context::new(program, names);
         let rules = Rules::new(&mut context.names);
         Session {
             context,

@@ -103,7 +103,11 @@ impl Waiter {
     }
 
     /// A fatal signal that came in and was not taken yet.
+    #[inline]
     pub fn take_signal(&self) -> Option<i32> {
+        if self.fatal.load(Ordering::Relaxed) == 0 {
+            return None;
+        }
         let signal = self.fatal.swap(0, Ordering::Relaxed) as i32;
         (signal != 0).then_some(signal)
     }

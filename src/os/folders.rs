@@ -5,6 +5,8 @@ use crate::os::collation::Collation;
 use crate::os::files::Mtime;
 use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
+use rustix::fs::OFlags;
+use rustix::io::{Errno, retry_on_intr};
 
 type Entries = HashSet<Box<[u8]>, FxBuildHasher>;
 
@@ -45,6 +47,17 @@ pub struct Folders {
     aliases: bool,
     /// In which order names that match a wildcard come.
     pub collation: Collation,
+    /// The first folder that could not be looked at, though it may hold what is asked for.
+    fault: Option<Fault>,
+}
+
+/// A folder that could not be looked at.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// Its path.
+    pub path: Vec<u8>,
+    /// The system's number of the error.
+    pub error: i32,
 }
 
 /// How long, in nanoseconds, two changes may have one time: somewhat more than a tick of the clock that the system takes
@@ -58,19 +71,20 @@ fn settled(time: Mtime, now: Mtime) -> Option<Mtime> {
     (time.0.saturating_add(tick) < now.0).then_some(time)
 }
 
-fn entries_of(path: &[u8]) -> Option<Entries> {
-    let folder = rustix::fs::open(
-        path,
-        rustix::fs::OFlags::RDONLY | rustix::fs::OFlags::DIRECTORY | rustix::fs::OFlags::CLOEXEC,
-        rustix::fs::Mode::empty(),
-    )
-    .ok()?;
+fn entries_of(path: &[u8]) -> Result<Entries, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
+    let folder = retry_on_intr(|| rustix::fs::open(path, flags, rustix::fs::Mode::empty()))?;
     let mut entries = Entries::default();
-    for entry in rustix::fs::Dir::new(folder).ok()? {
-        let Ok(entry) = entry else { break };
-        entries.insert(entry.file_name().to_bytes().into());
+    for entry in rustix::fs::Dir::new(folder)? {
+        entries.insert(entry?.file_name().to_bytes().into());
     }
-    Some(entries)
+    Ok(entries)
+}
+
+/// Whether a folder that can't be looked at for this error may be there all the same, and hold what is asked for. One that is
+/// missing, is none or is forbidden has nothing, as for GNU make.
+fn is_fault(error: Errno) -> bool {
+    matches!(error, Errno::IO | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::STALE)
 }
 
 impl Folders {
@@ -105,7 +119,13 @@ impl Folders {
 
     /// The place in [`Folders::folders`] of what `path` leads to now.
     fn folder_of(&mut self, path: &[u8]) -> Option<usize> {
-        let data = rustix::fs::stat(path).ok()?;
+        let data = match rustix::fs::stat(path) {
+            Ok(data) => data,
+            Err(error) => {
+                self.note(path, error);
+                return None;
+            }
+        };
         let time = Mtime::new(data.st_mtime as i64, data.st_mtime_nsec as i64);
         let at = *self.by_identity.entry((data.st_dev, data.st_ino)).or_insert(self.folders.len());
         if at == self.folders.len() {
@@ -118,10 +138,31 @@ impl Folders {
             self.readings += 1;
             folder.version = self.readings;
             folder.time = settled(time, Mtime::now());
-            folder.entries = entries_of(path);
+            folder.checked = self.epoch;
+            match entries_of(path) {
+                Ok(entries) => folder.entries = Some(entries),
+                Err(error) => {
+                    folder.entries = None;
+                    self.note(path, error);
+                }
+            }
+            return Some(at);
         }
         folder.checked = self.epoch;
         Some(at)
+    }
+
+    #[cold]
+    fn note(&mut self, path: &[u8], error: Errno) {
+        if is_fault(error) {
+            self.fault.get_or_insert(Fault { path: path.to_vec(), error: error.raw_os_error() });
+        }
+    }
+
+    /// The first folder that could not be looked at since this was asked last: what was said of its files is no answer.
+    #[inline]
+    pub fn take_fault(&mut self) -> Option<Fault> {
+        self.fault.take()
     }
 
     fn folder(&mut self, path: &[u8]) -> Option<&Folder> {

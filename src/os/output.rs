@@ -3,6 +3,7 @@
 
 use crate::base::diagnostic::{Complaint, wording};
 use crate::base::mask::{Filter, Masks};
+use crate::base::printable::printable_lines;
 use crate::os::relay::{Destination, Footer, Listener, Relay, Route, StreamId};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -60,6 +61,8 @@ pub struct Output {
     pub lock: Option<File>,
     /// Whether what is for standard output goes to standard error: standard output has another answer to give.
     pub aside: bool,
+    /// Whether whoever reads the log obeys lines of it (workflow commands): a name in a message is not to begin one.
+    pub log_obeys: bool,
     /// What is hidden of all that is written.
     masks: Option<Masks>,
     relay: Option<Relay>,
@@ -95,6 +98,7 @@ impl Output {
             current: None,
             lock: None,
             aside: false,
+            log_obeys: false,
             masks: None,
             relay: None,
             frames: None,
@@ -134,9 +138,6 @@ impl Output {
     }
 
     fn note_failure(&mut self, error: rustix::io::Errno) {
-        if error == rustix::io::Errno::PIPE && !crate::os::sys::is_ignored(libc::SIGPIPE) {
-            crate::os::sys::die_by_signal(libc::SIGPIPE);
-        }
         self.failed.get_or_insert(error.raw_os_error());
     }
 
@@ -180,6 +181,18 @@ impl Output {
         self.flush();
         let hidden = self.masks.as_ref().map(|masks| masks.hide(text).into_owned());
         let _ = self.write(rustix::stdio::stderr(), hidden.as_deref().unwrap_or(text));
+    }
+
+    /// Says what this program has to say: on a terminal, what of it a terminal would obey is shown as something else. To files and
+    /// pipes it goes as it is.
+    pub fn message(&mut self, text: &[u8]) {
+        if self.log_obeys {
+            self.err(&without_commands(text));
+        } else if rustix::termios::isatty(rustix::stdio::stderr()) {
+            self.err(&printable_lines(text));
+        } else {
+            self.err(text);
+        }
     }
 
     /// Makes ready for output: the capture's files, or the announcement of the folder.
@@ -474,6 +487,18 @@ fn temporary() -> io::Result<File> {
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags | rustix::fs::OFlags::APPEND)?;
     Ok(file)
+}
+
+/// `text` with a mark before each line that a CI service would obey.
+fn without_commands(text: &[u8]) -> Vec<u8> {
+    let mut out = Vec::with_capacity(text.len());
+    for line in text.split_inclusive(|&byte| matches!(byte, b'\n' | b'\r')) {
+        if line.trim_ascii_start().starts_with(b"::") || line.starts_with(b"##[") {
+            out.extend_from_slice(b"\xef\xbf\xbd");
+        }
+        out.extend_from_slice(line);
+    }
+    out
 }
 
 fn write_all(to: BorrowedFd, mut text: &[u8]) -> Result<(), rustix::io::Errno> {

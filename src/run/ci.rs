@@ -32,6 +32,7 @@ impl Run {
         let variable = |name: &str| std::env::var_os(name).map(|value| value.as_bytes().to_vec());
         let Some(service) = Service::chosen(choice, &variable) else { return };
         self.service = Some(service);
+        self.build.session.context.output.log_obeys = service == Service::GitHub;
         if self.shows_groups(service) {
             let (run, mut number) = (std::process::id(), 0);
             self.build.session.context.output.frames = Some(Box::new(move |title| match title {

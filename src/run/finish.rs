@@ -21,7 +21,7 @@ impl Run {
                 let (place, complaint) = *fatal;
                 let output = &mut self.build.session.context.output;
                 let text = wording::fatal(place.as_ref(), &complaint, &output.program, output.level);
-                output.err(&text);
+                output.message(&text);
                 self.tell_fatal(place, &complaint);
                 self.explain_fatal(place, &complaint);
                 2
@@ -42,6 +42,9 @@ impl Run {
                 Ok(()) => {}
             }
         }
+        if let Some(signal) = self.build.waiter.take_signal() {
+            self.die(signal);
+        }
         self.build.end_cleanup();
         self.build.remove_intermediates(false);
         if self.build.session.settings.print_data_base && !self.build.session.settings.print_version {
@@ -57,6 +60,10 @@ impl Run {
         self.tell_end(status);
         let output = &mut self.build.session.context.output;
         if let Some(error) = output.write_error() {
+            // Nobody reads any more: the end of any program that writes on.
+            if error == libc::EPIPE && !crate::os::sys::is_ignored(libc::SIGPIPE) {
+                return self.die(libc::SIGPIPE);
+            }
             // GNU make names the reason where closing the stream fails: where it was closed, or had not been written yet.
             let named = error == libc::EBADF || self.build.session.settings.print_version;
             self.build.session.complain(None, &Complaint::WriteError(Some(error).filter(|_| named)));

@@ -256,6 +256,8 @@ impl Run {
             return;
         }
         let folder = self.temporary_folder();
+        // From here on there is a file to remove when a signal ends the run.
+        self.build.waiter.prepare();
         let settings = &mut self.build.session.settings;
         let opened = match settings.sync_mutex.clone() {
             Some(text) => text.strip_prefix(b"fnm:").and_then(|path| {
@@ -295,6 +297,8 @@ impl Run {
                 }
             },
         };
+        // From here on there is a fifo to remove when a signal ends the run.
+        self.build.waiter.prepare();
         let mut made = Jobserver::make(style, self.build.slots, &folder);
         if let Err(error @ crate::os::jobserver::Error::Make(..)) = &made {
             let text = crate::os::jobserver::message(error);

@@ -254,6 +254,7 @@ impl Run {
         } else {
             std::env::current_exe().map_or(program, |path| path.into_os_string().into_vec())
         };
+        self.build.heed_signal()?;
         self.hand_on_streams();
         // The lock's file is the parent's to delete, and this process's successor's to make anew.
         self.build.lock_path = None;

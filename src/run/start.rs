@@ -131,7 +131,7 @@ impl Run {
         let argv0 = self.given.arguments.first().cloned().unwrap_or_default();
         let program = self.build.session.context.output.program.clone();
         let text = diagnostics(&decoded, &Invocation { argv0: &argv0, program: &program, source });
-        self.build.session.context.output.err(&text);
+        self.build.session.context.output.message(&text);
         if decoded.end == End::Usage {
             self.explain_usage(&decoded.errors);
         }

@@ -144,7 +144,7 @@ proptest! {
 
     #[test]
     fn fast_expressions_are_the_grammars(text in text()) {
-        properties::expressions(&text);
+        properties::expressions(&mut Names::new(), &text);
     }
 
     #[test]

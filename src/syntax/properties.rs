@@ -63,11 +63,10 @@ pub fn words(text: &[u8]) {
     }
 }
 
-/// Expressions, whole and piece by piece.
-pub fn expressions(text: &[u8]) {
+/// Expressions, whole and piece by piece, with a table of names that may have some already.
+pub fn expressions(names: &mut Names, text: &[u8]) {
     let loaded = loaded();
-    let mut names = Names::new();
-    let mut parser = Parser { names: &mut names, loaded: &loaded };
+    let mut parser = Parser { names, loaded: &loaded };
     let slow = parser.parse_by_grammar(text);
     assert_eq!(parser.parse(text), slow);
     let functions = Functions { loaded: &loaded };

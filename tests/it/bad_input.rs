@@ -6,6 +6,7 @@ use libtest_mimic::Trial;
 
 use crate::builder::{Failure, Test};
 use crate::program;
+use crate::terminal::Terminal;
 
 pub fn trials() -> Vec<Trial> {
     crate::trials![
@@ -22,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         environment_too_large_to_pass_on,
         folder_that_may_not_be_read,
         binary_noise,
+        names_that_a_terminal_would_obey,
     ]
 }
 
@@ -122,6 +124,22 @@ fn binary_noise() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// On a terminal the names in messages are shown; to a pipe they go as GNU make writes them.
+fn names_that_a_terminal_would_obey() -> Result<(), Failure> {
+    let makefile = "all: ; $(error \u{1b}]0;title\u{7}\u{1b}[31m$@)\n";
+    let stderr = "Makefile:1: *** \u{1b}]0;title\u{7}\u{1b}[31mall.  Stop.\n";
+    Test::new().makefile(makefile).stderr(stderr).status(2).same_as_gnu_make()?;
+    let root = tempfile::tempdir().map_err(|error| error.to_string())?;
+    std::fs::write(root.path().join("Makefile"), makefile).map_err(|error| error.to_string())?;
+    let words = [program::imk().path.as_os_str().to_owned()];
+    let (status, shown) = Terminal::start(&words, root.path(), root.path(), (80, 24))?.end()?;
+    let wanted = "*** \u{fffd}]0;title\u{fffd}\u{fffd}[31mall.  Stop.";
+    match status == 2 && shown.contains(wanted) && !shown.contains("\u{1b}]0;") {
+        true => Ok(()),
+        false => Err(format!("status {status}, shown {:?}", shown)),
+    }
 }
 
 fn ends_in_error(test: Test) -> Result<(), Failure> {

@@ -15,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
         github_groups_hold_a_target_each,
         github_groups_of_jobs_at_once_do_not_mix,
         github_annotations_name_lines_and_are_escaped,
+        names_in_messages_begin_no_github_command,
         github_gets_a_summary_with_failures_first,
         gitlab_sections_are_balanced_and_have_names_of_their_own,
         the_environment_is_recognised_where_the_log_is_read,
@@ -156,6 +157,18 @@ fn github_annotations_name_lines_and_are_escaped() -> Result<(), Failure> {
     let last = text(&outcome.stderr).lines().last().map(command).transpose()?.flatten();
     let place = vec![property("file", "Makefile"), property("line", "2"), property("title", "imk")];
     same(last, Some(("error".to_owned(), place, "missing separator".to_owned())))
+}
+
+fn names_in_messages_begin_no_github_command() -> Result<(), Failure> {
+    let makefile = "define X\na\n::add-mask::b\n  ::error::c\nendef\nall: ; $(error $(X))\n";
+    let outcome = run(makefile, &["--ci=github"], &[])?;
+    let stderr = text(&outcome.stderr);
+    let obeyed = |line: &str| line.trim_start().strip_prefix("::").map(|rest| rest.to_owned());
+    let found: Vec<String> = stderr.lines().filter_map(obeyed).collect();
+    match found.as_slice() {
+        [one] if one.contains("title=imk::a%0A::add-mask::b%0A") => Ok(()),
+        _ => Err(stderr),
+    }
 }
 
 fn github_gets_a_summary_with_failures_first() -> Result<(), Failure> {

@@ -110,6 +110,7 @@ fn rules_are_updated_in_proportion() -> Result<(), Failure> {
                 makefile(lines(n, |i| format!("t{i}: t{}", i + 1)) + &format!("all: t0\nt{n}: ; @:\n"))
             }),
             ("prerequisites of one rule", |n| makefile(format!("all: {}\nin: ; @:\n", "in ".repeat(n)))),
+            ("double-colon rules", |n| makefile("all:: ; @:\n".repeat(n))),
             ("a pattern rule", |n| makefile(lines(n, |i| format!("all: t{i}.o")) + "%.o: in ; @:\n")),
             ("target-specific variables", |n| {
                 makefile(lines(n, |i| format!("t{i}: v = {i}\nt{i}: ; @: $(v)\nall: t{i}")))
@@ -127,6 +128,15 @@ fn recipes_are_understood_in_proportion() -> Result<(), Failure> {
         &["--plan"],
         &[
             ("commands", |n| recipe(lines(n / 8, |i| format!("\tdocker create --name c{i} x")))),
+            ("things made and removed", |n| {
+                recipe(lines(n / 4, |i| format!("\tdocker create --name c{i} x; docker rm c{i}")))
+            }),
+            ("a command that removes many", |n| {
+                let names = (0..n / 4).fold(String::new(), |names, i| names + &format!(" c{i}"));
+                let made = (0..n / 4).fold(String::new(), |made, i| made + &format!("docker tag x c{i}; "));
+                recipe(format!("\t{made} docker rmi{names}\n"))
+            }),
+            ("substitutions", |n| recipe(format!("\tdocker rm {}\n", "$$(docker create x) ".repeat(n)))),
             ("a command of many words", |n| recipe(format!("\tdocker build {} .\n", "-t a:1 ".repeat(n)))),
             ("quotes", |n| recipe(format!("\tdocker run x {}\n", "\"$$A'\"\\ ".repeat(n)))),
             ("brackets", |n| recipe(format!("\tdocker ps; {}\n", "( ".repeat(n)))),

@@ -13,6 +13,7 @@ mod growth;
 mod injection;
 mod kills;
 mod memory;
+mod outside;
 #[allow(dead_code)]
 #[path = "../it/program.rs"]
 mod program;
@@ -50,6 +51,7 @@ fn main() {
     trials.extend(injection::trials());
     trials.extend(kills::trials());
     trials.extend(memory::trials());
+    trials.extend(outside::trials());
     trials.extend(surroundings::trials());
     trials.extend(sweep::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);

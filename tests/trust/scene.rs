@@ -174,8 +174,8 @@ impl Scene {
         }
     }
 
-    /// Names of the files in the folder that begin with a dot, or end in `.tmp`: what should not stay. A jobserver's fifo
-    /// is left out: it stays where it can't be removed, and after a signal in the moment between its making and the first child.
+    /// Names of the files in the folder that begin with a dot, and of those in the folder for temporary files: what should not
+    /// stay.
     pub fn litter(&self) -> Vec<String> {
         let entries = fs::read_dir(self.dir()).into_iter().flatten().flatten();
         let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
@@ -183,7 +183,7 @@ impl Scene {
         let temporary = own.filter_map(|entry| entry.file_name().into_string().ok());
         names
             .filter(|name| name.starts_with('.'))
-            .chain(temporary.filter(|name| name != "bin" && name != "dir" && !name.starts_with("GMfifo")))
+            .chain(temporary.filter(|name| name != "bin" && name != "dir"))
             .collect()
     }
 }

@@ -13,7 +13,7 @@ use crate::build::images::preflight::no_extraction;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
 use crate::image::block::extract::{Passage, landing};
-use crate::image::block::{Block, Cleanup, Program, words};
+use crate::image::block::{Block, Cleanup, Program, secrets_by_environment, words};
 use crate::image::journal::Thing;
 use crate::os::children::Ended;
 use crate::rules::file::{FileId, State, Status};
@@ -108,6 +108,7 @@ pub(super) fn build_step(block: &Block, program: &Program, judged: Option<Judged
         block.build(program, labels).into_iter().map(|word| word.text).collect()
     };
     let mut step = Step::new(texts(&[]), block.place, Work::Build(judged.map(Box::new), again));
+    step.shown = words::quoted(&secrets_by_environment(&step.arguments).0);
     step.arguments = texts(&label);
     step.places = block.build(program, &[]).iter().map(|word| word.place).collect();
     step
@@ -294,6 +295,11 @@ impl Build {
             environment = self.environment_for(&block, environment);
         }
         self.enter_things(child, step, &environment)?;
+        let (arguments, secrets) = secrets_by_environment(&step.arguments);
+        let name = |entry: &CString| entry.as_bytes().split(|&byte| byte == b'=').next().map(<[u8]>::to_vec);
+        let names: Vec<_> = secrets.iter().map(name).collect();
+        environment.retain(|entry| !names.contains(&name(entry)));
+        environment.extend(secrets);
         child.environment = Some(Rc::new(environment));
         let listener = match &step.work {
             Work::Build(judged, _) => {
@@ -304,7 +310,7 @@ impl Build {
             }
             _ => None,
         };
-        let result = self.spawn(child, &step.arguments, step.quiet, listener);
+        let result = self.spawn(child, &arguments, step.quiet, listener);
         child.environment = Some(own);
         result?;
         self.tell_line_started(child, &step.shown, Some(step));

@@ -2,7 +2,9 @@
 
 use super::{Block, Given};
 use crate::image::command::Client;
+use crate::image::secret::is_secret_name;
 use crate::rules::images::Attribute;
+use std::ffi::CString;
 
 /// The client program that runs a block's commands.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +31,34 @@ pub const LISTS: [(Attribute, &str); 13] = [
     (Attribute::ExtraHosts, "--add-host"),
     (Attribute::Ulimits, "--ulimit"),
 ];
+
+/// Variables that a client itself goes by: never set for an argument's sake.
+const OWN: [&[u8]; 5] = [b"DOCKER_", b"BUILDX_", b"BUILDKIT_", b"CONTAINER", b"SSH_"];
+
+/// `words` of a build with the values of those build args left out whose names are a secret's, and these args as variables for the
+/// client's environment, where it looks for what has no value. Who may see the list of processes sees command lines, not those.
+pub fn secrets_by_environment(words: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<CString>) {
+    let mut kept = words.to_vec();
+    let mut environment: Vec<CString> = Vec::new();
+    for at in 1..words.len() {
+        if words[at - 1] != b"--build-arg" {
+            continue;
+        }
+        let Some(equals) = memchr::memchr(b'=', &words[at]) else { continue };
+        let name = &words[at][..equals];
+        let is_variable = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_')
+            && name != b"PWD"
+            && !OWN.iter().any(|own| name.starts_with(own));
+        if is_variable
+            && is_secret_name(name)
+            && let Ok(entry) = CString::new(&words[at][..])
+        {
+            kept[at].truncate(equals);
+            environment.push(entry);
+        }
+    }
+    (kept, environment)
+}
 
 impl Block {
     /// The build, with `labels` besides its own, each word with the place of the assignment it comes from. Options stand in a fixed
@@ -113,5 +143,25 @@ impl Block {
         let mut words = vec![program.path.clone(), b"rmi".to_vec()];
         words.extend(self.tags().iter().map(|given| given.text.clone()));
         words
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn values_of_secrets_stand_in_no_command_line() {
+        let words = |text: &str| text.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
+        let (kept, environment) = secrets_by_environment(&words(
+            "docker build --build-arg A=1 --build-arg API_TOKEN=x=y --build-arg SSH_AUTH_SOCK=/s --build-arg NPM_TOKEN --tag TOKEN=1 .",
+        ));
+        assert_eq!(
+            kept,
+            words(
+                "docker build --build-arg A=1 --build-arg API_TOKEN --build-arg SSH_AUTH_SOCK=/s --build-arg NPM_TOKEN --tag TOKEN=1 ."
+            )
+        );
+        assert_eq!(environment, [c"API_TOKEN=x=y".to_owned()]);
     }
 }

@@ -5,7 +5,7 @@ mod command;
 pub mod extract;
 pub mod words;
 
-pub use command::{LISTS, Program};
+pub use command::{LISTS, Program, secrets_by_environment};
 
 use crate::base::diagnostic::{Complaint, Place};
 use crate::image::audit::image::expect::Expectation;

@@ -19,6 +19,7 @@ use super::command::{ImageCommand, Reach, Reading, Recognised, whole};
 use super::recipe::{Line, Place, Runner};
 use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
 use crate::base::Span;
+use std::collections::HashMap;
 
 /// What is known of the run besides its recipes.
 pub struct Setting<'o> {
@@ -177,17 +178,23 @@ fn soften(line: &Line, command: &Recognised, found: &mut [Finding]) {
 /// Takes out what is said twice of one place, as of a line that several targets share.
 fn settle(found: Vec<Finding>) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::with_capacity(found.len());
+    let mut by_place: HashMap<(String, usize, Option<usize>), Vec<usize>> = HashMap::new();
     for finding in found {
-        let twice = |known: &Finding| {
-            let same = match (&known.kind, &finding.kind) {
-                (Kind::UnusedArg { name, .. }, Kind::UnusedArg { name: other, .. }) => name == other,
-                (kind, other) => kind == other,
+        if let Some(place) = &finding.place {
+            let known = by_place.entry((place.file.clone(), place.line, place.column)).or_default();
+            let is_same = |known: &Finding| {
+                let same = match (&known.kind, &finding.kind) {
+                    (Kind::UnusedArg { name, .. }, Kind::UnusedArg { name: other, .. }) => name == other,
+                    (kind, other) => kind == other,
+                };
+                known.place == finding.place && same
             };
-            known.place.is_some() && known.place == finding.place && same
-        };
-        if !out.iter().any(twice) {
-            out.push(finding);
+            if known.iter().filter_map(|&at| out.get(at)).any(is_same) {
+                continue;
+            }
+            known.push(out.len());
         }
+        out.push(finding);
     }
     out
 }

@@ -6,6 +6,7 @@ use super::recognise::Reading;
 use super::text::{Source, Text};
 use crate::base::Span;
 use crate::image::reference::Reference;
+use std::collections::{HashMap, HashSet};
 
 /// What a recipe makes and removes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -113,22 +114,23 @@ pub struct Project {
 /// Finds what the lines of one recipe make and remove. Each line is a script of its own; under `.ONESHELL` there is one.
 pub fn lifecycle(lines: &[Reading]) -> Lifecycle {
     let mut result = Lifecycle::default();
-    let mut removed = Vec::new();
+    let (mut index, mut removed) = (Index::default(), HashSet::new());
     for (line, reading) in lines.iter().enumerate() {
         let by_trap = |command: &&(usize, &Recognised)| command.1.reach == Reach::OnExit;
         let commands: Vec<(usize, &Recognised)> = reading.commands.iter().enumerate().collect();
         // A trap is set before what it removes is made.
         let ordered =
             commands.iter().filter(|command| !by_trap(command)).chain(commands.iter().filter(by_trap));
-        for (index, command) in ordered {
-            let by = CommandPlace { line, command: *index, span: command.span };
-            if let Some(removal) = own_removal(command, by, &result.made, &removed) {
+        for (number, command) in ordered {
+            let by = CommandPlace { line, command: *number, span: command.span };
+            if let Some(removal) = own_removal(command, by, &result.made, &index, &removed) {
                 if command.reach == Reach::Always || command.reach == Reach::OnSuccess {
-                    removed.extend_from_slice(&removal.removes);
+                    removed.extend(removal.removes.iter().copied());
                 }
                 result.removals.push(removal);
             }
             makes(command, by, &mut result.made);
+            index.take_in(&result.made);
         }
     }
     result
@@ -261,7 +263,7 @@ fn project(compose: &Compose, command: &Recognised) -> Project {
 }
 
 /// Which kind of thing a removing command's operands name.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, Hash)]
 enum Kind {
     Container,
     Image,
@@ -270,16 +272,79 @@ enum Kind {
     Builder,
 }
 
+/// What was made so far, by what an operand may name it: a recipe may make and remove thousands of things.
+#[derive(Default)]
+struct Index {
+    /// How many things are in it.
+    taken: usize,
+    named: HashMap<(Kind, Vec<u8>), Vec<usize>>,
+    captured: HashMap<u32, Vec<usize>>,
+    files: HashMap<Vec<u8>, Vec<usize>>,
+    projects: Vec<usize>,
+}
+
+impl Index {
+    /// Takes in what is new at the end of `made`.
+    fn take_in(&mut self, made: &[Made]) {
+        for (at, made) in made.iter().enumerate().skip(self.taken) {
+            let Some((kind, identity)) = kind_and_identity(&made.thing) else {
+                self.projects.push(at);
+                continue;
+            };
+            if let Some(key) = identity.name.as_ref().and_then(|name| key(kind, name)) {
+                self.named.entry((kind, key)).or_default().push(at);
+            }
+            if let Some(id) = identity.captured {
+                self.captured.entry(id).or_default().push(at);
+            }
+            if let Some(path) = identity.file.as_ref().and_then(Text::known) {
+                self.files.entry(path.to_vec()).or_default().push(at);
+            }
+        }
+        self.taken = made.len();
+    }
+
+    /// The things that `operand` may name, in order: whether it does is [`names_it`]'s to say.
+    fn candidates(&self, kind: Kind, operand: &Text) -> Vec<usize> {
+        let mut found = Vec::new();
+        let mut add = |things: Option<&Vec<usize>>| found.extend(things.into_iter().flatten().copied());
+        add(key(kind, operand).and_then(|key| self.named.get(&(kind, key))));
+        for unknown in operand.unknowns() {
+            add(self.captured.get(&unknown.id));
+            if let Source::File(path) = &unknown.source {
+                add(self.files.get(path));
+            }
+        }
+        found.sort_unstable();
+        found.dedup();
+        found
+    }
+}
+
+/// What all texts that name one thing have in common.
+fn key(kind: Kind, text: &Text) -> Option<Vec<u8>> {
+    match (kind, text.known()) {
+        (Kind::Image, Some(name)) => {
+            Reference::parse(name).ok().map(|name| name.with_default_tag().canonical().into_bytes())
+        }
+        (Kind::Container, Some(name)) => Some(name.strip_prefix(b"/").unwrap_or(name).to_vec()),
+        (_, Some(name)) => Some(name.to_vec()),
+        (_, None) => Some(text.shown().as_bytes().to_vec()),
+    }
+}
+
 /// The removal by `command` of what is in `made` and not in `removed`; none where it removes nothing of that.
 fn own_removal(
     command: &Recognised,
     by: CommandPlace,
     made: &[Made],
-    removed: &[usize],
+    index: &Index,
+    removed: &HashSet<usize>,
 ) -> Option<OwnRemoval> {
     let engine = engine_of(command);
-    let present = |(index, thing): &(usize, &Made)| thing.engine.same(&engine) && !removed.contains(index);
-    let candidates: Vec<(usize, &Made)> = made.iter().enumerate().filter(present).collect();
+    let present = |at: &usize, is_meant: &dyn Fn(&Made) -> bool| {
+        !removed.contains(at) && made.get(*at).is_some_and(|made| made.engine.same(&engine) && is_meant(made))
+    };
     let (kind, operands, mut more, stops) = match &command.command {
         ImageCommand::RemoveContainers(removal) => (Kind::Container, &removal.operands, removal.more, false),
         ImageCommand::RemoveImages(removal) => (Kind::Image, &removal.operands, removal.more, false),
@@ -296,7 +361,7 @@ fn own_removal(
             let same =
                 |thing: &Made| matches!(&thing.thing, Thing::Project(other) if same_project(&own, other));
             let removes: Vec<usize> =
-                candidates.iter().filter(|(_, m)| same(m)).map(|(index, _)| *index).collect();
+                index.projects.iter().copied().filter(|at| present(at, &same)).collect();
             let removal = OwnRemoval { by, removes, reach: command.reach, more: false };
             return (!removal.removes.is_empty()).then_some(removal);
         }
@@ -304,29 +369,36 @@ fn own_removal(
     };
     let mut removes = Vec::new();
     for operand in operands {
-        let names = |(_, thing): &&(usize, &Made)| names_it(operand, kind, thing, thing.by.line == by.line);
-        let found: Vec<usize> = candidates.iter().filter(names).map(|(index, _)| *index).collect();
+        let names = |thing: &Made| names_it(operand, kind, thing, thing.by.line == by.line);
+        let mut found = index.candidates(kind, operand);
+        found.retain(|at| present(at, &names));
         more |= found.is_empty();
         removes.extend(found);
     }
     // Stopping removes only what removes itself when it ends.
     removes.retain(|index| !stops || made.get(*index).is_some_and(|thing| thing.removes_itself));
-    more |= command.doubts.iter().any(|doubt| operands.iter().all(|operand| operand.span != doubt.span));
+    let spans: HashSet<Span> = operands.iter().map(|operand| operand.span).collect();
+    more |= command.doubts.iter().any(|doubt| !spans.contains(&doubt.span));
     removes.sort_unstable();
     removes.dedup();
     (!removes.is_empty()).then_some(OwnRemoval { by, removes, reach: command.reach, more })
 }
 
+/// What a thing is, and how it can be named; none for what a compose project makes.
+fn kind_and_identity(thing: &Thing) -> Option<(Kind, &Identity)> {
+    match thing {
+        Thing::Container(identity) => Some((Kind::Container, identity)),
+        Thing::Image(identity) => Some((Kind::Image, identity)),
+        Thing::Volume(identity) => Some((Kind::Volume, identity)),
+        Thing::Network(identity) => Some((Kind::Network, identity)),
+        Thing::Builder(identity) => Some((Kind::Builder, identity)),
+        Thing::Project(_) => None,
+    }
+}
+
 /// Whether `operand` names `made` for certain.
 fn names_it(operand: &Text, kind: Kind, made: &Made, one_script: bool) -> bool {
-    let (made_kind, identity) = match &made.thing {
-        Thing::Container(identity) => (Kind::Container, identity),
-        Thing::Image(identity) => (Kind::Image, identity),
-        Thing::Volume(identity) => (Kind::Volume, identity),
-        Thing::Network(identity) => (Kind::Network, identity),
-        Thing::Builder(identity) => (Kind::Builder, identity),
-        Thing::Project(_) => return false,
-    };
+    let Some((made_kind, identity)) = kind_and_identity(&made.thing) else { return false };
     if made_kind != kind {
         return false;
     }

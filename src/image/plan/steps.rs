@@ -8,12 +8,14 @@ use super::super::recipe::Runner;
 use super::super::study::{RecipeStudy, Study, address};
 use super::{Action, Fate, Opacity, Step, TargetPlan, Thing, builds};
 use crate::base::Span;
+use std::collections::{HashMap, HashSet};
 
 /// What the recipe would do.
 pub(super) fn target(recipe: &RecipeStudy, study: &Study) -> TargetPlan {
     let mut steps = Vec::new();
+    let index = Index::of(recipe);
     for line in 0..recipe.recipe.lines.len() {
-        add_line(recipe, line, &mut steps);
+        add_line(recipe, &index, line, &mut steps);
     }
     TargetPlan {
         target: String::from_utf8_lossy(&recipe.recipe.target).into_owned(),
@@ -21,27 +23,65 @@ pub(super) fn target(recipe: &RecipeStudy, study: &Study) -> TargetPlan {
         phony: recipe.recipe.phony,
         place: recipe.recipe.place.clone(),
         steps,
-        things: recipe.lifecycle.made.iter().enumerate().map(|made| thing(recipe, made)).collect(),
+        things: recipe.lifecycle.made.iter().zip(fates(recipe)).map(thing).collect(),
         builds: recipe.builds.iter().map(|build| builds::plan(recipe, build, study)).collect(),
     }
 }
 
-fn thing(recipe: &RecipeStudy, (index, made): (usize, &lifecycle::Made)) -> Thing {
-    let (kind, identity) = kind_of(&made.thing);
-    let mut fate = if made.removes_itself { Fate::RemovesItself } else { Fate::Kept };
-    for removal in recipe.lifecycle.removals.iter().filter(|removal| removal.removes.contains(&index)) {
+/// What of a recipe belongs to which of its commands, by line and index.
+#[derive(Default)]
+struct Index {
+    makes: HashMap<(usize, usize), Vec<usize>>,
+    removes: HashMap<(usize, usize), Vec<usize>>,
+    builds: HashMap<(usize, usize), usize>,
+}
+
+impl Index {
+    fn of(recipe: &RecipeStudy) -> Index {
+        let mut index = Index::default();
+        for (at, made) in recipe.lifecycle.made.iter().enumerate() {
+            index.makes.entry((made.by.line, made.by.command)).or_default().push(at);
+        }
+        for removal in &recipe.lifecycle.removals {
+            let own = index.removes.entry((removal.by.line, removal.by.command)).or_default();
+            own.extend_from_slice(&removal.removes);
+        }
+        for (at, build) in recipe.builds.iter().enumerate() {
+            index.builds.entry((build.line, build.command)).or_insert(at);
+        }
+        index
+    }
+}
+
+/// What becomes of each thing that the recipe makes.
+fn fates(recipe: &RecipeStudy) -> Vec<Fate> {
+    let made = &recipe.lifecycle.made;
+    let first = |made: &lifecycle::Made| if made.removes_itself { Fate::RemovesItself } else { Fate::Kept };
+    let mut fates: Vec<Fate> = made.iter().map(first).collect();
+    for removal in &recipe.lifecycle.removals {
         let certain = matches!(removal.reach, Reach::Always | Reach::OnSuccess | Reach::OnExit);
-        fate = match fate {
-            Fate::RemovesItself | Fate::Removed => fate,
-            _ if certain => Fate::Removed,
-            _ => Fate::PerhapsRemoved,
-        };
+        for &at in &removal.removes {
+            match fates.get_mut(at) {
+                None | Some(Fate::RemovesItself | Fate::Removed) => {}
+                Some(fate) => *fate = if certain { Fate::Removed } else { Fate::PerhapsRemoved },
+            }
+        }
     }
     // A container without a name may be the one that a removal means by an id which only the shell knows.
-    let unnamed = kind == "container" && identity.is_some_and(|identity| identity.name.is_none());
-    if fate == Fate::Kept && unnamed && removes_unknown(recipe) {
-        fate = Fate::PerhapsRemoved;
+    if removes_unknown(recipe) {
+        for (fate, made) in fates.iter_mut().zip(made) {
+            let (kind, identity) = kind_of(&made.thing);
+            let unnamed = kind == "container" && identity.is_some_and(|identity| identity.name.is_none());
+            if *fate == Fate::Kept && unnamed {
+                *fate = Fate::PerhapsRemoved;
+            }
+        }
     }
+    fates
+}
+
+fn thing((made, fate): (&lifecycle::Made, Fate)) -> Thing {
+    let (kind, identity) = kind_of(&made.thing);
     let name = match &made.thing {
         lifecycle::Thing::Project(project) => project.name.as_ref(),
         _ => identity.and_then(|identity| identity.name.as_ref()),
@@ -70,7 +110,7 @@ fn kind_of(thing: &lifecycle::Thing) -> (&'static str, Option<&Identity>) {
     }
 }
 
-fn add_line(recipe: &RecipeStudy, number: usize, out: &mut Vec<Step>) {
+fn add_line(recipe: &RecipeStudy, known: &Index, number: usize, out: &mut Vec<Step>) {
     let Some(line) = recipe.recipe.lines.get(number) else { return };
     let plain = |action, span| Step {
         action,
@@ -96,7 +136,7 @@ fn add_line(recipe: &RecipeStudy, number: usize, out: &mut Vec<Step>) {
     let Some(reading) = recipe.readings.get(number) else { return };
     let mut found: Vec<(bool, usize, Step)> = Vec::new();
     for (index, command) in reading.commands.iter().enumerate() {
-        let step = engine_step(recipe, number, index, command, plain(Action::SubMake, command.span));
+        let step = engine_step(recipe, known, (number, index), command, plain(Action::SubMake, command.span));
         found.push((command.reach == Reach::OnExit, command.span.start, step));
     }
     for other in &reading.others {
@@ -113,12 +153,14 @@ fn add_line(recipe: &RecipeStudy, number: usize, out: &mut Vec<Step>) {
     out.extend(found.into_iter().map(|(.., step)| step));
 }
 
-fn engine_step(recipe: &RecipeStudy, line: usize, index: usize, command: &Recognised, plain: Step) -> Step {
-    let made = recipe.lifecycle.made.iter().enumerate();
-    let makes = made.filter(|(_, made)| (made.by.line, made.by.command) == (line, index));
-    let own = recipe.lifecycle.removals.iter();
-    let own = own.filter(|removal| (removal.by.line, removal.by.command) == (line, index));
-    let removes: Vec<usize> = own.flat_map(|removal| removal.removes.iter().copied()).collect();
+fn engine_step(
+    recipe: &RecipeStudy,
+    known: &Index,
+    at: (usize, usize),
+    command: &Recognised,
+    plain: Step,
+) -> Step {
+    let removes = known.removes.get(&at).cloned().unwrap_or_default();
     let (action, subjects) = action_of(&command.command);
     let removed = match &command.command {
         ImageCommand::RemoveContainers(removal)
@@ -132,10 +174,10 @@ fn engine_step(recipe: &RecipeStudy, line: usize, index: usize, command: &Recogn
         action,
         engine: Some(address::name(command.client)),
         subjects,
-        makes: makes.map(|(at, _)| at).collect(),
+        makes: known.makes.get(&at).cloned().unwrap_or_default(),
         removes,
         removes_other: removed,
-        build: recipe.builds.iter().position(|build| (build.line, build.command) == (line, index)),
+        build: known.builds.get(&at).copied(),
         when: command.reach,
         failure_ignored: plain.failure_ignored || command.failure_ignored,
         ..plain
@@ -144,27 +186,22 @@ fn engine_step(recipe: &RecipeStudy, line: usize, index: usize, command: &Recogn
 
 /// The operands of a removal that the recipe did not make.
 fn others(recipe: &RecipeStudy, removes: &[usize], removal: &Removal) -> Vec<String> {
-    let own: Vec<String> = removes
+    let own: HashSet<String> = removes
         .iter()
         .filter_map(|&at| recipe.lifecycle.made.get(at))
         .filter_map(|made| kind_of(&made.thing).1?.name.as_ref().map(shown))
+        .flat_map(|name| image_name(&name).into_iter().chain([name]))
         .collect();
     let captured = |text: &Text| text.known().is_none() && !removes.is_empty();
-    let foreign = removal.operands.iter().filter(|operand| {
-        let name = shown(operand);
-        !own.iter().any(|own| same_name(own, &name)) && !captured(operand)
-    });
+    let is_own = |name: &str| own.contains(name) || image_name(name).is_some_and(|full| own.contains(&full));
+    let foreign = removal.operands.iter().filter(|operand| !is_own(&shown(operand)) && !captured(operand));
     foreign.map(shown).collect()
 }
 
-/// Whether two names of images or containers are one.
-fn same_name(one: &str, other: &str) -> bool {
+/// The full form of a name, where it can be an image's: two names of one image have the same.
+fn image_name(name: &str) -> Option<String> {
     use super::super::reference::Reference;
-    one == other
-        || match (Reference::parse(one.as_bytes()), Reference::parse(other.as_bytes())) {
-            (Ok(one), Ok(other)) => one.same_image(&other),
-            _ => false,
-        }
+    Some(Reference::parse(name.as_bytes()).ok()?.with_default_tag().canonical())
 }
 
 fn shown(text: &Text) -> String {

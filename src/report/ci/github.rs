@@ -26,6 +26,8 @@ fn escaped(text: &[u8], is_property: bool) -> Vec<u8> {
             b'\n' => out.extend_from_slice(b"%0A"),
             b':' if is_property => out.extend_from_slice(b"%3A"),
             b',' if is_property => out.extend_from_slice(b"%2C"),
+            // Whoever reads the log does so on something like a terminal.
+            byte if byte.is_ascii_control() && byte != b'\t' => out.extend_from_slice("\u{fffd}".as_bytes()),
             _ => out.push(byte),
         }
     }
@@ -99,6 +101,7 @@ mod tests {
     #[test]
     fn commands_are_escaped() {
         assert_eq!(group_start(b"100% a:b,\nc"), b"::group::100%25 a:b,%0Ac\n");
+        assert_eq!(group_start(b"\x1b[31m\n::error::x"), "::group::\u{fffd}[31m%0A::error::x\n".as_bytes());
         let found = annotation("error", Some(("a,b:c.mk", 3)), "t%", "one\r\ntwo: 5%");
         assert_eq!(found, b"::error file=a%2Cb%3Ac.mk,line=3,title=t%25::one%0D%0Atwo: 5%25\n");
         assert_eq!(annotation("warning", None, "imk", "x"), b"::warning title=imk::x\n");

@@ -1,6 +1,7 @@
 //! A run as Markdown, as GitHub shows it: a table of targets, failures first. Knows nothing of how a run goes on.
 
 use super::{duration, headline, image, result, size, why};
+use crate::base::printable::printable_lines;
 use crate::report::record::{Record, Target};
 use std::fmt::Write;
 
@@ -27,8 +28,9 @@ fn cell(text: &str) -> String {
     out
 }
 
-/// `text` as a block of code, fenced by more backticks than it has.
+/// `text` as a block of code, fenced by more backticks than it has, without what a terminal would obey.
 fn block(text: &str) -> String {
+    let text = String::from_utf8_lossy(&printable_lines(text.as_bytes())).into_owned();
     let longest = text.split(|c| c != '`').map(str::len).max().unwrap_or(0);
     let fence = "`".repeat(longest.max(2) + 1);
     format!("{fence}text\n{}\n{fence}\n", text.trim_end())
@@ -97,5 +99,6 @@ mod tests {
     fn cells_and_blocks_hold_any_text() {
         assert_eq!(cell("a|b`c`\n<x>&*"), "a\\|b\\`c\\`<br>&lt;x&gt;&amp;\\*");
         assert_eq!(block("x ``` y\n"), "````text\nx ``` y\n````\n");
+        assert_eq!(block("a\u{1b}[31m\nb"), "```text\na\u{fffd}[31m\nb\n```\n");
     }
 }
