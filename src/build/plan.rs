@@ -102,7 +102,7 @@ impl Build {
     }
 
     /// An image block's commands, each word with the place of its assignment.
-    fn add_steps(&mut self, steps: &Steps, out: &mut Recipe) {
+    pub(in crate::build) fn add_steps(&mut self, steps: &Steps, out: &mut Recipe) {
         out.managed = !steps.all.is_empty();
         for step in &steps.all {
             let shown = match step.work {
@@ -133,7 +133,7 @@ impl Build {
     }
 
     /// The place of `word` on its assignment's line; of the value where the word is not literally there.
-    fn word_place(&mut self, place: Place, word: &[u8]) -> recipe::Place {
+    pub(in crate::build) fn word_place(&mut self, place: Place, word: &[u8]) -> recipe::Place {
         let makefile = self.makefile(place.file);
         let text = &makefile.text;
         let number = (place.line as usize).saturating_sub(1);
@@ -144,7 +144,11 @@ impl Build {
         let value = memchr::memchr(b'=', line).map_or(0, |equals| {
             equals + 1 + line[equals + 1..].iter().take_while(|&&byte| is_blank(byte)).count()
         });
-        let found = memchr::memmem::find(&line[value..], word).filter(|_| !word.is_empty());
+        // A part of what is written may be called the same, and is not the word.
+        let ends = |byte: Option<&u8>| byte.is_none_or(|byte| is_blank(*byte) || b"'\"\\".contains(byte));
+        let written = &line[value..];
+        let mut all = memchr::memmem::find_iter(written, word).filter(|_| !word.is_empty());
+        let found = all.find(|&at| ends(written[..at].last()) && ends(written.get(at + word.len())));
         let (from, length) = match found {
             Some(at) => (value + at, word.len()),
             None if value > 0 => (value, line[value..].trim_ascii_end().len()),
@@ -259,7 +263,7 @@ impl Build {
     }
 
     /// What the lines' processes would find in their environment under the names that the lines mention.
-    fn note_environment(&mut self, file: FileId, recipe: &mut Recipe) {
+    pub(in crate::build) fn note_environment(&mut self, file: FileId, recipe: &mut Recipe) {
         const ALWAYS: [&[u8]; 5] = [b"PATH", b"HOME", b"DOCKER_HOST", b"DOCKER_CONTEXT", b"DOCKER_CONFIG"];
         let context = &self.session.context;
         let scope = self.session.rules.files[file].scope.unwrap_or(context.variables.current);

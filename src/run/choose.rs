@@ -120,7 +120,7 @@ impl Run {
         hooks.extend(signal_hook::flag::register(libc::SIGWINCH, Arc::clone(&resized)).ok());
         hooks.extend(pipe::register(libc::SIGWINCH, waker).ok());
         caught_signals_changed();
-        let style = Style::of_stdout(self.build.session.settings.own.color);
+        let style = Style::of_stderr(self.build.session.settings.own.color);
         let (mut drawn, mut bytes) = (0, Vec::new());
         draw(&mut picker, &mut drawn, style);
         let result = loop {

@@ -4,11 +4,13 @@
 #![allow(unsafe_code)]
 
 pub mod entry;
+mod locale;
 pub mod memory;
 pub mod plugin;
 pub mod spawn;
 pub mod wait;
 
+pub use locale::Locale;
 use std::ffi::CStr;
 use std::io;
 use std::os::fd::RawFd;
