@@ -26,6 +26,7 @@ use crate::os::jobserver::Jobserver;
 use crate::rules::file::FileId;
 use job::Child;
 use shuffle::Shuffle;
+use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
@@ -57,6 +58,10 @@ impl Goal {
 pub trait Observer {
     /// The recipe of `file` is about to run for the sake of `goal`, or of a makefile: its lines, expanded.
     fn recipe(&self, session: &Session, goal: Option<FileId>, file: FileId, lines: &[Vec<u8>]);
+
+    /// The image `now` was built on the engine at address `engine` in place of `before`. Tells whether that one was built for the same
+    /// observer, so that nobody else can be waiting for it.
+    fn built(&self, engine: &str, before: Option<&str>, now: &str) -> bool;
 }
 
 /// The state of a build.
@@ -117,6 +122,8 @@ pub struct Build {
     pub failures: Vec<Failed>,
     /// Steps of images' builds that failed, as engines told.
     pub failed_steps: Arc<Mutex<Vec<BuildStep>>>,
+    /// What the builds of each target said, where it was read.
+    pub logs: HashMap<FileId, images::logs::Recorders>,
 }
 
 /// A recipe that failed.
@@ -165,6 +172,7 @@ impl Build {
             explainer: None,
             failures: Vec::new(),
             failed_steps: Arc::default(),
+            logs: HashMap::new(),
         }
     }
 

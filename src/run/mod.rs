@@ -16,8 +16,10 @@ mod list;
 mod listen;
 mod locks;
 mod makefiles;
+mod outdated;
 mod plan;
 mod reproduce;
+mod smoke;
 mod start;
 mod watch;
 mod why;
@@ -193,8 +195,9 @@ impl Run {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
         // An audit judges what needs nothing as well; what a change reaches may need nothing now.
-        let affected = session.settings.own.affected.is_some();
-        let walks = self.build.collector.is_some() && !session.settings.own.audit.is_empty();
+        let own = &session.settings.own;
+        let affected = own.affected.is_some();
+        let walks = self.build.collector.is_some() && (!own.audit.is_empty() || own.outdated.is_some());
         session.always_make = session.settings.always_make || walks || affected;
         if self.restarts > 0 {
             self.mark_new_files();

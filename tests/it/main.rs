@@ -23,6 +23,7 @@ mod differ;
 mod docs;
 mod events;
 mod language;
+mod locale;
 mod plans;
 mod program;
 mod reports;
@@ -63,6 +64,7 @@ fn main() {
     trials.extend(choose::trials());
     trials.extend(docs::trials());
     trials.extend(language::trials());
+    trials.extend(locale::trials());
     trials.extend(plans::trials());
     trials.extend(reports::trials());
     trials.extend(secrets::trials());

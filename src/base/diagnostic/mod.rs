@@ -67,7 +67,8 @@ pub enum Complaint {
     FileTooManyArguments,
     NulByte,
     MissingSeparator(MissingSeparator),
-    MissingEndif,
+    /// The line that opened the conditional.
+    MissingEndif(Option<u32>),
     MissingEndef,
     ExtraneousText(&'static str),
     Extraneous(&'static str),
@@ -187,6 +188,10 @@ pub enum Complaint {
     },
     NotRemade(Vec<u8>),
     LowResolution(Vec<u8>),
+    TimeOutOfRange {
+        file: Vec<u8>,
+        instead: String,
+    },
     ClockSkew {
         file: Vec<u8>,
         seconds: String,
@@ -276,6 +281,7 @@ impl Complaint {
             | RecipeIgnored { .. }
             | Circular { .. }
             | LowResolution(_)
+            | TimeOutOfRange { .. }
             | ClockSkew { .. }
             | SkewDetected
             | PeerNotUpdated(_)

@@ -67,7 +67,7 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
                 join!("missing separator (ifeq/ifneq must be followed by whitespace)")
             }
         },
-        MissingEndif => join!("missing 'endif'"),
+        MissingEndif(_) => join!("missing 'endif'"),
         MissingEndef => join!("missing 'endef', unterminated 'define'"),
         ExtraneousText(word) => join!("extraneous text after '", word, "' directive"),
         Extraneous(word) => join!("extraneous '", word, "'"),
@@ -186,6 +186,9 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
         NotRemade(target) => join!("Target '", target, "' not remade because of errors."),
         LowResolution(file) => {
             join!("*** Warning: .LOW_RESOLUTION_TIME file '", file, "' has a high resolution time stamp")
+        }
+        TimeOutOfRange { file, instead } => {
+            join!(file, ": Timestamp out of range; substituting ", instead)
         }
         ClockSkew { file, seconds } => {
             join!("Warning: File '", file, "' has modification time ", seconds, " s in the future")

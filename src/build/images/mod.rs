@@ -6,6 +6,7 @@ mod edges;
 pub mod expect;
 pub mod freshness;
 mod listed;
+pub mod logs;
 pub mod preflight;
 pub mod sources;
 pub mod steps;
@@ -76,6 +77,8 @@ impl Build {
     }
 
     fn meet(&mut self, file: FileId) -> Outcome {
+        let name = self.session.name_of(file);
+        self.session.rules.images.list_by_pattern(file, name);
         if self.session.rules.images.is_listed(file) {
             // As an image it is never compared with a file of its name; an implicit rule may yet have its recipe.
             let record = &mut self.session.rules.files[file];

@@ -283,9 +283,9 @@ impl Build {
             environment.push(buildkit.to_owned());
         }
         let is_build = matches!(step.work, Work::Build(..) | Work::Bake(_));
-        // Below a footer the client is not to draw: its lines are read.
+        // Below a footer the client is not to draw, nor where its lines are read.
         if is_build
-            && self.session.context.output.has_footer()
+            && (self.session.context.output.has_footer() || self.wants_logs())
             && !environment.iter().any(|entry| entry.as_bytes().starts_with(b"BUILDKIT_PROGRESS="))
         {
             environment.push(c"BUILDKIT_PROGRESS=plain".to_owned());
@@ -298,7 +298,9 @@ impl Build {
         let listener = match &step.work {
             Work::Build(judged, _) => {
                 let dockerfile = judged.as_ref().and_then(|judged| judged.sources.dockerfile.as_deref());
-                self.step_listener(child.file, dockerfile)
+                let steps = self.step_listener(child.file, dockerfile);
+                self.forget_log(child.file);
+                self.log_listener(child.file, steps)
             }
             _ => None,
         };

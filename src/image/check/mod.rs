@@ -35,7 +35,7 @@ pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
     for (index, recipe) in study.recipes.iter().enumerate() {
         let mut own = Vec::new();
         let at = At { study, index, recipe, setting };
-        references::check(&at, &mut own);
+        references::check(&at, &mut seen.tags, &mut own);
         builds::check(&at, &mut own);
         programs::check(&at, &mut seen.programs, &mut own);
         programs::engines(&at, &mut seen.engines, &mut own);
@@ -70,6 +70,7 @@ fn listed(at: &At<'_>, found: &mut Vec<Finding>) {
 struct Seen {
     programs: Vec<Vec<u8>>,
     engines: Vec<usize>,
+    tags: references::TagsLeft,
 }
 
 /// A recipe under check.

@@ -10,9 +10,10 @@ use super::super::reference::Reference;
 use super::super::study::RecipeStudy;
 use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
+use std::collections::{HashMap, HashSet};
 
 /// Finds what is wrong with images' names.
-pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
+pub(super) fn check(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) {
     for (number, _, command) in at.recipe.commands() {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
         let before = found.len();
@@ -29,7 +30,7 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
         }
         soften(line, command, &mut found[before..]);
     }
-    tags_twice(at, found);
+    tags_twice(at, left, found);
 }
 
 /// The place of a word of `command`; of the command, where the word is in a script within the line.
@@ -185,42 +186,45 @@ fn tags(recipe: &RecipeStudy) -> Vec<Tagged<'_>> {
     out
 }
 
-fn tags_twice(at: &At<'_>, found: &mut Vec<Finding>) {
+/// The tags that recipes leave, each with the indices of these recipes and the build's text as the shell gets it.
+pub(super) type TagsLeft = HashMap<String, Vec<(usize, Vec<u8>)>>;
+
+/// Tags that one build gives twice, or that an earlier recipe leaves, too. Those that this one leaves are added to `left`.
+fn tags_twice(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) {
     let own = tags(at.recipe);
-    for (number, Tagged { line, command, canonical, shown, place, text }) in own.iter().enumerate() {
-        let same = |known: &&Tagged<'_>| {
-            (known.line, known.command) == (*line, *command) && known.canonical == *canonical
-        };
-        if own.iter().take(number).any(|known| same(&known)) {
+    let removed = removed_again(at.recipe);
+    let mut given = HashSet::new();
+    for Tagged { line, command, canonical, shown, place, text } in &own {
+        if !given.insert((line, command, canonical)) {
             found.push(at.finding(Severity::Warning, place.clone(), Kind::TagTwice(shown.clone())));
             continue;
         }
-        if removed_again(at.recipe, canonical) {
+        if removed.contains(canonical) {
             continue;
         }
-        let earlier = at.study.recipes.iter().take(at.index);
-        let mut others = earlier.filter(|other| other.recipe.target != at.recipe.recipe.target);
-        let other = others.find(|other| {
-            // Twice the same build is one image.
-            tags(other).iter().any(|known| known.canonical == *canonical && known.text != *text)
-                && !removed_again(other, canonical)
-        });
-        if let Some(other) = other {
-            let other = String::from_utf8_lossy(&other.recipe.target).into_owned();
+        // Twice the same build is one image.
+        let earlier = left.get(canonical).into_iter().flatten().filter(|(_, other)| other != text);
+        let mut others = earlier.filter_map(|&(index, _)| Some(&at.study.recipes.get(index)?.recipe.target));
+        if let Some(other) = others.find(|target| **target != at.recipe.recipe.target) {
+            let other = String::from_utf8_lossy(other).into_owned();
             let kind = Kind::TagOfTwoTargets { tag: shown.clone(), other };
             found.push(at.finding(Severity::Warning, place.clone(), kind));
         }
     }
+    for Tagged { canonical, text, .. } in own {
+        if !removed.contains(&canonical) {
+            left.entry(canonical).or_default().push((at.index, text.to_owned()));
+        }
+    }
 }
 
-/// Whether a recipe removes the tag that it makes.
-fn removed_again(recipe: &RecipeStudy, canonical: &str) -> bool {
+/// The tags that a recipe makes and removes: canonical.
+fn removed_again(recipe: &RecipeStudy) -> HashSet<String> {
     use super::super::command::lifecycle::Thing;
     let removed = recipe.lifecycle.removals.iter().flat_map(|removal| &removal.removes);
-    let mut names = removed.filter_map(|&at| match &recipe.lifecycle.made.get(at)?.thing {
-        Thing::Image(identity) => identity.name.as_ref()?.known(),
+    let names = removed.filter_map(|&at| match &recipe.lifecycle.made.get(at)?.thing {
+        Thing::Image(identity) => Reference::parse(identity.name.as_ref()?.known()?).ok(),
         _ => None,
     });
-    names
-        .any(|name| Reference::parse(name).is_ok_and(|name| name.with_default_tag().canonical() == canonical))
+    names.map(|name| name.with_default_tag().canonical()).collect()
 }
