@@ -114,8 +114,8 @@ const ALL: [Bad; 13] = [
         dockerfile: "\\\n\\\n\\\n",
         block: "tags = app:1",
         words: "-t app:1 .",
-        of_block: ("Dockerfile:", "empty-dockerfile"),
-        of_recipe: ("Dockerfile:", "empty-dockerfile"),
+        of_block: ("Dockerfile:3:1:", "unknown-instruction"),
+        of_recipe: ("Dockerfile:3:1:", "unknown-instruction"),
     },
     Bad {
         name: "an unclosed heredoc",
@@ -175,6 +175,7 @@ impl Bench {
             ("PATH", self.daemon.search_path()),
             ("FAKE", self.daemon.path().display().to_string()),
             ("DOCKER_HOST", self.daemon.address("e.sock")),
+            ("IMK_ENGINE", "docker".to_owned()),
         ];
         let env = env.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
         let args = arguments.iter().map(Into::into).collect();

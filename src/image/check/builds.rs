@@ -86,9 +86,9 @@ impl One<'_> {
 
     fn context(&self, found: &mut Vec<Finding>) {
         let kind = match &self.study.context {
-            ContextUse::NotAFolder(path) => Kind::ContextNotAFolder(self.from_here(path)),
+            ContextUse::NotAFolder(path) => Kind::ContextNotAFolder(self.shown_here(path)),
             ContextUse::Absent(path) if !self.at.may_make_files(self.study.line) => {
-                Kind::NoContext(self.from_here(path))
+                Kind::NoContext(self.shown_here(path))
             }
             ContextUse::Missing if !self.may_take_more() => Kind::ContextMissing,
             _ => return,
@@ -97,7 +97,7 @@ impl One<'_> {
     }
 
     /// A path that the command names, from the folder that the recipe runs in.
-    fn from_here(&self, path: &str) -> String {
+    fn shown_here(&self, path: &str) -> String {
         let directory = String::from_utf8_lossy(self.command.directory.known().unwrap_or_default());
         match (&*directory, path) {
             ("" | ".", _) => path.to_owned(),
