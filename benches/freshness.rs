@@ -1,5 +1,6 @@
 //! Times the question whether an image is fresh, of a large context and of a tiny one, beside a `docker build` that has all in its
-//! cache: the whole program with an image block, and the library's part of it.
+//! cache: the whole program with an image block, and the library's part of it; and the look-up of one image, beside the engines'
+//! clients.
 //!
 //! `scripts/engine run cargo bench --bench freshness` runs it; `FILES=N` sets the size of the context, 10,000 unless set.
 
@@ -99,6 +100,26 @@ fn timed<T>(times: &mut Vec<Duration>, work: impl FnOnce() -> T) -> T {
     result
 }
 
+/// One image looked up as a new process does it, by each engine that is there, beside the engine's own client.
+fn look_ups() {
+    for client in ["docker", "podman", "buildah", "nerdctl"] {
+        let ask =
+            || named(client, &Surroundings::of_process()).ok().and_then(|engine| engine.image(TAG).ok());
+        if ask().is_none() {
+            continue;
+        }
+        let (mut own, mut clients) = (vec![], vec![]);
+        for _ in 0..ROUNDS {
+            timed(&mut own, ask);
+            let mut command = Command::new(client);
+            command.args(["inspect", "--type", "image", TAG]).stdout(Stdio::null()).stderr(Stdio::null());
+            timed(&mut clients, || command.status().is_ok());
+        }
+        row(&format!("imk: one image looked up, {client}"), own);
+        row(&format!("{client} inspect"), clients);
+    }
+}
+
 fn main() -> ExitCode {
     let engine = match named("docker", &Surroundings::of_process()) {
         Ok(engine) if engine.version().is_ok() => engine,
@@ -159,6 +180,7 @@ fn main() -> ExitCode {
         100.0 * whole / cached,
         100.0 * tiny_whole / tiny_cached
     );
+    look_ups();
     let tags = [TAG.to_owned(), format!("{TAG}-context"), format!("{TAG}-tiny")];
     let _ = Command::new("docker").args(["rmi", "-f"]).args(tags).stdout(Stdio::null()).status();
     if !good {

@@ -26,6 +26,7 @@ use crate::os::jobserver::Jobserver;
 use crate::rules::file::FileId;
 use job::Child;
 use shuffle::Shuffle;
+use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
@@ -121,6 +122,8 @@ pub struct Build {
     pub failures: Vec<Failed>,
     /// Steps of images' builds that failed, as engines told.
     pub failed_steps: Arc<Mutex<Vec<BuildStep>>>,
+    /// What the builds of each target said, where it was read.
+    pub logs: HashMap<FileId, images::logs::Recorders>,
 }
 
 /// A recipe that failed.
@@ -169,6 +172,7 @@ impl Build {
             explainer: None,
             failures: Vec::new(),
             failed_steps: Arc::default(),
+            logs: HashMap::new(),
         }
     }
 

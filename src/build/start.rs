@@ -7,12 +7,14 @@ use crate::build::job::Child;
 use crate::cli::settings::{DebugLevels, OutputSync};
 use crate::expand::command_line::{self, Shell, is_bourne_shell};
 use crate::expand::environment::environment;
+use crate::image::command::mentions_client;
 use crate::os::children::{self, Streams, Waited};
 use crate::os::jobserver::Acquired;
 use crate::os::relay::Listener;
 use crate::os::words::is_blank;
 use crate::rules::file::{State, Status};
 use crate::rules::recipe::{NO_ERROR, RECURSE, SILENT};
+use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::rc::Rc;
 use std::time::Duration;
@@ -267,7 +269,9 @@ impl Build {
         }
         self.prepare_child(child)?;
         self.before_script(child)?;
-        self.spawn(child, arguments, false, None)?;
+        let logged = self.wants_logs() && !child.recursive && mentions_client(shown);
+        let listener = if logged { self.log_listener(child.file, None) } else { None };
+        self.spawn(child, arguments, false, listener)?;
         self.tell_line_started(child, shown, None);
         self.set_state(child.file, State::Running);
         Ok(true)
@@ -281,7 +285,12 @@ impl Build {
         if child.environment.is_none() {
             let scope = self.session.rules.files[child.file].scope;
             let recursive = self.session.rules.recipes[child.recipe].any_recurse;
-            child.environment = Some(Rc::new(environment(&mut self.session, scope, recursive)?));
+            let mut own = environment(&mut self.session, scope, recursive)?;
+            let is_set = |entry: &CString| entry.as_bytes().starts_with(b"BUILDKIT_PROGRESS=");
+            if self.wants_logs() && !own.iter().any(is_set) {
+                own.push(c"BUILDKIT_PROGRESS=plain".to_owned());
+            }
+            child.environment = Some(Rc::new(own));
         }
         // After the environment, whose values may print (`$(info)`).
         self.session.context.output.flush();

@@ -282,7 +282,8 @@ impl Build {
             for News { number, name, state } in reader.read(text) {
                 let state = match state {
                     State::Started => StepState::Started,
-                    State::Done => StepState::Done,
+                    State::Said(..) => continue,
+                    State::Done(_) => StepState::Done,
                     State::Cached => StepState::Cached,
                     State::Failed(words) => {
                         let text = dockerfile.as_ref().and_then(|path| std::fs::read(path).ok());

@@ -249,7 +249,7 @@ pub struct Own {
     /// `--on-busy`: `restart` or `queue`.
     pub on_busy: Option<&'static str>,
     /// `--audit`: a form (`text`, `json`, `sarif`, `html`; the last one counts), and what is looked at (`static`,
-    /// `reproduce`). Empty where it is not given.
+    /// `reproduce`, `smoke`). Empty where it is not given.
     pub audit: Vec<&'static str>,
     /// `--list`: `text`, `json` or `names`.
     pub list: Option<&'static str>,
@@ -279,8 +279,8 @@ pub struct Own {
     pub posix_strict: bool,
     /// `--lock-diff`: a git revision, or a file.
     pub lock_diff: Option<Vec<u8>>,
-    /// `--outdated`.
-    pub outdated: bool,
+    /// `--outdated`: `text` or `json`.
+    pub outdated: Option<&'static str>,
     /// `--completions`: `bash`, `zsh` or `fish`.
     pub completions: Option<&'static str>,
     /// `--man`.

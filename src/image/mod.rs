@@ -12,6 +12,10 @@ pub mod command;
 
 pub mod recipe;
 
+pub mod progress;
+
+pub mod log;
+
 pub mod engine;
 
 pub mod freshness;
@@ -21,7 +25,6 @@ pub mod journal;
 pub mod study;
 
 pub mod plan;
-pub mod progress;
 
 pub mod check;
 

@@ -1,13 +1,17 @@
 //! How a build goes on, read from what the engine's client prints of it (BuildKit's `plain` progress, and the steps of podman and buildah).
 //! Knows nothing of who wants to know.
 
+use std::time::Duration;
+
 /// How a step stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     /// It runs.
     Started,
-    /// It is over.
-    Done,
+    /// It is over; how long it took, where the engine tells.
+    Done(Option<Duration>),
+    /// Its program wrote a line; the time since it began, where the engine tells.
+    Said(Option<Duration>, String),
     /// It was taken from the cache.
     Cached,
     /// It failed, in the engine's words.
@@ -32,6 +36,8 @@ pub struct Reader {
     line: Vec<u8>,
     /// The names of the steps met.
     steps: Vec<(u32, String)>,
+    /// Whether the client numbers its steps, and passes on bare what their programs write.
+    bare: bool,
 }
 
 /// What is longer is no line of progress: a name is that of an instruction.
@@ -67,6 +73,8 @@ impl Reader {
             self.numbered(step, news);
         } else if line.starts_with("--> Using cache ") || line == " ---> Using cache" {
             self.last_is(State::Cached, news);
+        } else if self.bare {
+            self.last_is(State::Said(None, line.to_owned()), news);
         }
     }
 
@@ -81,11 +89,14 @@ impl Reader {
         };
         let first = rest.split(' ').next().unwrap_or_default();
         let state = match first {
-            "DONE" => State::Done,
+            "DONE" => State::Done(rest.split(' ').nth(1).and_then(|text| seconds(text.strip_suffix('s')?))),
             "CACHED" => State::Cached,
             "CANCELED" => State::Failed("canceled".to_owned()),
             "ERROR:" => State::Failed(rest["ERROR:".len()..].trim().to_owned()),
-            _ => return,
+            _ => match seconds(first) {
+                Some(time) => State::Said(Some(time), rest[first.len()..].trim_start().to_owned()),
+                None => return,
+            },
         };
         news.push(News { number, name, state });
     }
@@ -96,7 +107,8 @@ impl Reader {
         let Some(number) = count.split('/').next().and_then(|number| number.trim().parse().ok()) else {
             return;
         };
-        self.last_is(State::Done, news);
+        self.last_is(State::Done(None), news);
+        self.bare = true;
         let name = format!("[{}] {}", count.trim(), name.trim());
         self.steps.push((number, name.clone()));
         news.push(News { number, name, state: State::Started });
@@ -108,6 +120,12 @@ impl Reader {
             news.push(News { number, name, state });
         }
     }
+}
+
+/// A time as BuildKit writes it: `12.3`.
+fn seconds(text: &str) -> Option<Duration> {
+    let is_time = text.contains('.') && text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.');
+    Duration::try_from_secs_f64(text.parse().ok().filter(|_| is_time)?).ok()
 }
 
 /// The line of a Dockerfile on which the instruction stands that a step of this name runs: `[build 2/5] RUN make`. None where no
@@ -182,9 +200,10 @@ mod tests {
             shown[1..],
             [
                 "1 [internal] load build definition from Dockerfile Started",
-                "1 [internal] load build definition from Dockerfile Done",
+                "1 [internal] load build definition from Dockerfile Done(Some(0ns))",
                 "5 [build 2/3] RUN make Started",
-                "5 [build 2/3] RUN make Done",
+                "5 [build 2/3] RUN make Said(Some(201ms), \"cc -c a.c\")",
+                "5 [build 2/3] RUN make Done(Some(1.2s))",
                 "6 [build 3/3] COPY . . Started",
                 "6 [build 3/3] COPY . . Cached",
                 "7 [test 1/1] RUN false Started",
@@ -195,15 +214,16 @@ mod tests {
 
     #[test]
     fn podman_steps_begin_and_are_cached() {
-        let text = "STEP 1/2: FROM base\nSTEP 2/2: RUN make\n--> Using cache 1234\n#x\n# 1 y\n";
+        let text = "STEP 1/2: FROM base\nSTEP 2/2: RUN make\ncc -c a.c\n--> Using cache 1234\n#x\n# 1 y\n";
         let news = Reader::default().read(text.as_bytes());
         let shown: Vec<String> = news.iter().map(|news| format!("{} {:?}", news.name, news.state)).collect();
         assert_eq!(
             shown,
             [
                 "[1/2] FROM base Started",
-                "[1/2] FROM base Done",
+                "[1/2] FROM base Done(None)",
                 "[2/2] RUN make Started",
+                "[2/2] RUN make Said(None, \"cc -c a.c\")",
                 "[2/2] RUN make Cached"
             ]
         );

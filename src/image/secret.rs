@@ -44,6 +44,23 @@ pub fn is_secret_name(name: &[u8]) -> bool {
     any && !words.any(|word| HARMLESS.contains(&word))
 }
 
+/// Whether lines `NAME=value` of a file like `.env` give a value to a name of a secret.
+pub fn has_secret_values(text: &str) -> bool {
+    text.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| {
+        let Some((name, value)) = line.split_once('=') else { return false };
+        let name = name.trim().trim_start_matches("export ").trim();
+        is_secret_name(name.as_bytes()) && !value.trim().trim_matches(['"', '\'']).is_empty()
+    })
+}
+
+/// Whether a value of the variable `name` is the fingerprint of a public key, by which downloads are verified.
+pub fn is_fingerprint(name: &str, value: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let is_hex =
+        |word: &str| [16, 32, 40].contains(&word.len()) && word.bytes().all(|b| b.is_ascii_hexdigit());
+    (name.contains("gpg") || name.contains("pgp")) && value.split_whitespace().all(is_hex)
+}
+
 /// `text` with the values of `NAME=value` words of secret names made unreadable, byte for byte, so that columns stay. A
 /// value that is a reference to a variable says nothing and stays.
 pub fn masked(text: &str) -> String {

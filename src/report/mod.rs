@@ -14,6 +14,7 @@ pub mod init;
 pub mod list;
 pub mod locks;
 mod markup;
+pub mod outdated;
 pub mod picker;
 pub mod plan;
 pub mod progress;

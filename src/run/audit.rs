@@ -9,6 +9,7 @@ use crate::image::audit::releases::Date;
 use crate::image::audit::{Audit, Finding, Sizes, Subject, Unread, image, stages, subjects};
 use crate::image::engine::choose::Surroundings;
 use crate::image::engine::{Engine, EngineError};
+use crate::image::log::Log;
 use crate::image::study::{Address, Connect, Outside, Study, address::FromProcess};
 use crate::report::audit::{Report, html, json, sarif, text};
 use crate::report::style::Style;
@@ -138,8 +139,23 @@ impl Run {
             }
             if !is_static {
                 match judge_image(&study, subject, &audit, &setting) {
-                    Ok((findings, sizes)) => audit.add_image(findings, Some(sizes)),
+                    Ok((mut findings, sizes)) => {
+                        if let Some(log) = self.log_of(&study, subject, &sizes.id) {
+                            let logged = stages::logged(&study, subject, &log, &mut audit.findings);
+                            findings.extend(logged.findings);
+                            audit.wheels_seen = logged.is_whole;
+                        }
+                        audit.add_image(findings, Some(sizes));
+                    }
                     Err(why) => audit.unread.push(Unread::Image(why)),
+                }
+            }
+            let id = audit.sizes.as_ref().map(|sizes| sizes.id.clone());
+            if let Some(id) = id.filter(|_| words.contains(&"smoke")) {
+                match self.smoke(&study, subject, &audit, &id) {
+                    Ok(finding) => audit.add_image(finding.into_iter().collect(), None),
+                    Err(NotRepeated::Because(why)) => audit.unread.push(Unread::NotStarted(why)),
+                    Err(NotRepeated::Stop(stop)) => return Err(stop),
                 }
             }
             if !is_static && words.contains(&"reproduce") {
@@ -169,6 +185,14 @@ impl Run {
             self.status = self.status.max(1);
         }
         self.give(&answer)
+    }
+
+    /// What the build of `subject` said that left image `id`, where it was seen.
+    fn log_of(&mut self, study: &Study, subject: Subject, id: &str) -> Option<Log> {
+        let session = &self.build.session;
+        let name = session.context.names.find(&study.recipes.get(subject.recipe)?.recipe.target)?;
+        let owner = session.rules.files.find(name)?;
+        self.build.log_of(owner, id)
     }
 
     /// Puts the verdict on standard output.

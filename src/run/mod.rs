@@ -16,8 +16,10 @@ mod list;
 mod listen;
 mod locks;
 mod makefiles;
+mod outdated;
 mod plan;
 mod reproduce;
+mod smoke;
 mod start;
 mod watch;
 mod why;
@@ -95,6 +97,7 @@ pub fn run(given: Given) -> i32 {
         service: None,
     };
     run.build.images.finding_words = Some(crate::report::audit::line);
+    run.build.images.preflight.words = Some(crate::report::check::said);
     let result = run.everything();
     let status = run.finish(result);
     // What has an effect when it goes; the memory goes with the process, all of it at once.
@@ -192,8 +195,9 @@ impl Run {
         self.define_makeflags(false)?;
         let session = &mut self.build.session;
         // An audit judges what needs nothing as well; what a change reaches may need nothing now.
-        let affected = session.settings.own.affected.is_some();
-        let walks = self.build.collector.is_some() && !session.settings.own.audit.is_empty();
+        let own = &session.settings.own;
+        let affected = own.affected.is_some();
+        let walks = self.build.collector.is_some() && (!own.audit.is_empty() || own.outdated.is_some());
         session.always_make = session.settings.always_make || walks || affected;
         if self.restarts > 0 {
             self.mark_new_files();
@@ -210,6 +214,7 @@ impl Run {
         }
         self.tell_before_goals();
         self.begin_progress();
+        self.build.preflight(&self.goals)?;
         self.build.plan_bakes(&self.goals)?;
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());

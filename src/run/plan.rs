@@ -1,4 +1,4 @@
-//! `--plan`, `--check`, `--graph` and `--bake`: the goals walked and nothing run, then the answer. Knows nothing of how either is found.
+//! `--plan`, `--check`, `--graph`, `--bake` and their like: the goals walked and nothing run, then the answer. Knows nothing of how either is found.
 
 use super::Run;
 use crate::base::diagnostic::Outcome;
@@ -15,7 +15,11 @@ impl Run {
     pub(super) fn plan_instead(&mut self) {
         let session = &mut self.build.session;
         let own = &session.settings.own;
-        let asked = own.plan.is_some() || own.check.is_some() || own.graph.is_some() || own.bake;
+        let asked = own.plan.is_some()
+            || own.check.is_some()
+            || own.graph.is_some()
+            || own.bake
+            || own.outdated.is_some();
         if !asked && own.affected.is_none() {
             return;
         }
@@ -45,6 +49,9 @@ impl Run {
         let connect = FromProcess(surroundings);
         let outside = Outside { directory, connect: &connect };
         let study = Study::of(walked.recipes, walked.before, &outside);
+        if let Some(form) = self.build.session.settings.own.outdated {
+            return self.print_outdated(&study, form);
+        }
         let own = &self.build.session.settings.own;
         let parallel = !self.build.session.rules.not_parallel;
         let style = Style::of_stdout(own.color);
@@ -57,7 +64,8 @@ impl Run {
             }
         }
         if let Some(form) = own.check {
-            let findings = check(&study, &Setting { outside: &outside, parallel });
+            let mut findings = std::mem::take(&mut self.build.images.preflight.found);
+            findings.extend(check(&study, &Setting { outside: &outside, parallel }));
             match form {
                 "json" => text.extend(report::check::json(&findings)),
                 _ => text.extend(report::check::text(&findings, style).into_bytes()),

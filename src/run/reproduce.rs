@@ -19,6 +19,18 @@ use crate::rules::file::FileId;
 use std::ffi::CString;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// What the commands on a subject's image need to run as its build did.
+pub(super) struct Ground {
+    /// The target.
+    pub owner: FileId,
+    /// The build's environment.
+    pub environment: Vec<CString>,
+    /// The engine that builds it.
+    pub address: String,
+    /// This run's own mark in names.
+    pub token: String,
+}
+
 /// Why a build was not repeated, in words; or the run ends.
 pub(super) enum NotRepeated {
     /// Why.
@@ -27,7 +39,7 @@ pub(super) enum NotRepeated {
     Stop(Stop),
 }
 
-fn because(why: impl Into<String>) -> NotRepeated {
+pub(super) fn because(why: impl Into<String>) -> NotRepeated {
     NotRepeated::Because(why.into())
 }
 
@@ -36,7 +48,45 @@ fn second() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |past| past.as_secs())
 }
 
+/// The value of `name` in an environment.
+fn value(environment: &[CString], name: &str) -> Option<Vec<u8>> {
+    let mut entries = environment.iter().map(|entry| entry.as_bytes());
+    entries.find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"=")).map(<[u8]>::to_vec)
+}
+
 impl Run {
+    /// What commands on the image of `subject` need.
+    pub(super) fn ground(&mut self, study: &Study, subject: Subject) -> Result<Ground, NotRepeated> {
+        let recipe = study.recipes.get(subject.recipe).ok_or_else(|| because("it has no recipe"))?;
+        let build = recipe.builds.get(subject.build).ok_or_else(|| because("it has no build"))?;
+        let command = recipe.command(build.line, build.command).ok_or_else(|| because("it has no build"))?;
+        let session = &mut self.build.session;
+        let name = session.context.names.find(&recipe.recipe.target);
+        let owner = name.and_then(|name| session.rules.files.find(name));
+        let owner = owner.ok_or_else(|| because("its target is not known"))?;
+        let scope = session.rules.files[owner].scope;
+        let mut environment = environment(session, scope, false).map_err(NotRepeated::Stop)?;
+        let made = recipe
+            .lifecycle
+            .made
+            .iter()
+            .find(|made| (made.by.line, made.by.command) == (build.line, build.command));
+        let kind = self.build.engine.kind;
+        let address =
+            made.and_then(|made| engines::of_command(&made.engine, kind, &|name| value(&environment, name)));
+        let address = address.ok_or_else(|| because("its engine is known only to the running shell"))?;
+        for (name, value) in &command.environment {
+            let value =
+                value.known().ok_or_else(|| because("its command is known only to the running shell"))?;
+            environment.extend(CString::new([name, &b"="[..], value].concat()).ok());
+        }
+        let token = match self.build.cleanup.token() {
+            Ok(token) => token.chars().take(12).collect(),
+            Err(_) => return Err(because("the journal of clean-up can't be written")),
+        };
+        Ok(Ground { owner, environment, address, token })
+    }
+
     /// Builds what `subject` builds twice without cache; what differs.
     pub(super) fn reproduce(
         &mut self,
@@ -49,32 +99,9 @@ impl Run {
         let build = recipe.builds.get(subject.build).ok_or_else(|| because("it has no build"))?;
         let command = recipe.command(build.line, build.command).ok_or_else(|| because("it has no build"))?;
         let ImageCommand::Build(asked) = &command.command else { return Err(because("it has no build")) };
-        let session = &mut self.build.session;
-        let name = session.context.names.find(&recipe.recipe.target);
-        let owner = name.and_then(|name| session.rules.files.find(name));
-        let owner = owner.ok_or_else(|| because("its target is not known"))?;
-        let scope = session.rules.files[owner].scope;
-        let mut environment = environment(session, scope, false).map_err(NotRepeated::Stop)?;
-        let value = |name: &str| {
-            let mut entries = environment.iter().map(|entry| entry.as_bytes());
-            entries
-                .find_map(|entry| entry.strip_prefix(name.as_bytes())?.strip_prefix(b"="))
-                .map(<[u8]>::to_vec)
-        };
-        let epoch =
-            value(EPOCH).and_then(|text| String::from_utf8(text).ok()).filter(|text| !text.is_empty());
-        let made = recipe
-            .lifecycle
-            .made
-            .iter()
-            .find(|made| (made.by.line, made.by.command) == (build.line, build.command));
-        let address = made.and_then(|made| engines::of_command(&made.engine, self.build.engine.kind, &value));
-        let address = address.ok_or_else(|| because("its engine is known only to the running shell"))?;
-        for (name, value) in &command.environment {
-            let value =
-                value.known().ok_or_else(|| because("its command is known only to the running shell"))?;
-            environment.extend(CString::new([name, &b"="[..], value].concat()).ok());
-        }
+        let Ground { owner, mut environment, address, token } = self.ground(study, subject)?;
+        let epoch = value(&environment, EPOCH);
+        let epoch = epoch.and_then(|text| String::from_utf8(text).ok()).filter(|text| !text.is_empty());
         if !environment.iter().any(|entry| entry.as_bytes().starts_with(b"DOCKER_BUILDKIT=")) {
             environment.push(c"DOCKER_BUILDKIT=1".to_owned());
         }
@@ -82,10 +109,6 @@ impl Run {
             .directory
             .known()
             .ok_or_else(|| because("its folder is known only to the running shell"))?;
-        let token: String = match self.build.cleanup.token() {
-            Ok(token) => token.chars().take(12).collect(),
-            Err(_) => return Err(because("the journal of clean-up can't be written")),
-        };
         let tags = ["1", "2"].map(|number| format!("imk-reproduce-{token}:{number}"));
         let mut commands = Vec::new();
         for tag in &tags {

@@ -16,6 +16,7 @@ use crate::program;
 pub fn trials() -> Vec<Trial> {
     let mut trials = crate::trials![
         every_finding_on_stages_has_a_bad_and_a_good_input,
+        every_finding_on_images_has_a_pair,
         the_manual_has_every_finding,
         report_on_the_bad_example,
         sarif_is_as_its_schema_requires,
@@ -68,6 +69,24 @@ fn every_finding_on_stages_has_a_bad_and_a_good_input() -> Result<(), Failure> {
         }
     }
     if faults.is_empty() { Ok(()) } else { Err(faults) }
+}
+
+/// Each code stands in a script of `tests/engine/audit.d/`, which builds a good and a bad image for it; whether the bad one is found,
+/// and the good one not, is the engine suite's to say.
+fn every_finding_on_images_has_a_pair() -> Result<(), Failure> {
+    let scripts = fs::read_dir(root().join("tests/engine/audit.d")).map_err(|error| error.to_string())?;
+    let texts = scripts.flatten().filter_map(|entry| fs::read_to_string(entry.path()).ok());
+    let text: String = texts.collect();
+    let is_named = |code: &&&str| {
+        let is_part = |c: char| c.is_ascii_alphanumeric() || c == '-';
+        text.split(|c: char| !is_part(c)).any(|word| word == **code)
+    };
+    let codes = &imk::image::audit::image::Kind::CODES;
+    let absent: Vec<&str> = codes.iter().filter(|code| !is_named(code)).copied().collect();
+    match absent.is_empty() {
+        true => Ok(()),
+        false => Err(format!("no pair of images in tests/engine/audit.d for {}", absent.join(", "))),
+    }
 }
 
 fn the_manual_has_every_finding() -> Result<(), Failure> {

@@ -185,6 +185,10 @@ impl Build {
         }
         self.tell_built(file, judged, now.as_ref(), unchanged);
         self.supersede(judged, now.as_ref());
+        if let Some(now) = &now {
+            // For an audit of a later run.
+            self.log_of(file, &now.id);
+        }
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let Some(inputs) = &judged.inputs else { return true };
         let after = judged.sources.gather(engine, &self.images.freshness.cache);

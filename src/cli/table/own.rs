@@ -99,14 +99,20 @@ pub static OWN: &[Flag] = &[
         "audit",
         Kind::Words {
             slot: slot!(own.audit),
-            choices: &["text", "json", "sarif", "html", "static", "reproduce"],
+            choices: &["text", "json", "sarif", "html", "static", "reproduce", "smoke"],
             bare: "text",
         },
         Travel::Never,
         "Judge the goals' images by the criteria of good ones.",
     )
     .works(),
-    own("outdated", Kind::Switch(slot!(own.outdated)), Travel::Never, "Say which base images have moved."),
+    own(
+        "outdated",
+        Kind::Choice { slot: slot!(own.outdated), choices: FORMS, bare: Some("text") },
+        Travel::Never,
+        "Say which base images have moved.",
+    )
+    .works(),
     own(
         "lock-diff",
         Kind::Text { slot: slot!(own.lock_diff), bare: Some("HEAD") },

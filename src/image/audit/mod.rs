@@ -6,6 +6,7 @@
 
 mod finding;
 pub mod image;
+pub mod outdated;
 pub mod releases;
 mod sizes;
 pub mod stages;

@@ -36,6 +36,8 @@ pub struct Audit {
     pub findings: Vec<Finding>,
     /// The image's sizes; none where the image was not read.
     pub sizes: Option<Sizes>,
+    /// Whether a log of the build told which packages were compiled.
+    pub wheels_seen: bool,
 }
 
 /// Why a build's stages, or its image, can't be judged.
@@ -53,6 +55,8 @@ pub enum Unread {
     Image(String),
     /// It can't be built once more; why, in words.
     NotRepeated(String),
+    /// It can't be started for a try; why, in words.
+    NotStarted(String),
     /// The stage asked for is known only to the running shell.
     Unknown,
 }

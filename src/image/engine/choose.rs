@@ -54,7 +54,8 @@ impl Surroundings {
         !told.join("instances").join(name).exists() && self.address_of_context(name).is_some()
     }
 
-    fn docker_folder(&self) -> Option<PathBuf> {
+    /// The folder of the client's configuration.
+    pub(super) fn docker_folder(&self) -> Option<PathBuf> {
         self.docker_config.clone().or_else(|| self.home.as_ref().map(|home| home.join(".docker")))
     }
 
@@ -88,7 +89,7 @@ impl Surroundings {
 }
 
 /// A file of the client's configuration; none where it can't be read or is of no likely size.
-fn read_small(path: &Path) -> Option<Vec<u8>> {
+pub(super) fn read_small(path: &Path) -> Option<Vec<u8>> {
     const SIZE_MAX: u64 = 4 * 1024 * 1024;
     let size = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();
     if size > SIZE_MAX { None } else { std::fs::read(path).ok() }
@@ -124,7 +125,9 @@ pub fn at(address: &str, surroundings: &Surroundings) -> Result<Box<dyn Engine>,
 pub fn docker_socket(surroundings: &Surroundings) -> Result<DockerSocket, EngineError> {
     let address = surroundings.docker_address();
     match address.strip_prefix("unix://") {
-        Some(path) if path.starts_with('/') => Ok(DockerSocket::new(Path::new(path))),
+        Some(path) if path.starts_with('/') => {
+            Ok(DockerSocket::new(Path::new(path)).with_logins(surroundings))
+        }
         _ => Err(EngineError::UnsupportedAddress(address)),
     }
 }

@@ -1,7 +1,11 @@
 //! An engine by its own client program: it knows contexts, ssh and TLS, and engines without a daemon. Knows no socket.
 
 use super::process::{self, Finished};
-use super::{Container, Engine, EngineError, Filter, Image, Network, Removed, Version, Volume, answers};
+use super::{
+    Container, Engine, EngineError, Filter, Image, Network, Published, Removed, Version, Volume, answers,
+    registry,
+};
+use crate::image::reference::Reference;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::PathBuf;
@@ -49,6 +53,9 @@ pub struct ClientEngine {
     look_up_patience: Duration,
     removal_patience: Duration,
 }
+
+/// How long a registry may take to answer.
+const REGISTRY_PATIENCE: Duration = Duration::from_secs(20);
 
 /// What clients say of a thing that is not there, in lower case.
 const NOT_THERE: [&str; 9] = [
@@ -285,6 +292,37 @@ impl Engine for ClientEngine {
         }
         let arguments = [OsStr::new("save"), OsStr::new(reference)];
         Ok(Some(Box::new(process::stream(&self.program, &arguments, &self.environment)?)))
+    }
+
+    /// By buildx, which is a part of docker's client; the others have nothing that asks without a pull, and skopeo, which reads
+    /// their configuration, asks for them.
+    fn published(&self, reference: &Reference) -> Result<Option<Published>, EngineError> {
+        let name = reference.canonical();
+        if self.kind == ClientKind::Docker {
+            let done = self.run(&["buildx", "imagetools", "inspect", &name], REGISTRY_PATIENCE)?;
+            return match done.success {
+                true => registry::inspected(&String::from_utf8_lossy(&done.output)),
+                false => registry::unread(&done.errors),
+            };
+        }
+        let skopeo = which::which("skopeo").map_err(|_| {
+            let kind = self.kind.name();
+            EngineError::Registry(format!("{kind} asks none without a pull, and skopeo is not on PATH"))
+        })?;
+        let name = format!("docker://{name}");
+        let ask = |arguments: &[&str]| {
+            let words = [&["inspect"], arguments, &[&name]].concat();
+            let words: Vec<&OsStr> = words.into_iter().map(OsStr::new).collect();
+            process::run(&skopeo, &words, &self.environment, REGISTRY_PATIENCE)
+        };
+        let done = ask(&["--no-tags", "--format", "{{.Digest}}"])?;
+        if !done.success {
+            return registry::unread(&done.errors);
+        }
+        let found = registry::published(Some(String::from_utf8_lossy(&done.output).trim()), None)?;
+        let raw = ask(&["--raw"])?;
+        let is_list = registry::is_list(&raw.output).filter(|_| raw.success);
+        Ok(found.map(|found| Published { is_list, ..found }))
     }
 
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {

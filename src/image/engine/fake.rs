@@ -16,6 +16,8 @@ pub struct State {
     pub networks: Vec<Network>,
     /// Archives of images, by the reference that they are asked for by.
     pub archives: BTreeMap<String, Vec<u8>>,
+    /// What registries have, by canonical reference; what is not here they do not have.
+    pub registry: BTreeMap<String, Result<Published, EngineError>>,
     /// Every change that was asked for, in order.
     pub log: Vec<String>,
     /// How many calls succeed before one fails; none for never.
@@ -159,6 +161,10 @@ impl Engine for FakeEngine {
     fn save(&self, reference: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, EngineError> {
         let archive = self.call()?.archives.get(reference).cloned();
         Ok(archive.map(|bytes| Box::new(std::io::Cursor::new(bytes)) as Box<dyn std::io::Read + Send>))
+    }
+
+    fn published(&self, reference: &Reference) -> Result<Option<Published>, EngineError> {
+        self.call()?.registry.get(&reference.canonical()).cloned().transpose()
     }
 
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {

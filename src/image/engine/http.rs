@@ -66,28 +66,35 @@ impl Connection {
         }
     }
 
-    /// Sends one request and reads its answer, all within `patience`.
+    /// Sends one request with further header lines, each with its end, and reads its answer, all within `patience`.
     pub fn exchange(
         &mut self,
         method: &str,
         target: &str,
+        headers: &str,
         patience: Duration,
     ) -> Result<Answer, EngineError> {
-        self.send(method, target, patience)?;
+        self.send(method, target, headers, patience)?;
         let head = self.head()?;
         let has_no_body = method == "HEAD" || matches!(head.answer.status, 204 | 304);
         self.whole(head, has_no_body)
     }
 
     /// Sends one request, whose answer's head is to be read next.
-    fn send(&mut self, method: &str, target: &str, patience: Duration) -> Result<(), EngineError> {
+    fn send(
+        &mut self,
+        method: &str,
+        target: &str,
+        headers: &str,
+        patience: Duration,
+    ) -> Result<(), EngineError> {
         (self.deadline, self.patience) = (Instant::now() + patience, patience);
         self.reusable = false;
         self.answered = false;
         self.buffer.clear();
         self.start = 0;
         let request = format!(
-            "{method} {target} HTTP/1.1\r\nHost: engine\r\nUser-Agent: imk/{}\r\nContent-Length: 0\r\n\r\n",
+            "{method} {target} HTTP/1.1\r\nHost: engine\r\nUser-Agent: imk/{}\r\nContent-Length: 0\r\n{headers}\r\n",
             env!("CARGO_PKG_VERSION")
         );
         let left = self.time_left()?;

@@ -10,7 +10,9 @@ pub mod client;
 #[cfg(test)]
 pub mod fake;
 mod http;
+mod login;
 mod process;
+mod registry;
 pub mod socket;
 mod time;
 
@@ -52,6 +54,10 @@ pub trait Engine: Send + Sync {
     /// waits for as long as the engine takes; an engine that breaks off is an error of the kind `UnexpectedEof`.
     fn save(&self, reference: &str) -> Result<Option<Box<dyn std::io::Read + Send>>, EngineError>;
 
+    /// What the registry has under a name and tag, or a name and digest, by now, asked as the engine would for a pull; none where it
+    /// has nothing.
+    fn published(&self, reference: &Reference) -> Result<Option<Published>, EngineError>;
+
     /// The volume of this name; none where there is none.
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError>;
 
@@ -72,6 +78,15 @@ pub struct Version {
     pub engine: String,
     /// Its version.
     pub version: String,
+}
+
+/// What a registry has under a name.
+#[derive(Clone, Debug, PartialEq, Eq, Default)]
+pub struct Published {
+    /// The manifest's digest; of an image for several platforms that of their list.
+    pub digest: String,
+    /// Whether it is such a list, where that is told.
+    pub is_list: Option<bool>,
 }
 
 /// An image on an engine.
@@ -270,6 +285,12 @@ pub enum EngineError {
     Failed(String, String),
     /// This engine has no such things.
     Unsupported(&'static str),
+    /// The registry wants a login, or another one: what it said.
+    Denied(String),
+    /// The registry answers so often, and not yet again.
+    Limited,
+    /// The registry can't be asked, or gives no sense: what the engine said.
+    Registry(String),
 }
 
 impl EngineError {
@@ -306,6 +327,9 @@ impl EngineError {
             EngineError::Refused(status, message) => format!("the engine refused ({status}): {message}"),
             EngineError::Failed(program, message) => format!("{program} failed: {message}"),
             EngineError::Unsupported(what) => format!("this engine has no {what}"),
+            EngineError::Denied(said) => format!("the registry wants a login: {said}"),
+            EngineError::Limited => "the registry answers no more for now: too many requests".to_owned(),
+            EngineError::Registry(said) => format!("the registry can't be asked: {said}"),
         }
     }
 }

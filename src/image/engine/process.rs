@@ -2,7 +2,7 @@
 
 use super::EngineError;
 use std::ffi::OsStr;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
@@ -28,11 +28,27 @@ pub(super) fn run(
     environment: &[(String, String)],
     patience: Duration,
 ) -> Result<Finished, EngineError> {
+    run_with_input(program, arguments, environment, b"", patience)
+}
+
+/// As [`run`], with a short text on its standard input.
+pub(super) fn run_with_input(
+    program: &Path,
+    arguments: &[&OsStr],
+    environment: &[(String, String)],
+    input: &[u8],
+    patience: Duration,
+) -> Result<Finished, EngineError> {
     let name = || program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     let mut command = Command::new(program);
     command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command.stdin(if input.is_empty() { Stdio::null() } else { Stdio::piped() });
+    command.stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child = command.spawn().map_err(|fault| EngineError::Failed(name(), fault.kind().to_string()))?;
+    if let Some(mut to) = child.stdin.take() {
+        // A program that reads no input may be gone by now. A short text has room in the pipe.
+        let _ = to.write_all(input);
+    }
     let output = child.stdout.take().map(drain);
     let errors = child.stderr.take().map(drain);
     let status = wait(&mut child, patience)?;

@@ -1,8 +1,12 @@
 //! A Docker-compatible daemon, asked over its Unix socket. Knows the Engine API, not the client programs.
 
+use super::choose::Surroundings;
 use super::http::{Answer, Body, Connection, encode};
-use super::{Container, Engine, EngineError, Filter, Image, Network, Removed, Version, Volume, answers};
-use crate::image::reference::DEFAULT_TAG;
+use super::{
+    Container, Engine, EngineError, Filter, Image, Network, Published, Removed, Version, Volume, answers,
+    login, registry,
+};
+use crate::image::reference::{DEFAULT_TAG, Reference};
 use serde_json::{Value, json};
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
@@ -19,6 +23,9 @@ const IDLE_MAX: usize = 8;
 /// How long an engine may take to give the next bytes of an archive: it may write out an image of many gigabytes first.
 const SAVE_PATIENCE: Duration = Duration::from_secs(1800);
 
+/// How long a registry may take to answer the engine.
+const REGISTRY_PATIENCE: Duration = Duration::from_secs(15);
+
 /// A daemon behind a Unix socket.
 pub struct DockerSocket {
     path: PathBuf,
@@ -26,6 +33,8 @@ pub struct DockerSocket {
     removal_patience: Duration,
     idle: Mutex<Vec<Connection>>,
     api: OnceLock<(u32, u32)>,
+    /// Where the client's logins are; none for a daemon that asks registries as anybody.
+    surroundings: Option<Surroundings>,
 }
 
 impl DockerSocket {
@@ -37,6 +46,7 @@ impl DockerSocket {
             removal_patience: Duration::from_secs(120),
             idle: Mutex::new(Vec::new()),
             api: OnceLock::new(),
+            surroundings: None,
         }
     }
 
@@ -54,22 +64,34 @@ impl DockerSocket {
         self
     }
 
+    /// With the logins of the client in these surroundings.
+    pub fn with_logins(mut self, surroundings: &Surroundings) -> DockerSocket {
+        self.surroundings = Some(surroundings.clone());
+        self
+    }
+
     fn connect(&self) -> Result<Connection, EngineError> {
         let stream = UnixStream::connect(&self.path);
         stream.map(Connection::new).map_err(|fault| EngineError::Unreachable(self.path.clone(), fault.kind()))
     }
 
     /// Sends a request on an idle connection, or on a new one; a new one also where the idle one turns out dead.
-    fn exchange(&self, method: &str, target: &str, patience: Duration) -> Result<Answer, EngineError> {
+    fn exchange(
+        &self,
+        method: &str,
+        target: &str,
+        headers: &str,
+        patience: Duration,
+    ) -> Result<Answer, EngineError> {
         let idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner).pop();
         if let Some(mut connection) = idle {
-            match connection.exchange(method, target, patience) {
+            match connection.exchange(method, target, headers, patience) {
                 Err(EngineError::Closed) if !connection.answered => {}
                 result => return self.keep(connection, result),
             }
         }
         let mut connection = self.connect()?;
-        let result = connection.exchange(method, target, patience);
+        let result = connection.exchange(method, target, headers, patience);
         self.keep(connection, result)
     }
 
@@ -92,7 +114,7 @@ impl DockerSocket {
         if let Some(api) = self.api.get() {
             return Ok(*api);
         }
-        let answer = self.exchange("GET", "/_ping", self.look_up_patience)?;
+        let answer = self.exchange("GET", "/_ping", "", self.look_up_patience)?;
         let offered = answer.api_version.as_deref().and_then(|text| {
             let (major, minor) = text.split_once('.')?;
             Some((major.parse().ok()?, minor.parse().ok()?))
@@ -103,7 +125,7 @@ impl DockerSocket {
 
     fn request(&self, method: &str, path: &str, patience: Duration) -> Result<Answer, EngineError> {
         let (major, minor) = self.api()?;
-        self.exchange(method, &format!("/v{major}.{minor}{path}"), patience)
+        self.exchange(method, &format!("/v{major}.{minor}{path}"), "", patience)
     }
 
     /// An object by its path; none where the daemon has none.
@@ -235,6 +257,23 @@ impl Engine for DockerSocket {
             Ok(body) => Ok(Some(Box::new(body))),
             Err(answer) if answer.status == 404 => Ok(None),
             Err(answer) => Err(EngineError::Refused(answer.status, answers::error_message(&answer.body))),
+        }
+    }
+
+    fn published(&self, reference: &Reference) -> Result<Option<Published>, EngineError> {
+        let login = self.surroundings.as_ref().and_then(|around| login::login(&reference.domain, around));
+        let header =
+            login.map(|login| format!("X-Registry-Auth: {}\r\n", login.header())).unwrap_or_default();
+        let (major, minor) = self.api()?;
+        let path = format!("/v{major}.{minor}/distribution/{}/json", encode(&reference.canonical()));
+        match self.exchange("GET", &path, &header, REGISTRY_PATIENCE) {
+            Ok(answer) if answer.status == 200 => registry::described(&answer.body),
+            Ok(answer) => registry::unread(&answers::error_message(&answer.body)),
+            Err(EngineError::Timeout(_)) => {
+                let seconds = REGISTRY_PATIENCE.as_secs();
+                Err(EngineError::Registry(format!("no answer within {seconds} seconds")))
+            }
+            Err(fault) => Err(fault),
         }
     }
 

@@ -7,6 +7,8 @@ use super::codec::{Digest, seal, unseal};
 use super::components::{Components, Unknown};
 use super::folder::Folder;
 use crate::image::engine::{Engine, EngineError};
+use crate::image::log::Log;
+use serde_json::{Value, json};
 use std::path::{Path, PathBuf};
 
 /// The folders in imk's own, and how much each may hold.
@@ -14,6 +16,7 @@ const INPUTS: &str = "inputs";
 const IMAGES: &str = "images";
 const TARGETS: &str = "targets";
 const HELD: &str = "held";
+const LOGS: &str = "logs";
 const FILES_MAX: usize = 1000;
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Lists of inputs that led to one image and are kept.
@@ -123,6 +126,19 @@ impl Memory {
     /// Remembers that what `text` describes holds.
     pub fn note_held(&self, text: &str) {
         self.keep(HELD, &key(text), text.as_bytes());
+    }
+
+    /// Remembers the log of the last build of target `name`, which left the image `id`.
+    pub fn note_log(&self, name: &str, id: &str, log: &Log) {
+        let text = json!({ "image": id, "log": log.to_json() }).to_string();
+        self.keep(LOGS, &key(name), &seal(RECORD, text.as_bytes()));
+    }
+
+    /// The log of the last build of target `name` that was seen, with the id of the image that it left.
+    pub fn log_of(&self, name: &str) -> Option<(String, Log)> {
+        let (text, _) = self.folder(LOGS)?.read(&key(name))?;
+        let value: Value = serde_json::from_slice(unseal(RECORD, &text)?).ok()?;
+        Some((value["image"].as_str()?.to_owned(), Log::from_json(&value["log"])))
     }
 
     /// Digest of the inputs that target `name` was last built from.

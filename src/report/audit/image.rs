@@ -192,6 +192,27 @@ pub fn message(kind: &Kind) -> Message {
             "the image has no history: its layers can't be traced to instructions",
             "nothing to do where a tool made it that writes none",
         ),
+        Kind::StartFails { status, said } => hinted(
+            match said.is_empty() {
+                true => {
+                    format!("what the image starts ends with status {status}, without network and read-only")
+                }
+                false => {
+                    format!(
+                        "what the image starts ends with status {status}, without network and read-only: {said}"
+                    )
+                }
+            },
+            "write to /tmp or to volumes alone, and wait for what is not there yet",
+        ),
+        Kind::CompiledPackages { packages, seconds, native } => {
+            let time = if *seconds > 0 { format!(" ({seconds} s)") } else { String::new() };
+            let what = if *native { "compiled" } else { "built" };
+            hinted(
+                format!("pip {what} {} from source{time}: the index has no wheel that fits", some(packages)),
+                "make the wheels once, in a stage of their own; --only-binary=:all: keeps to wheels",
+            )
+        }
     }
 }
 

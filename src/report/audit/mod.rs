@@ -9,7 +9,7 @@ mod stages;
 pub mod text;
 mod words;
 
-pub use words::{line, mended, message};
+pub use words::{line, mended, message, unread};
 
 use crate::image::audit::{Audit, Criterion, Level};
 
@@ -46,7 +46,8 @@ impl Report<'_> {
 fn verdict(audit: &Audit, criterion: Criterion) -> &'static str {
     match audit.verdict(criterion) {
         Some(level) => level.name(),
-        None if criterion == Criterion::Wheels || !audit.unread.is_empty() => "unjudged",
+        None if !audit.unread.is_empty() => "unjudged",
+        None if criterion == Criterion::Wheels && !audit.wheels_seen => "unjudged",
         None => "ok",
     }
 }

@@ -125,14 +125,14 @@ pub fn message(kind: &Kind) -> Message {
             format!("'{user}', who runs the image, can write {path}"),
             "let root own it: COPY without --chown, and USER after it was made",
         ),
-        Kind::InstallAfterSources { install, copy, line, example } => hinted(
-            match example {
-                Some(example) => {
-                    format!("editing {example} runs '{install}' again: '{copy}' (line {line}) is before it")
-                }
-                None => format!(
-                    "a change of any source runs '{install}' again: '{copy}' (line {line}) is before it"
-                ),
+        Kind::InstallAfterSources { install, copy, line, example, seconds } => hinted(
+            {
+                let what = match example {
+                    Some(example) => format!("editing {example}"),
+                    None => "a change of any source".to_owned(),
+                };
+                let took = seconds.map(|seconds| format!(" ({seconds} s)")).unwrap_or_default();
+                format!("{what} runs '{install}' again{took}: '{copy}' (line {line}) is before it")
             },
             "COPY the manifests alone first, install, and COPY the sources last",
         ),

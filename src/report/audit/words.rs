@@ -78,6 +78,7 @@ pub fn unread(unread: &Unread) -> String {
         Unread::Foreign(path, why) => format!("{path} can't be judged: {}", dockerfile::opaque(why)),
         Unread::Image(why) => why.clone(),
         Unread::NotRepeated(why) => format!("it was not built a second time: {why}"),
+        Unread::NotStarted(why) => format!("it was not started: {why}"),
         Unread::Unknown => {
             "the stage is known only to the running shell, so no stages were judged".to_owned()
         }

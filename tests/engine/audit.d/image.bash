@@ -71,12 +71,19 @@ dockerfile() {
     [[ $2 == *CMD* || $2 == *ENTRYPOINT* ]] || echo 'CMD ["python3"]' >>"files/$1.Dockerfile"
 }
 
-# pair NAME EXPECT FINDING GOOD BAD: the image of GOOD holds EXPECT, and its recipe runs; that of BAD does not, with FINDING, a
-# pattern, before its recipe runs. A finding of a line must name it.
+# codes NAME: the codes that the audit finds on an image.
+codes() {
+    "$runner" --audit=json case RUN="$run" NAME="$1" EXPECT= 2>codes.log </dev/null |
+        sed -n 's/^ *"code": "\([^"]*\)",*$/\1/p'
+}
+
+# pair NAME CODE EXPECT FINDING GOOD BAD: the image of GOOD holds EXPECT, and its recipe runs; that of BAD does not, with FINDING, a
+# pattern, before its recipe runs. A finding of a line must name it. The audit finds CODE on BAD and not on GOOD, unless a `=`
+# before CODE says that its limits are others.
 pair() {
-    local name=$1 expect=$2 finding=$3
-    dockerfile "$name-good" "$4"
-    dockerfile "$name-bad" "$5"
+    local name=$1 code=${2#=} expect=$3 finding=$4
+    dockerfile "$name-good" "$5"
+    dockerfile "$name-bad" "$6"
     if "$runner" case RUN="$run" NAME="$name-good" EXPECT="$expect" >good.log 2>&1 </dev/null &&
         grep -qx 'the recipe ran' good.log && ! grep -q 'does not hold' good.log; then
         pass
@@ -90,63 +97,137 @@ pair() {
     else
         fail "$name: the bad image does not hold (status $status)" bad.log
     fi
+    if [[ $2 != =* ]]; then
+        check "$name: the audit on the good image" '' "$(codes "$name-good" | grep -x "$code")"
+        check "$name: the audit on the bad image" "$code" "$(codes "$name-bad" | grep -x "$code" | sort -u)"
+    fi
+    covers good "$code"
+    covers bad "$code"
 }
 
-pair compiler no-compilers 'usr/bin/gcc-12 ships in the image \(files/compiler-bad.Dockerfile:2, layer' \
+# audited NAME CODE GOOD BAD: the audit finds CODE on the image of BAD, and not on that of GOOD.
+audited() {
+    local name=$1 code=$2
+    dockerfile "$name-good" "$3"
+    dockerfile "$name-bad" "$4"
+    check "$name: the good image" '' "$(codes "$name-good" | grep -x "$code")"
+    check "$name: the bad image" "$code" "$(codes "$name-bad" | grep -x "$code" | sort -u)"
+    covers good "$code"
+    covers bad "$code"
+}
+
+pair compiler image-compilers no-compilers 'usr/bin/gcc-12 ships in the image \(files/compiler-bad.Dockerfile:2, layer' \
     'COPY elf /usr/share/doc/gcc-12-base' 'COPY elf /usr/bin/gcc-12'
-pair hidden-compiler no-compilers 'usr/bin/gcc is removed by a later layer, .*\(files/hidden-compiler-bad.Dockerfile:3, layer' \
+pair hidden-compiler image-compilers-hidden no-compilers 'usr/bin/gcc is removed by a later layer, .*\(files/hidden-compiler-bad.Dockerfile:3, layer' \
     $'USER root\nCOPY elf /usr/bin/tool\nRUN rm /usr/bin/tool\nUSER app' \
     $'USER root\nCOPY elf /usr/bin/gcc\nRUN rm /usr/bin/gcc\nUSER app'
-pair size 'size<=7MB' 'the image has .* and 7.0 MB at most are wanted' 'COPY middling /srv/' 'COPY big /srv/'
-pair hidden 'hidden<=1MB' '6.0 MB ship that later layers hide' \
+pair size =image-over-budget 'size<=7MB' 'the image has .* and 7.0 MB at most are wanted' 'COPY middling /srv/' 'COPY big /srv/'
+pair hidden =image-hidden-over-budget 'hidden<=1MB' '6.0 MB ship that later layers hide' \
     $'USER root\nCOPY empty /srv/empty\nRUN rm -r /srv/empty\nUSER app' \
     $'USER root\nCOPY big /srv/big\nRUN rm /srv/big\nUSER app'
-pair layers 'layers<=3' '4 layers above the base' \
+pair layers =image-many-layers 'layers<=3' '4 layers above the base' \
     $'COPY elf /srv/1\nCOPY elf /srv/2\nCOPY elf /srv/3' $'COPY elf /srv/1\nCOPY elf /srv/2\nCOPY elf /srv/3\nCOPY elf /srv/4'
-pair package-lists no-package-lists 'var/lib/apt/lists keeps 1 file' \
+pair package-lists image-package-lists no-package-lists 'var/lib/apt/lists keeps 1 file' \
     'COPY middling /var/lib/other/lists/' 'COPY middling /var/lib/apt/lists/deb_Packages'
-pair pip-cache no-pip-cache 'root/.cache/pip keeps 1 file' \
+pair pip-cache image-pip-cache no-pip-cache 'root/.cache/pip keeps 1 file' \
     'COPY middling /srv/http/a' 'COPY middling /root/.cache/pip/http/a'
-pair static-libraries no-static-libraries 'usr/lib/libx.a is a static library' \
+pair static-libraries image-static-libraries no-static-libraries 'usr/lib/libx.a is a static library' \
     'COPY middling /usr/lib/libx.so' 'COPY middling /usr/lib/libx.a'
-pair tests no-tests 'usr/lib/python3.11/test and the like keep 1 file' \
+pair tests image-tests no-tests 'usr/lib/python3.11/test and the like keep 1 file' \
     'COPY middling /usr/lib/python3.11/json/data' 'COPY middling /usr/lib/python3.11/test/data'
-pair root non-root 'the image runs as root: it has no USER' 'USER app' $'COPY elf /srv/USER\nCMD ["python3"]'
+pair root image-runs-as-root non-root 'the image runs as root: it has no USER' 'USER app' $'COPY elf /srv/USER\nCMD ["python3"]'
 sed -i '/^USER/d' files/root-bad.Dockerfile
-pair root-by-name non-root 'the image runs as root: USER toor is uid 0' 'USER app' 'USER toor'
-pair root-by-number non-root 'the image runs as root: USER 0:1000 is uid 0' 'USER 1000:1000' 'USER 0:1000'
-pair user-unknown non-root "the image's passwd has no user 'nobody-knows'" 'USER 4711' 'USER nobody-knows'
-pair environment-owned read-only-env "the environment opt/venv is not read-only: 'app' owns opt/venv" \
+pair root-by-name image-runs-as-root non-root 'the image runs as root: USER toor is uid 0' 'USER app' 'USER toor'
+pair root-by-number image-runs-as-root non-root 'the image runs as root: USER 0:1000 is uid 0' 'USER 1000:1000' 'USER 0:1000'
+pair user-unknown image-user-unknown non-root "the image's passwd has no user 'nobody-knows'" 'USER 4711' 'USER nobody-knows'
+pair environment-owned image-env-writable read-only-env "the environment opt/venv is not read-only: 'app' owns opt/venv" \
     'COPY venv /opt/venv' 'COPY --chown=app venv /opt/venv'
-pair environment-mode read-only-env "the environment opt/venv is not read-only: 'app' can write the folder opt/venv/lib/python3.11/site-packages" \
+pair environment-mode image-env-writable read-only-env "the environment opt/venv is not read-only: 'app' can write the folder opt/venv/lib/python3.11/site-packages" \
     $'USER root\nCOPY venv /opt/venv\nRUN chmod 755 /opt/venv/lib/python3.11/site-packages\nUSER app' \
     $'USER root\nCOPY venv /opt/venv\nRUN chmod 777 /opt/venv/lib/python3.11/site-packages\nUSER app'
-pair interpreter venv 'the environment opt/venv has no interpreter: usr/local is not in the image' \
+pair interpreter image-venv-broken venv 'the environment opt/venv has no interpreter: usr/local is not in the image' \
     'COPY venv /opt/venv' 'COPY venv-absent /opt/venv'
-pair interpreter-other venv 'the environment opt/venv is for Python 3.10, and its interpreter is usr/bin/python3.11' \
+pair interpreter-other image-venv-other-python venv 'the environment opt/venv is for Python 3.10, and its interpreter is usr/bin/python3.11' \
     'COPY venv /opt/venv' 'COPY venv-other /opt/venv'
-pair end-of-life supported 'Debian GNU/Linux 10 \(buster\) has had no security updates since 2024-06-30' \
+pair end-of-life image-end-of-life supported 'Debian GNU/Linux 10 \(buster\) has had no security updates since 2024-06-30' \
     'COPY os-release-13 /etc/os-release' 'COPY os-release-10 /etc/os-release'
-pair rolling supported 'Arch Linux has no releases' \
+pair rolling image-rolling-release supported 'Arch Linux has no releases' \
     'COPY os-release-13 /etc/os-release' 'COPY os-release-arch /etc/os-release'
-pair musl no-musl ".* uses musl: pip can't use manylinux wheels" \
+pair musl image-musl-python no-musl ".* uses musl: pip can't use manylinux wheels" \
     'COPY elf /lib/ld-musl-x86_64.so.1' \
     $'COPY elf /lib/ld-musl-x86_64.so.1\nCOPY pip /usr/lib/python3.11/site-packages/pip'
-pair base-name 'base!=arch' 'the base is .*, and base!=arch is wanted' \
+pair base-name =image-unexpected-base 'base!=arch' 'the base is .*, and base!=arch is wanted' \
     'COPY os-release-13 /etc/os-release' 'COPY os-release-arch /etc/os-release'
-pair entrypoint entrypoint "the image starts 'python4', which is not in it" 'CMD ["python3"]' 'CMD ["python4"]'
-pair executable entrypoint 'the image starts srv/run, which its user may not execute' \
+pair entrypoint image-entrypoint-absent entrypoint "the image starts 'python4', which is not in it" 'CMD ["python3"]' 'CMD ["python4"]'
+pair executable image-entrypoint-not-executable entrypoint 'the image starts srv/run, which its user may not execute' \
     $'COPY --chmod=755 script /srv/run\nENTRYPOINT ["/srv/run"]' $'COPY --chmod=644 script /srv/run\nENTRYPOINT ["/srv/run"]'
-pair script entrypoint 'the image starts srv/run, whose interpreter /opt/venv/bin/python is not in it' \
+pair script image-entrypoint-interpreter entrypoint 'the image starts srv/run, whose interpreter /opt/venv/bin/python is not in it' \
     $'COPY script /srv/run\nENTRYPOINT ["/srv/run"]' $'COPY script-elsewhere /srv/run\nENTRYPOINT ["/srv/run"]'
-pair secret no-secrets 'srv/server.key holds a private key' \
+pair secret image-secret-file no-secrets 'srv/server.key holds a private key' \
     'COPY certificate /srv/server.key' 'COPY key /srv/server.key'
-pair secret-removed no-secrets 'srv/server.key holds a private key, and can be read from its layer' \
+pair secret-removed image-secret-file no-secrets 'srv/server.key holds a private key, and can be read from its layer' \
     $'USER root\nCOPY certificate /srv/server.key\nRUN rm /srv/server.key\nUSER app' \
     $'USER root\nCOPY key /srv/server.key\nRUN rm /srv/server.key\nUSER app'
-pair setuid no-setuid "usr/bin/tool runs with the owner's or group's rights" \
+pair setuid image-setuid no-setuid "usr/bin/tool runs with the owner's or group's rights" \
     $'USER root\nCOPY elf /usr/bin/tool\nRUN chmod 755 /usr/bin/tool\nUSER app' \
     $'USER root\nCOPY elf /usr/bin/tool\nRUN chmod 4755 /usr/bin/tool\nUSER app'
+
+# --- what the audit's own limits find ---
+
+truncate -s 301M files/huge
+audited over-budget image-over-budget 'COPY big /srv/data' 'COPY huge /srv/data'
+rm files/huge
+audited hidden-bytes image-hidden-bytes \
+    $'USER root\nCOPY empty /srv/empty\nRUN rm -r /srv/empty\nUSER app' \
+    $'USER root\nCOPY big /srv/big\nRUN rm /srv/big\nUSER app'
+copies=$(for number in {1..12}; do echo "COPY elf /srv/$number"; done)
+audited many-layers image-many-layers "$copies" "$copies"$'\nCOPY elf /srv/13'
+audited drops-root image-drops-root \
+    $'USER root\nCOPY elf /usr/bin/gosu\nENTRYPOINT ["python3"]' \
+    $'USER root\nCOPY elf /usr/bin/gosu\nENTRYPOINT ["gosu", "app", "python3"]'
+
+# The base of a pair is as old as the day says.
+dockerfile old-base 'COPY elf /srv/x'
+day() { date -u -d "now + $1 days" +%F; }
+check 'a young base' '' "$(IMK_TODAY=$(day 80) codes old-base | grep -x image-old-base)"
+check 'an old base' image-old-base "$(IMK_TODAY=$(day 100) codes old-base | grep -x image-old-base)"
+covers good image-old-base
+covers bad image-old-base
+
+# An image without a history: its archive, written anew without it, takes its tag.
+if command -v python3 >/dev/null; then
+    dockerfile history 'COPY elf /srv/x'
+    cat >history.mk <<'MAKEFILE'
+app:
+	docker build --quiet --network=host --tag $(RUN)-history:latest --file files/history.Dockerfile files
+	test -z '$(WITHOUT)' || docker save $(RUN)-history:latest | python3 without-history | docker load
+MAKEFILE
+    cat >without-history <<'PYTHON'
+import hashlib, io, json, sys, tarfile
+source = tarfile.open(fileobj=io.BytesIO(sys.stdin.buffer.read()))
+files = {m.name: source.extractfile(m).read() for m in source if m.isfile()}
+manifest = json.loads(files["manifest.json"])
+config = json.loads(files[manifest[0]["Config"]])
+del config["history"]
+text = json.dumps(config).encode()
+manifest[0]["Config"] = hashlib.sha256(text).hexdigest() + ".json"
+out = tarfile.open(fileobj=sys.stdout.buffer, mode="w|")
+kept = {layer: files[layer] for layer in manifest[0]["Layers"]}
+for name, data in {**kept, manifest[0]["Config"]: text, "manifest.json": json.dumps(manifest).encode()}.items():
+    member = tarfile.TarInfo(name)
+    member.size = len(data)
+    out.addfile(member, io.BytesIO(data))
+out.close()
+PYTHON
+    without() { "$runner" -f history.mk --audit=json app RUN="$run" WITHOUT="$1" 2>history.log </dev/null | grep -c image-no-history; }
+    check 'an image with its history' 0 "$(without '')"
+    check 'an image without' 1 "$(without yes)"
+    covers good image-no-history
+    covers bad image-no-history
+else
+    skipped=$((skipped + 1))
+    echo 'skip  an image without history: there is no python3 to write one'
+fi
 
 # --- expectations at work ---
 

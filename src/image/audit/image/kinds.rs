@@ -179,6 +179,22 @@ pub enum Kind {
     },
     /// The image has no history: its layers can't be traced to instructions.
     NoHistory,
+    /// What the image starts fails without network, in a file system that can only be read.
+    StartFails {
+        /// The exit status.
+        status: i32,
+        /// The last line that was said.
+        said: String,
+    },
+    /// pip built packages of an index from their sources.
+    CompiledPackages {
+        /// The packages.
+        packages: Vec<String>,
+        /// How long that took, in all.
+        seconds: u64,
+        /// Whether they hold machine code, so that a compiler was needed.
+        native: bool,
+    },
 }
 
 /// Files that are of no use to a running image.
@@ -289,6 +305,8 @@ impl Kind {
             Kind::HiddenOverBudget { .. } => "image-hidden-over-budget",
             Kind::UnexpectedBase { .. } => "image-unexpected-base",
             Kind::NoHistory => "image-no-history",
+            Kind::CompiledPackages { .. } => "image-compiled-packages",
+            Kind::StartFails { .. } => "image-start-fails",
         }
     }
 
@@ -310,14 +328,16 @@ impl Kind {
             Kind::InterpreterAbsent { .. } | Kind::InterpreterOther { .. } => Criterion::Stages,
             Kind::EntryPointAbsent { .. }
             | Kind::EntryPointNotExecutable { .. }
-            | Kind::EntryPointInterpreter { .. } => Criterion::SmokeTest,
+            | Kind::EntryPointInterpreter { .. }
+            | Kind::StartFails { .. } => Criterion::SmokeTest,
             Kind::SecretFile { .. } | Kind::SetuidFiles { .. } => Criterion::Secrets,
             Kind::Differs { .. } | Kind::NoHistory => Criterion::Reproducible,
+            Kind::CompiledPackages { .. } => Criterion::Wheels,
         }
     }
 
     /// All codes, in the order of the manual.
-    pub const CODES: [&'static str; 33] = [
+    pub const CODES: [&'static str; 35] = [
         "image-compilers",
         "image-compilers-hidden",
         "image-over-budget",
@@ -351,5 +371,7 @@ impl Kind {
         "image-hidden-over-budget",
         "image-unexpected-base",
         "image-no-history",
+        "image-compiled-packages",
+        "image-start-fails",
     ];
 }

@@ -1,4 +1,4 @@
-//! The command that builds an image once more, under another tag and without cache. Runs nothing.
+//! The commands that build an image once more, under another tag and without cache, and that start it for a try. Runs nothing.
 
 use crate::image::command::flags::Given;
 use crate::image::command::kinds::{Build, BuildContext};
@@ -25,6 +25,47 @@ const LEFT_OUT: [&str; 13] = [
 /// The variable, and build argument, that reproducible builds take their time from.
 pub const EPOCH: &str = "SOURCE_DATE_EPOCH";
 
+fn known(text: &Text) -> Result<Vec<u8>, &'static str> {
+    text.known().map(<[u8]>::to_vec).ok_or("its command is known only to the running shell")
+}
+
+fn option(given: &Given) -> Result<Vec<u8>, &'static str> {
+    Ok(match &given.value {
+        Some(value) => [&b"--"[..], given.name.as_bytes(), b"=", &known(value)?[..]].concat(),
+        None => [&b"--"[..], given.name.as_bytes()].concat(),
+    })
+}
+
+/// The client of `command` with its own options, which say what engine it speaks to.
+fn client(command: &Recognised) -> Result<Vec<Vec<u8>>, &'static str> {
+    if command.elevated {
+        return Err("another user builds it");
+    }
+    let program: &[u8] = match command.client {
+        Client::Docker => b"docker",
+        Client::Podman => b"podman",
+        Client::Nerdctl => b"nerdctl",
+        Client::Buildah => b"buildah",
+    };
+    let mut words = vec![program.to_vec()];
+    for given in &command.globals {
+        words.push(option(given)?);
+    }
+    Ok(words)
+}
+
+/// The words of a command that starts the image `id`, which `command` built, as the container `name` with `label`: what it starts by itself,
+/// as its own user, without network, in a file system that can only be read, but for `/tmp`.
+pub fn start(command: &Recognised, id: &str, name: &str, label: &str) -> Result<Vec<Vec<u8>>, &'static str> {
+    if command.client == Client::Buildah {
+        return Err("buildah runs no images");
+    }
+    let mut words = client(command)?;
+    let own = ["run", "--name", name, "--label", label, "--network=none", "--read-only", "--tmpfs=/tmp", id];
+    words.extend(own.map(|word| word.as_bytes().to_vec()));
+    Ok(words)
+}
+
 /// The words of a command that builds what `build` builds, as `tag`; why there is none otherwise. `epoch` is the value of
 /// `SOURCE_DATE_EPOCH`.
 pub fn words(
@@ -33,12 +74,6 @@ pub fn words(
     tag: &str,
     epoch: Option<&str>,
 ) -> Result<Vec<Vec<u8>>, &'static str> {
-    let known = |text: &Text| {
-        text.known().map(<[u8]>::to_vec).ok_or("its command is known only to the running shell")
-    };
-    if command.elevated {
-        return Err("another user builds it");
-    }
     if !build.outputs.is_empty() || build.platforms.len() > 1 || build.builder.is_some() || build.only_asks {
         return Err("its result does not stay on the engine");
     }
@@ -47,23 +82,7 @@ pub fn words(
         BuildContext::Missing if matches!(command.client, Client::Podman | Client::Buildah) => b".".to_vec(),
         _ => return Err("its context is known only to the running shell"),
     };
-    let program: &[u8] = match command.client {
-        Client::Docker => b"docker",
-        Client::Podman => b"podman",
-        Client::Nerdctl => b"nerdctl",
-        Client::Buildah => b"buildah",
-    };
-    let mut words = vec![program.to_vec()];
-    let option = |given: &Given, words: &mut Vec<Vec<u8>>| -> Result<(), &'static str> {
-        words.push(match &given.value {
-            Some(value) => [&b"--"[..], given.name.as_bytes(), b"=", &known(value)?[..]].concat(),
-            None => [&b"--"[..], given.name.as_bytes()].concat(),
-        });
-        Ok(())
-    };
-    for given in &command.globals {
-        option(given, &mut words)?;
-    }
+    let mut words = client(command)?;
     if build.buildx {
         words.extend([b"buildx".to_vec(), b"build".to_vec(), b"--load".to_vec()]);
     } else {
@@ -71,7 +90,7 @@ pub fn words(
     }
     words.extend([b"--no-cache".to_vec(), format!("--tag={tag}").into_bytes()]);
     for given in build.options.iter().filter(|given| !LEFT_OUT.contains(&given.name)) {
-        option(given, &mut words)?;
+        words.push(option(given)?);
     }
     let has_epoch = build.args.iter().any(|pair| pair.name.known() == Some(EPOCH.as_bytes()));
     if let Some(epoch) = epoch.filter(|_| !has_epoch) {

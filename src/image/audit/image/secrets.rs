@@ -60,15 +60,7 @@ fn confirmed(secret: Secret, content: &[u8]) -> bool {
             ];
             marks.iter().any(|mark| text.contains(mark)) || has_password_in_address(&text)
         }
-        Secret::Variables => {
-            let text = String::from_utf8_lossy(content);
-            text.lines().filter(|line| !line.trim_start().starts_with('#')).any(|line| {
-                let Some((name, value)) = line.split_once('=') else { return false };
-                let name = name.trim().trim_start_matches("export ").trim();
-                crate::image::secret::is_secret_name(name.as_bytes())
-                    && !value.trim().trim_matches(['"', '\'']).is_empty()
-            })
-        }
+        Secret::Variables => crate::image::secret::has_secret_values(&String::from_utf8_lossy(content)),
     }
 }
 

@@ -63,7 +63,31 @@ pub(super) struct Install<'c> {
 }
 
 /// Options of pip that take the next word.
-const PIP_VALUES: [&str; 38] = [
+const PIP_VALUES: [&str; 61] = [
+    // uv's own.
+    "--requirements",
+    "--constraints",
+    "--override",
+    "--overrides",
+    "--build-constraint",
+    "--build-constraints",
+    "--index",
+    "--default-index",
+    "--index-strategy",
+    "--keyring-provider",
+    "--allow-insecure-host",
+    "--resolution",
+    "--prerelease",
+    "--fork-strategy",
+    "--python-preference",
+    "--python-platform",
+    "--exclude-newer",
+    "--link-mode",
+    "--torch-backend",
+    "--extra",
+    "--group",
+    "--upgrade-package",
+    "--reinstall-package",
     "-r",
     "--requirement",
     "-c",
@@ -220,13 +244,15 @@ fn pip<'c>(command: &'c Command, action: &str, out: &mut Install<'c>) {
         let text = word.text.as_str();
         let attached = |names: [&str; 2]| names.iter().any(|name| text.starts_with(&format!("{name}=")));
         match text {
-            "-r" | "--requirement" => out.requirements.extend(words.next()),
-            "-c" | "--constraint" => out.constraints.extend(words.next()),
+            "-r" | "--requirement" | "--requirements" => out.requirements.extend(words.next()),
+            "-c" | "--constraint" | "--constraints" => out.constraints.extend(words.next()),
             "-e" | "--editable" => {
                 words.next();
                 out.project = true;
             }
-            _ if attached(["--requirement", "-r"]) => out.requirements.push(word),
+            _ if attached(["--requirement", "-r"]) || text.starts_with("--requirements=") => {
+                out.requirements.push(word)
+            }
             _ if attached(["--constraint", "-c"]) => out.constraints.push(word),
             _ if attached(["--editable", "-e"]) => out.project = true,
             _ if text.starts_with("-r") && text.len() > 2 => out.requirements.push(word),

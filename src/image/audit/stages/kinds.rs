@@ -129,6 +129,8 @@ pub enum Kind {
         line: usize,
         /// A file whose change does it.
         example: Option<String>,
+        /// How long the command's step took in a build that was seen.
+        seconds: Option<u64>,
     },
     /// Python packages on musl, which takes few binary wheels.
     AlpineWithPip {

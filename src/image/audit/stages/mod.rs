@@ -10,6 +10,7 @@ mod downloads;
 mod install;
 mod kinds;
 mod layers;
+mod logged;
 mod order;
 mod packages;
 pub mod requirements;
@@ -21,11 +22,12 @@ mod users;
 mod view;
 
 pub use kinds::Kind;
+pub use logged::{Logged, logged};
 
 use super::finding::Finding;
 use super::releases::Date;
 use super::subject::{Subject, Unread};
-use crate::image::study::Study;
+use crate::image::study::{BuildStudy, Study};
 use view::View;
 
 /// What is known besides the recipes.
@@ -34,6 +36,11 @@ pub struct Setting {
     pub today: Date,
     /// How many layers above the base are few enough.
     pub layers: usize,
+}
+
+/// Why the stages of a build can't be judged; none where they can.
+pub fn unread(target: &str, build: &BuildStudy) -> Option<Unread> {
+    View::of(target, build).err()
 }
 
 /// The findings on what `subject` builds, by criterion and line.

@@ -105,6 +105,7 @@ fn judge(view: &View<'_>, stage: &StageView<'_>, index: usize, install: &Install
                 copy: format!("{word} {}", sources.join(" ")),
                 line: view.line(step.instruction.span),
                 example: example.clone(),
+                seconds: None,
             };
             // A tool that installs the project as well has a reason to see its sources.
             let certain = example.is_some() && !install.project;
@@ -135,7 +136,14 @@ fn more_than_manifests(view: &View<'_>, copy: &CopyView<'_>, named: &[&str]) -> 
                 .filter(|path| !harmless(path))
                 .collect();
             let weight = |path: &String| {
-                (!path.ends_with(".py"), path.starts_with('.'), path.matches('/').count(), path.clone())
+                // The Dockerfile itself is what people would least think of.
+                (
+                    !path.ends_with(".py"),
+                    path.ends_with("Dockerfile"),
+                    path.starts_with('.'),
+                    path.matches('/').count(),
+                    path.clone(),
+                )
             };
             files.sort_by_key(weight);
             let first = files.into_iter().next()?;

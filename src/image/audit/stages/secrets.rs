@@ -5,7 +5,7 @@ use super::Kind;
 use super::downloads::{credentials, masked};
 use super::view::{Action, View};
 use crate::image::context::EntryKind;
-use crate::image::secret::is_secret_name;
+use crate::image::secret::{has_secret_values, is_fingerprint, is_secret_name};
 
 /// Whether a file of this name most likely holds credentials.
 fn is_credentials(path: &str) -> bool {
@@ -13,7 +13,6 @@ fn is_credentials(path: &str) -> bool {
     let folder = path.rsplit_once('/').map_or("", |(folder, _)| folder);
     let sample =
         [".example", ".sample", ".template", ".dist", ".pub"].iter().any(|ending| name.ends_with(ending));
-    let environment = name == ".env" || (name.starts_with(".env.") && !sample);
     let listed = matches!(
         name,
         ".netrc"
@@ -44,7 +43,13 @@ fn is_credentials(path: &str) -> bool {
         || name.ends_with(".p12")
         || name.ends_with(".pfx")
         || name.ends_with(".keystore");
-    !sample && (environment || listed || in_folder || key)
+    !sample && (is_environment(path) || listed || in_folder || key)
+}
+
+/// Whether a file holds variables for a program's environment.
+fn is_environment(path: &str) -> bool {
+    let name = path.rsplit('/').next().unwrap_or(path);
+    name == ".env" || name.starts_with(".env.")
 }
 
 /// Finds secrets that the target's stages bring in.
@@ -58,6 +63,9 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
         };
         if let Some((pairs, env)) = variables {
             for (name, value) in pairs.iter().filter(|(name, _)| is_secret_name(name.as_bytes())) {
+                if value.as_deref().is_some_and(|value| !value.is_empty() && is_fingerprint(name, value)) {
+                    continue;
+                }
                 let literal = value.as_deref().is_some_and(|value| !value.is_empty() && !value.contains('$'));
                 let literal = literal && !comes_from_argument(view, step, name);
                 let kind = Kind::SecretVariable { name: name.clone(), env, literal };
@@ -75,7 +83,12 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
                     }
                     None => copy.sources.iter().flatten().cloned().collect(),
                 };
-                paths.retain(|path| is_credentials(path));
+                // What a file like `.env` holds decides, where it can be read.
+                let harmless = |path: &str| {
+                    let text = if is_environment(path) { view.context_file(path) } else { None };
+                    text.is_some_and(|text| !has_secret_values(&text))
+                };
+                paths.retain(|path| is_credentials(path) && !harmless(path));
                 for path in paths {
                     found.push(view.finding(Level::Error, Kind::SecretFile { path }, stage, span));
                 }

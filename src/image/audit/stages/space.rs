@@ -64,7 +64,7 @@ const INDICES: [Leaving; 4] = [
         fetches: |command| {
             command.name == "apk"
                 && matches!(command.action(), "update" | "add" | "upgrade")
-                && !command.has(&["--no-cache"])
+                && !command.has(&["--no-cache", "--no-network"])
         },
         cleans: |command| command.name == "apk" && command.action() == "cache",
     },

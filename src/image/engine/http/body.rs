@@ -29,7 +29,7 @@ impl Body {
         target: &str,
         patience: Duration,
     ) -> Result<Result<Body, Answer>, EngineError> {
-        connection.send("GET", target, patience)?;
+        connection.send("GET", target, "", patience)?;
         let head = connection.head()?;
         if head.answer.status != 200 {
             let has_no_body = matches!(head.answer.status, 204 | 304);
