@@ -100,34 +100,29 @@ pub fn builds(scripts: &[(&[u8], bool)], readings: &[Reading]) -> Result<Vec<Who
         if !reading.opaque.is_empty() {
             return Err(NotWhole::Other(at));
         }
-        let mut known = 0;
+        let mut engines = Vec::new();
         let mut harmless = Vec::new();
         for (simple, command) in commands {
-            if !is_quiet(command) {
-                return Err(NotWhole::Other(at));
-            }
             // What a script within the script runs has the place of the whole.
             let own = |found: &&Recognised| found.span == command.span && found.program != command.span;
-            let Some(recognised) = reading.commands.iter().find(own) else {
-                if only_prints(simple) || changes_folder(simple) {
-                    harmless.push(command.span);
-                    continue;
-                }
-                return Err(NotWhole::Other(at));
-            };
-            known += 1;
-            if !is_plain(recognised) {
-                return Err(NotWhole::Other(at));
+            match reading.commands.iter().find(own) {
+                _ if !is_quiet(command) => return Err(NotWhole::Other(at)),
+                Some(recognised) if is_plain(recognised) => engines.push(recognised),
+                None if only_prints(simple) || changes_folder(simple) => harmless.push(command.span),
+                _ => return Err(NotWhole::Other(at)),
             }
+        }
+        // What else was found runs in the words of these commands, or as part of them.
+        if engines.len() != reading.commands.len()
+            || reading.others.iter().any(|other| !harmless.contains(&other.span))
+        {
+            return Err(NotWhole::Other(at));
+        }
+        for recognised in engines {
             if *ignored || recognised.failure_ignored {
                 return Err(NotWhole::Ignored(at));
             }
             take(recognised, at, &mut out)?;
-        }
-        if known != reading.commands.len()
-            || reading.others.iter().any(|other| !harmless.contains(&other.span))
-        {
-            return Err(NotWhole::Other(at));
         }
     }
     if out.is_empty() { Err(NotWhole::NoBuild) } else { Ok(out) }
