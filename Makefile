@@ -36,12 +36,13 @@ $(hadolint):
 
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
-	@scripts/test unit conformance instructions dependencies contexts engine plans why listed docs audit builder podman
+	@scripts/test unit watch conformance instructions dependencies contexts soundness-part engine plans why listed edits-part docs audit builder reports podman blocks faults faults-podman
 
 .PHONY: lint
 lint: ## Check the format and the lints
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- --deny warnings
+	cargo clippy --quiet --test engine_context --test soundness --test watch --test trust -- --deny warnings
 	for script in $$(grep -l "^#!.*bash" scripts/* .ci/run tests/engine/*); do bash -n $$script || exit; done
 
 .PHONY: unit-test conformance instructions engine-test
@@ -52,7 +53,7 @@ conformance: release ## Run GNU make's own test suite on imk
 instructions: release ## Hold the instructions of fixed works to the figures kept
 	@scripts/test instructions
 engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
-	@scripts/test contexts soundness engine builder docs plans why listed faults audit podman faults-podman
+	@scripts/test contexts soundness engine builder docs plans why listed edits faults audit podman blocks faults-podman
 
 # --- the program -----------------------------------------------------------------------------------------------
 

@@ -5,8 +5,12 @@
 
 use super::diagnostic::{Complaint, Place, Severity};
 use super::mask::Masks;
-use std::cell::RefCell;
+use std::cell::{OnceCell, RefCell};
+use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
+use std::os::unix::net::UnixStream;
 use std::rc::Rc;
+use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::time::{Duration, Instant, SystemTime};
 
@@ -277,17 +281,23 @@ struct Hub {
     sinks: RefCell<Vec<Box<dyn Sink>>>,
     masks: RefCell<Option<Masks>>,
     steps: (Sender<(Instant, BuildStep)>, Receiver<(Instant, BuildStep)>),
+    /// Wakes the run's thread for what other threads tell: its end and theirs.
+    wake: OnceCell<(UnixStream, Arc<UnixStream>)>,
 }
 
 /// A way to tell of a build's steps from another thread.
 #[derive(Clone)]
-pub struct StepTeller(Sender<(Instant, BuildStep)>);
+pub struct StepTeller(Sender<(Instant, BuildStep)>, Option<Arc<UnixStream>>);
 
 impl StepTeller {
     /// Tells of a step, which happens now. The sinks hear of it when the run's thread looks for it ([`Events::take_steps`]).
     pub fn tell(&self, step: BuildStep) {
         // Nobody listens any more at the end of the run.
         let _ = self.0.send((Instant::now(), step));
+        if let Some(wake) = &self.1 {
+            // Full, it wakes as well.
+            let _ = wake.as_ref().write_all(b"s");
+        }
     }
 }
 
@@ -306,6 +316,7 @@ impl Events {
             sinks: RefCell::new(sinks),
             masks: RefCell::default(),
             steps: channel(),
+            wake: OnceCell::new(),
         })))
     }
 
@@ -333,7 +344,7 @@ impl Events {
     /// Tells that `event` happens now. A sink that tells of an event itself is not heard.
     pub fn tell(&self, event: &Event) {
         if let Some(hub) = &self.0 {
-            self.take_steps();
+            hub.pass_steps();
             hub.tell(Instant::now(), event);
         }
     }
@@ -356,20 +367,39 @@ impl Events {
 
     /// Passes on what other threads told of builds' steps.
     pub fn take_steps(&self) {
-        if let Some(hub) = &self.0 {
-            while let Ok((at, step)) = hub.steps.1.try_recv() {
-                hub.tell(at, &Event::BuildStep(&step));
-            }
+        let Some(hub) = &self.0 else { return };
+        if let Some((woken, _)) = hub.wake.get() {
+            let (mut woken, mut drained): (&UnixStream, _) = (woken, [0; 64]);
+            while matches!(woken.read(&mut drained), Ok(count) if count == drained.len()) {}
         }
+        hub.pass_steps();
     }
 
     /// A way to tell of builds' steps from another thread; none where nobody listens.
     pub fn step_teller(&self) -> Option<StepTeller> {
-        self.0.as_ref().map(|hub| StepTeller(hub.steps.0.clone()))
+        let hub = self.0.as_ref()?;
+        if hub.wake.get().is_none()
+            && let Ok((woken, wake)) = UnixStream::pair()
+            && woken.set_nonblocking(true).and_then(|()| wake.set_nonblocking(true)).is_ok()
+        {
+            let _ = hub.wake.set((woken, Arc::new(wake)));
+        }
+        Some(StepTeller(hub.steps.0.clone(), hub.wake.get().map(|(_, wake)| Arc::clone(wake))))
+    }
+
+    /// What becomes readable when another thread tells of a step, for [`Events::take_steps`]; nothing where none can.
+    pub fn steps_fd(&self) -> Option<BorrowedFd<'_>> {
+        self.0.as_ref()?.wake.get().map(|(woken, _)| woken.as_fd())
     }
 }
 
 impl Hub {
+    fn pass_steps(&self) {
+        while let Ok((at, step)) = self.steps.1.try_recv() {
+            self.tell(at, &Event::BuildStep(&step));
+        }
+    }
+
     fn tell(&self, at: Instant, event: &Event) {
         let at = at.saturating_duration_since(self.began);
         let tell = |event: &Event| {
@@ -431,6 +461,7 @@ impl Beginning {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use rustix::event::{PollFd, PollFlags, Timespec, poll};
 
     struct Names(Rc<RefCell<Vec<String>>>);
 
@@ -455,9 +486,19 @@ mod tests {
         events.phase_started(Phase::Shell, b"date");
         let teller = events.step_teller().unwrap();
         let step = BuildStep { target: 1, number: 7, name: "RUN".into(), state: StepState::Started };
-        std::thread::spawn(move || teller.tell(step)).join().unwrap();
+        let started = step.clone();
+        std::thread::spawn(move || teller.tell(started)).join().unwrap();
         events.phase_ended(Phase::Shell);
         assert_eq!(*one.borrow(), ["date", "step 7", "other"]);
         assert_eq!(*one.borrow(), *other.borrow());
+        // A thread that waits is woken for a step.
+        let teller = events.step_teller().unwrap();
+        std::thread::spawn(move || teller.tell(step)).join().unwrap();
+        let mut awaited = [PollFd::from_borrowed_fd(events.steps_fd().unwrap(), PollFlags::IN)];
+        assert_eq!(poll(&mut awaited, Some(&Timespec { tv_sec: 30, tv_nsec: 0 })), Ok(1));
+        events.take_steps();
+        assert_eq!(one.borrow().last().map(String::as_str), Some("step 7"));
+        let mut awaited = [PollFd::from_borrowed_fd(events.steps_fd().unwrap(), PollFlags::IN)];
+        assert_eq!(poll(&mut awaited, Some(&Timespec { tv_sec: 0, tv_nsec: 0 })), Ok(0));
     }
 }

@@ -1,4 +1,5 @@
-//! Text of others made fit to be shown: what a terminal would obey is replaced. Knows nothing of where it is shown.
+//! Text of others made fit to be shown: what a terminal would obey is replaced, and how wide the rest is. Knows nothing of where it is
+//! shown.
 
 /// Whether a terminal obeys `c` rather than showing it: control characters, and those that change the direction of the text that
 /// follows.
@@ -11,9 +12,67 @@ pub fn printable(text: &str) -> String {
     text.chars().map(|c| if is_obeyed(c) { '\u{fffd}' } else { c }).collect()
 }
 
+/// How many columns of a terminal `c` takes: none for what is set upon the character before, two for East Asian characters and
+/// pictures (Unicode Standard Annex 11, "Wide" and "Fullwidth").
+pub fn columns_of(c: char) -> usize {
+    match c {
+        '\u{300}'..='\u{36f}'
+        | '\u{200b}'..='\u{200f}'
+        | '\u{20d0}'..='\u{20ff}'
+        | '\u{fe00}'..='\u{fe0f}' => 0,
+        '\u{1100}'..='\u{115f}'
+        | '\u{2e80}'..='\u{303e}'
+        | '\u{3041}'..='\u{a4cf}'
+        | '\u{ac00}'..='\u{d7a3}'
+        | '\u{f900}'..='\u{faff}'
+        | '\u{fe30}'..='\u{fe6f}'
+        | '\u{ff00}'..='\u{ff60}'
+        | '\u{ffe0}'..='\u{ffe6}'
+        | '\u{1f300}'..='\u{1f64f}'
+        | '\u{1f680}'..='\u{1f6ff}'
+        | '\u{1f900}'..='\u{1f9ff}'
+        | '\u{20000}'..='\u{3fffd}' => 2,
+        _ => 1,
+    }
+}
+
+/// How many columns `text` takes.
+pub fn columns(text: &str) -> usize {
+    text.chars().map(columns_of).sum()
+}
+
+/// As much of the beginning of `text` as has room in `room` columns.
+pub fn fitting(text: &str, room: usize) -> &str {
+    let mut used = 0;
+    let end = text.char_indices().find(|&(_, c)| {
+        used += columns_of(c);
+        used > room
+    });
+    &text[..end.map_or(text.len(), |(at, _)| at)]
+}
+
+/// `text` in `room` columns, an ellipsis in place of an end that has no room.
+pub fn cut(text: &str, room: usize) -> String {
+    match columns(text) <= room {
+        true => text.to_owned(),
+        false if room == 0 => String::new(),
+        false => format!("{}…", fitting(text, room - 1)),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn wide_characters_take_two_columns() {
+        assert_eq!((columns("日本"), columns("é"), columns("e\u{301}"), columns("🐳 x")), (4, 1, 1, 4));
+        assert_eq!(
+            (cut("日本語", 6), cut("日本語", 5), cut("日本語", 4)),
+            ("日本語".into(), "日本…".into(), "日…".into())
+        );
+        assert_eq!((cut("abc", 3), cut("abc", 2), cut("abc", 0)), ("abc".into(), "a…".into(), String::new()));
+    }
 
     #[test]
     fn what_a_terminal_would_obey_is_replaced() {

@@ -5,7 +5,9 @@
 //! variants: one for counted text, one for text that ends in a null byte), and walks them from the first slot to the last. A name
 //! goes into the slot of its hash or the next free one; when fewer than one slot in sixteen is free the table doubles, names
 //! being moved in the order of the old slots. So the order is a function of the names and, where hashes collide, of the order in
-//! which they were entered. (Slots that deletions left are not modelled.)
+//! which they were entered. A name that is taken out leaves a mark in its slot, which the next name to pass by takes.
+
+use crate::base::intern::{Name, Names};
 
 /// The kinds of tables, each with its first size and its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,30 +39,133 @@ pub struct Figures {
 
 /// The slots of a table while it is filled.
 struct Slots {
-    /// Each slot's name by its number plus one, or zero.
+    /// Each slot's name by its number plus one, or one of the two values below.
     slots: Vec<u32>,
+    /// How many slots were never taken.
+    empty: usize,
     figures: Figures,
 }
 
+/// A slot that was never taken.
+const EMPTY: u32 = 0;
+/// A slot whose name was taken out.
+const LEFT: u32 = u32::MAX;
+
 impl Slots {
+    fn new(size: usize) -> Slots {
+        Slots { slots: vec![EMPTY; size], empty: size, figures: Figures { size, ..Figures::default() } }
+    }
+
+    /// Puts the name `number`, which is not there, into its slot.
     fn place(&mut self, hashes: &[u32], number: usize) {
         let mask = self.slots.len() - 1;
         let mut at = hashes[number] as usize & mask;
+        let mut left = None;
         self.figures.lookups += 1;
-        while self.slots[at] != 0 {
-            self.figures.collisions += 1;
+        while self.slots[at] != EMPTY {
+            if self.slots[at] == LEFT {
+                left.get_or_insert(at);
+            } else {
+                self.figures.collisions += 1;
+            }
             at = (at + 1) & mask;
         }
-        self.slots[at] = number as u32 + 1;
+        self.empty -= usize::from(left.is_none());
+        self.slots[left.unwrap_or(at)] = number as u32 + 1;
+        self.figures.fill += 1;
     }
 
-    fn grow(&mut self, hashes: &[u32]) {
-        let old = std::mem::take(&mut self.slots);
-        self.slots = vec![0; old.len() * 2];
-        for number in old.into_iter().filter(|&number| number != 0) {
+    /// The same, and gives the table room where it has become full.
+    fn enter(&mut self, hashes: &[u32], number: usize) {
+        self.place(hashes, number);
+        // Sixteenths, as a table grows once it is fuller than 15/16.
+        let size = self.slots.len();
+        if self.empty >= size / 16 {
+            return;
+        }
+        let size = if self.figures.fill >= size - size / 16 { size * 2 } else { size };
+        let old = std::mem::replace(&mut self.slots, vec![EMPTY; size]);
+        let figures = self.figures;
+        (self.empty, self.figures.size, self.figures.fill) = (size, size, 0);
+        for number in old.into_iter().filter(|&number| number != EMPTY && number != LEFT) {
             self.place(hashes, number as usize - 1);
         }
-        self.figures.rehashes += 1;
+        self.figures.rehashes = figures.rehashes + 1;
+    }
+
+    /// Takes the name `number` out, which is there.
+    fn leave(&mut self, hashes: &[u32], number: usize) {
+        let mask = self.slots.len() - 1;
+        let mut at = hashes[number] as usize & mask;
+        while self.slots[at] != number as u32 + 1 {
+            if self.slots[at] == EMPTY {
+                return;
+            }
+            at = (at + 1) & mask;
+        }
+        self.slots[at] = LEFT;
+        self.figures.fill -= 1;
+    }
+
+    fn order(self) -> (Vec<usize>, Figures) {
+        let taken = self.slots.into_iter().filter(|&number| number != EMPTY && number != LEFT);
+        (taken.map(|number| number as usize - 1).collect(), self.figures)
+    }
+}
+
+/// What was entered into a table and taken out of it, in order.
+#[derive(Debug, Default)]
+pub struct History {
+    /// Each name, and whether it was taken out.
+    changes: Vec<(Name, bool)>,
+    /// Names that GNU make's table does not have: they are to push no other aside.
+    last: Vec<Name>,
+}
+
+impl History {
+    /// `name` is entered.
+    pub fn enter(&mut self, name: Name) {
+        self.changes.push((name, false));
+    }
+
+    /// `name` is taken out.
+    pub fn leave(&mut self, name: Name) {
+        self.changes.push((name, true));
+    }
+
+    /// `name`, where it was entered just now, is put behind all others, whenever they come.
+    pub fn put_last(&mut self, name: Name) {
+        if self.changes.pop_if(|&mut last| last == (name, false)).is_some() {
+            self.last.push(name);
+        }
+    }
+
+    /// The names that are in the table, in its order.
+    pub fn order(&self, table: Table, names: &Names) -> (Vec<Name>, Figures) {
+        let all = || self.changes.iter().copied().chain(self.last.iter().map(|&name| (name, false)));
+        let hashes: Vec<u32> = all().map(|(name, _)| table.hash(names.text(name))).collect();
+        let mut slots = Slots::new(table.first_size());
+        // Where a name was last entered; only looked at where some name was taken out.
+        let mut entered = std::collections::HashMap::new();
+        let some_left = self.changes.iter().any(|&(_, left)| left);
+        for (number, (name, left)) in all().enumerate() {
+            if left {
+                if let Some(before) = entered.remove(&name) {
+                    slots.leave(&hashes, before);
+                }
+                continue;
+            }
+            if some_left {
+                entered.insert(name, number);
+            }
+            slots.enter(&hashes, number);
+        }
+        let (order, figures) = slots.order();
+        let name_of = |number: usize| match number.checked_sub(self.changes.len()) {
+            None => self.changes[number].0,
+            Some(last) => self.last[last],
+        };
+        (order.into_iter().map(name_of).collect(), figures)
     }
 }
 
@@ -83,20 +188,11 @@ impl Table {
     /// The order of `names`, which are all different and stand in the order in which they were entered: their positions.
     pub fn order<'n>(self, names: impl Iterator<Item = &'n [u8]>) -> (Vec<usize>, Figures) {
         let hashes: Vec<u32> = names.map(|name| self.hash(name)).collect();
-        let mut table = Slots { slots: vec![0; self.first_size()], figures: Figures::default() };
+        let mut slots = Slots::new(self.first_size());
         for number in 0..hashes.len() {
-            table.place(&hashes, number);
-            let size = table.slots.len();
-            // Sixteenths, as a table grows once it is fuller than 15/16.
-            if number + 1 > size - size / 16 {
-                table.grow(&hashes);
-            }
+            slots.enter(&hashes, number);
         }
-        let figures = Figures { fill: hashes.len(), size: table.slots.len(), ..table.figures };
-        (
-            table.slots.into_iter().filter(|&number| number != 0).map(|number| number as usize - 1).collect(),
-            figures,
-        )
+        slots.order()
     }
 }
 
@@ -211,5 +307,45 @@ mod tests {
             assert_eq!(order, (0..5000).collect::<Vec<_>>());
         }
         assert_eq!(Table::Files.order(std::iter::empty()).0, Vec::<usize>::new());
+    }
+
+    #[test]
+    fn a_slot_that_was_left_is_taken_by_the_next_name_that_passes() {
+        let mut names = Names::default();
+        // Names enough that many slots are contended for.
+        let all: Vec<Name> =
+            (0..900).map(|number| names.intern(format!("name{number}").as_bytes())).collect();
+        let mut history = History::default();
+        all.iter().for_each(|&name| history.enter(name));
+        let (before, _) = history.order(Table::Variables, &names);
+        for &name in &all[..300] {
+            history.leave(name);
+        }
+        let (between, figures) = history.order(Table::Variables, &names);
+        let kept: Vec<Name> = before.iter().copied().filter(|name| all[300..].contains(name)).collect();
+        assert_eq!((between, figures.fill, figures.size), (kept, 600, 1024));
+        all[..300].iter().for_each(|&name| history.enter(name));
+        let (after, figures) = history.order(Table::Variables, &names);
+        assert_eq!((after.len(), figures.size), (900, 1024));
+        let mut sorted = after.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, all);
+    }
+
+    #[test]
+    fn what_is_put_last_moves_nobody() {
+        let mut names = Names::default();
+        let (mut with, mut without) = (History::default(), History::default());
+        let own = names.intern(b"own");
+        with.enter(own);
+        with.put_last(own);
+        for number in 0..900 {
+            let name = names.intern(format!("name{number}").as_bytes());
+            with.enter(name);
+            without.enter(name);
+        }
+        let (order, _) = with.order(Table::Variables, &names);
+        let others: Vec<Name> = order.into_iter().filter(|&name| name != own).collect();
+        assert_eq!(others, without.order(Table::Variables, &names).0);
     }
 }

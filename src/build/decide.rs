@@ -183,6 +183,10 @@ impl Build {
         if let Some(block) = self.block_of(file) {
             return self.execute_image(file, &block);
         }
+        if self.is_given_up(file) {
+            self.session.rules.files[file].status = Status::Failed;
+            return self.notice_finished(file);
+        }
         let record = &self.session.rules.files[file];
         let Some(recipe) = record.recipe else {
             let (possible, dont_care) = (record.phony || record.is_target, record.dont_care);

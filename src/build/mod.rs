@@ -58,6 +58,10 @@ impl Goal {
 pub trait Observer {
     /// The recipe of `file` is about to run for the sake of `goal`, or of a makefile: its lines, expanded.
     fn recipe(&self, session: &Session, goal: Option<FileId>, file: FileId, lines: &[Vec<u8>]);
+
+    /// The image `now` was built on the engine at address `engine` in place of `before`. Tells whether that one was built for the same
+    /// observer, so that nobody else can be waiting for it.
+    fn built(&self, engine: &str, before: Option<&str>, now: &str) -> bool;
 }
 
 /// The state of a build.

@@ -27,7 +27,7 @@ use std::rc::Rc;
 pub struct Collector {
     recipes: Vec<(FileId, Recipe)>,
     up_to_date: Vec<Vec<u8>>,
-    makefiles: HashMap<&'static [u8], Rc<Makefile>>,
+    makefiles: HashMap<&'static [u8], Rc<SourceFile>>,
 }
 
 impl Collector {
@@ -50,13 +50,6 @@ pub struct Walked {
     pub up_to_date: Vec<Vec<u8>>,
 }
 
-/// A makefile read again, for places.
-struct Makefile {
-    file: Rc<SourceFile>,
-    /// Where each line begins.
-    starts: Vec<usize>,
-}
-
 /// A line expanded.
 #[derive(Default)]
 struct Traced {
@@ -77,7 +70,7 @@ impl Build {
             listed: self.session.rules.images.is_listed(file),
             ..Recipe::default()
         };
-        let makefile = place.map(|place| self.makefile(place.file).file.clone()).unwrap_or_default();
+        let makefile = place.map(|place| self.makefile(place.file)).unwrap_or_default();
         self.add_steps(steps, &mut found);
         for (number, raw) in lines.iter().enumerate() {
             if let Some(place) = &mut self.session.rules.recipes[recipe].place {
@@ -109,7 +102,7 @@ impl Build {
     }
 
     /// An image block's commands, each word with the place of its assignment.
-    fn add_steps(&mut self, steps: &Steps, out: &mut Recipe) {
+    pub(in crate::build) fn add_steps(&mut self, steps: &Steps, out: &mut Recipe) {
         out.managed = !steps.all.is_empty();
         for step in &steps.all {
             let shown = match step.work {
@@ -140,9 +133,9 @@ impl Build {
     }
 
     /// The place of `word` on its assignment's line; of the value where the word is not literally there.
-    fn word_place(&mut self, place: Place, word: &[u8]) -> recipe::Place {
+    pub(in crate::build) fn word_place(&mut self, place: Place, word: &[u8]) -> recipe::Place {
         let makefile = self.makefile(place.file);
-        let text = &makefile.file.text;
+        let text = &makefile.text;
         let number = (place.line as usize).saturating_sub(1);
         let Some(&start) = makefile.starts.get(number) else {
             return recipe::Place::line(place.file, place.line as usize);
@@ -151,14 +144,17 @@ impl Build {
         let value = memchr::memchr(b'=', line).map_or(0, |equals| {
             equals + 1 + line[equals + 1..].iter().take_while(|&&byte| is_blank(byte)).count()
         });
-        let found = memchr::memmem::find(&line[value..], word).filter(|_| !word.is_empty());
+        // A part of what is written may be called the same, and is not the word.
+        let ends = |byte: Option<&u8>| byte.is_none_or(|byte| is_blank(*byte) || b"'\"\\".contains(byte));
+        let written = &line[value..];
+        let mut all = memchr::memmem::find_iter(written, word).filter(|_| !word.is_empty());
+        let found = all.find(|&at| ends(written[..at].last()) && ends(written.get(at + word.len())));
         let (from, length) = match found {
             Some(at) => (value + at, word.len()),
             None if value > 0 => (value, line[value..].trim_ascii_end().len()),
             None => (line.iter().take_while(|&&byte| is_blank(byte)).count(), line.trim_ascii().len()),
         };
-        let name = String::from_utf8_lossy(&makefile.file.name).into_owned();
-        recipe::Place::of(&name, text, Span::new(start + from, start + from + length))
+        makefile.place(Span::new(start + from, start + from + length))
     }
 
     /// Keeps that nothing would run for a goal; whether that was to be kept rather than said.
@@ -267,7 +263,7 @@ impl Build {
     }
 
     /// What the lines' processes would find in their environment under the names that the lines mention.
-    fn note_environment(&mut self, file: FileId, recipe: &mut Recipe) {
+    pub(in crate::build) fn note_environment(&mut self, file: FileId, recipe: &mut Recipe) {
         const ALWAYS: [&[u8]; 5] = [b"PATH", b"HOME", b"DOCKER_HOST", b"DOCKER_CONTEXT", b"DOCKER_CONFIG"];
         let context = &self.session.context;
         let scope = self.session.rules.files[file].scope.unwrap_or(context.variables.current);
@@ -308,12 +304,10 @@ impl Build {
         recipe.environment = known;
     }
 
-    fn makefile(&mut self, name: &'static [u8]) -> Rc<Makefile> {
+    fn makefile(&mut self, name: &'static [u8]) -> Rc<SourceFile> {
         let read = || {
             let text = std::fs::read(std::ffi::OsStr::from_bytes(name)).unwrap_or_default();
-            let after = memchr::memchr_iter(b'\n', &text).map(|newline| newline + 1);
-            let starts = std::iter::once(0).chain(after).collect();
-            Rc::new(Makefile { file: Rc::new(SourceFile { name: name.to_vec(), text }), starts })
+            Rc::new(SourceFile::new(name.to_vec(), text))
         };
         match &mut self.collector {
             Some(collector) => Rc::clone(collector.makefiles.entry(name).or_insert_with(read)),
@@ -330,7 +324,7 @@ impl Build {
     ) -> Vec<(Option<usize>, usize)> {
         let Some(place) = place else { return Vec::new() };
         let makefile = self.makefile(place.file);
-        let text = &makefile.file.text;
+        let text = &makefile.text;
         let mut number = (place.line as usize).saturating_sub(1);
         let mut out = Vec::with_capacity(lines.len());
         for (index, raw) in lines.iter().enumerate() {

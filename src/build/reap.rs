@@ -60,11 +60,13 @@ impl Build {
                 }
             };
             if ended.pid < 0 {
+                // It could not be started: there is nothing to reap.
                 self.commands_ended += 1;
+            } else {
+                let won = ended.code == 0 && ended.signal == 0;
+                let what = if won { "Reaping winning child % PID" } else { "Reaping losing child % PID" };
+                self.say_of_child(what, ended.pid, None, " ");
             }
-            let won = ended.code == 0 && ended.signal == 0;
-            let what = if won { "Reaping winning child % PID" } else { "Reaping losing child % PID" };
-            self.say_of_child(what, ended.pid, None, " ");
             let child = self.children.remove(index);
             if self.child_ended(child, index, ended, dying)? {
                 block = false;
@@ -78,7 +80,14 @@ impl Build {
             return self.waiter.wait(block, None);
         }
         self.session.context.events.phase_started(Phase::Waiting, b"");
-        let waited = self.waiter.wait(true, None);
+        let events = &self.session.context.events;
+        let waited = loop {
+            match self.waiter.wait(true, events.steps_fd()) {
+                // How a build goes on is told while it does.
+                Waited::Ready => events.take_steps(),
+                waited => break waited,
+            }
+        };
         self.session.context.events.phase_ended(Phase::Waiting);
         waited
     }

@@ -4,7 +4,8 @@
 use super::decode::{Decoded, End, Source};
 use super::help;
 use super::number::NumberFault;
-use super::table::{Flag, Kind};
+use super::table::{Flag, Kind, OWN, long_names};
+use crate::base::nearest;
 
 /// Something wrong with an option.
 #[derive(Clone)]
@@ -105,6 +106,15 @@ pub fn message(error: &Error) -> Vec<u8> {
         }
         Error::TempStdinTwice => text("INTERNAL: multiple --temp-stdin options provided!".to_owned()),
     }
+}
+
+/// What was meant, where that can be seen: the option whose name is nearest.
+pub fn hint(error: &Error) -> Option<String> {
+    let Error::UnknownName(text) = error else { return None };
+    let name = text.split(|&byte| byte == b'=').next()?;
+    let own = OWN.iter().filter(|flag| flag.shown).map(|flag| flag.name);
+    let near = nearest(name, long_names().map(|(name, _)| name).chain(own).map(str::as_bytes))?;
+    Some(format!("there is '--{}'", String::from_utf8_lossy(near)))
 }
 
 fn quoted(before: &str, given: &[u8], after: &str) -> Vec<u8> {

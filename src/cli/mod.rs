@@ -20,6 +20,6 @@ pub use decode::{Decoded, End, Home, InForce, Operand, Source, decode, decode_ar
 pub use definition::{Definition, Operator, definition};
 pub use encode::{Flags, Form, Overrides, command_variables, eval_flags, makeflags, own_flags};
 pub use help::{usage, version};
-pub use message::{Error, Invocation, diagnostics, message};
+pub use message::{Error, Invocation, diagnostics, hint, message};
 pub use restart::{again_arguments, restart_arguments, watched_arguments};
 pub use settings::{DebugLevels, Jobs, JobsChange, Origin, OutputSync, Own, Settings, ShuffleMode, Toggle};

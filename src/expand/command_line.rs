@@ -192,6 +192,8 @@ fn through_shell(
     }
     head.push(b' ');
     head.extend_from_slice(&shell.flags);
+    // Where `SHELL` is empty, the first flag is the program.
+    head.drain(..head.iter().take_while(|&&byte| is_blank(byte)).count());
     let mut words = match split(&head, false, false).0 {
         Plain::Words(words) => words,
         Plain::Empty => Vec::new(),

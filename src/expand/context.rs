@@ -80,10 +80,24 @@ pub struct Context {
     pub folder: Option<Vec<u8>>,
     /// Whether the debugging level shows verbose matters.
     pub verbose: bool,
+    /// Whether expansion is a trial.
+    pub trial: Trial,
     /// What expansion looked at, where somebody wants to know.
     pub seen: Option<Box<Seen>>,
     /// Who is told of what happens.
     pub events: Events,
+}
+
+/// An expansion before its time: what looks outside or acts has an empty value in it, and is noted.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Trial {
+    /// It is none.
+    #[default]
+    Off,
+    /// It is one, and what was expanded depends on the makefiles and the environment alone.
+    Sure,
+    /// It is one, and something was left out.
+    Partial,
 }
 
 /// What expansion looked at besides variables.
@@ -150,6 +164,7 @@ impl Context {
             path_front: None,
             folder: None,
             verbose: false,
+            trial: Trial::Off,
             seen: None,
             events: Events::default(),
         }
@@ -180,6 +195,15 @@ impl Context {
         }
     }
 
+    /// Whether a function that looks outside or acts is left out, which is noted.
+    #[inline]
+    pub fn leaves_out(&mut self) -> bool {
+        if self.trial != Trial::Off {
+            self.trial = Trial::Partial;
+        }
+        self.trial != Trial::Off
+    }
+
     /// Warns of an undefined variable, where that was asked for.
     pub fn warn_undefined(&mut self, name: Name) {
         const KNOWN: [&[u8]; 10] = [
@@ -194,7 +218,7 @@ impl Context {
             b"VPATH",
             b"GPATH",
         ];
-        if self.warn_undefined {
+        if self.warn_undefined && self.trial == Trial::Off {
             let text = self.names.text(name);
             if !KNOWN.contains(&text) {
                 self.complain(self.reading, &Complaint::UndefinedVariable(text.to_vec()));

@@ -2,7 +2,7 @@
 //! "Target-specific Variable Values"). Knows nothing of expansion.
 
 use crate::base::diagnostic::Place;
-use crate::base::table_order::Table;
+use crate::base::table_order::{Figures, History, Table};
 use crate::base::{Name, Names};
 use crate::syntax::Expression;
 use hashbrown::HashMap;
@@ -180,6 +180,8 @@ pub struct Variables {
     free: Vec<VariableId>,
     /// The global set: for each name's number the variable's number plus one, or zero.
     global: Vec<u32>,
+    /// How the global set came to be.
+    history: History,
     sets: Vec<Set>,
     free_sets: Vec<SetId>,
     scopes: Vec<Scope>,
@@ -206,6 +208,7 @@ impl Default for Variables {
             all: Vec::with_capacity(256),
             free: Vec::new(),
             global: vec![0; 512],
+            history: History::default(),
             sets: vec![Set::default()],
             free_sets: Vec::new(),
             scopes: vec![Scope { set: GLOBAL_SET, next: None, next_is_parent: false }],
@@ -347,6 +350,7 @@ impl Variables {
                 self.global.resize((name.index() + 1).next_power_of_two(), 0);
             }
             self.global[name.index()] = id.0 + 1;
+            self.history.enter(name);
         } else {
             self.sets[set.0 as usize].insert(name, id);
         }
@@ -394,6 +398,7 @@ impl Variables {
             self.changes += 1;
             if set == GLOBAL_SET {
                 self.global[name.index()] = 0;
+                self.history.leave(name);
             } else {
                 self.sets[set.0 as usize].remove(name);
             }
@@ -411,6 +416,17 @@ impl Variables {
                 .collect();
         }
         self.sets[set.0 as usize].members.iter().map(|&(_, id)| id).collect()
+    }
+
+    /// The global variables in the order of GNU make's table.
+    pub fn global_order(&self, names: &Names) -> (Vec<VariableId>, Figures) {
+        let (order, figures) = self.history.order(Table::Variables, names);
+        (order.into_iter().filter_map(|name| self.find_in(GLOBAL_SET, name)).collect(), figures)
+    }
+
+    /// The global variable `id`, defined just now, is none of GNU make's, and is to change the order of no other.
+    pub fn put_last(&mut self, id: VariableId) {
+        self.history.put_last(self.get(id).name);
     }
 
     /// The chain of sets from `scope`: each set, and whether a parent's.
@@ -495,8 +511,8 @@ impl Variables {
         self.free_sets.push(set);
     }
 
-    /// The set where a function's own variables go after [`Variables::push_scope`].
-    pub fn pushed_set(&self) -> SetId {
+    /// The set that lookups ask first: a target's, or that of a function's own variables after [`Variables::push_scope`].
+    pub fn current_set(&self) -> SetId {
         self.set_of(self.current)
     }
 
@@ -517,13 +533,11 @@ impl Variables {
             return;
         }
         let mut list = Vec::new();
-        let texts: Vec<&[u8]> =
-            self.members(GLOBAL_SET).into_iter().map(|member| names.text(self.get(member).name)).collect();
-        for at in Table::Variables.order(texts.iter().copied()).0 {
+        for name in self.history.order(Table::Variables, names).0 {
             if !list.is_empty() {
                 list.push(b' ');
             }
-            list.extend_from_slice(texts[at]);
+            list.extend_from_slice(names.text(name));
         }
         self.get_mut(id).value = Rc::new(list);
         self.listed = self.changes;

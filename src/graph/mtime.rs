@@ -46,9 +46,18 @@ pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
             }
             mtime
         }
-        Look::Found(mtime) => mtime,
+        Look::Found(mtime) => in_range(session, name, mtime),
         Look::Absent => Mtime::ABSENT,
     }
+}
+
+/// `mtime`, which a complaint is about where it is none of the times that make knows.
+fn in_range(session: &mut Session, name: &[u8], mtime: Mtime) -> Mtime {
+    if mtime == Mtime::OUT_OF_RANGE {
+        let complaint = Complaint::TimeOutOfRange { file: name.to_vec(), instead: mtime.to_text() };
+        session.complain(None, &complaint);
+    }
+    mtime
 }
 
 /// Searches `name` along `VPATH`.

@@ -6,7 +6,7 @@
 
 use super::command::variables::Inherited;
 use crate::base::Span;
-use crate::base::source::line_column;
+use crate::base::source::{LineColumn, line_column};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -45,12 +45,38 @@ impl Recipe {
 }
 
 /// A text file that places refer to.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct SourceFile {
     /// Its name, as it was given.
     pub name: Vec<u8>,
     /// Its text; empty where it can't be read again.
     pub text: Vec<u8>,
+    /// Where each line begins.
+    pub starts: Vec<usize>,
+}
+
+impl Default for SourceFile {
+    fn default() -> SourceFile {
+        SourceFile::new(Vec::new(), Vec::new())
+    }
+}
+
+impl SourceFile {
+    /// The file with this name and text.
+    pub fn new(name: Vec<u8>, text: Vec<u8>) -> SourceFile {
+        let after = memchr::memchr_iter(b'\n', &text).map(|newline| newline + 1);
+        let starts = std::iter::once(0).chain(after).collect();
+        SourceFile { name, text, starts }
+    }
+
+    /// The place of `span`, without a look at all lines before it.
+    pub fn place(&self, span: Span) -> Place {
+        let start = span.start.min(self.text.len());
+        let line = self.starts.partition_point(|&begin| begin <= start);
+        let begin = line.checked_sub(1).and_then(|at| self.starts.get(at)).copied().unwrap_or_default();
+        let at = LineColumn { line, column: start - begin + 1 };
+        Place::at(&String::from_utf8_lossy(&self.name), &self.text, at, span)
+    }
 }
 
 /// A place in a file, as people read it.
@@ -74,7 +100,10 @@ const LINE_MAX: usize = 1024;
 impl Place {
     /// The place of `span` in `file`.
     pub fn of(file: &str, text: &[u8], span: Span) -> Place {
-        let at = line_column(text, span.start);
+        Place::at(file, text, line_column(text, span.start), span)
+    }
+
+    fn at(file: &str, text: &[u8], at: LineColumn, span: Span) -> Place {
         let start = span.start.min(text.len()) - (at.column - 1);
         let line = &text[start..];
         let line = &line[..memchr::memchr(b'\n', line).unwrap_or(line.len())];
@@ -221,12 +250,11 @@ impl Line {
         match &self.place {
             Where::Words { line, .. } => line.clone().unwrap_or_default(),
             Where::Raw { written: Written { raw, file, offset, line, inserted }, .. } => {
-                let name = String::from_utf8_lossy(&file.name);
                 let lines = |end: usize| memchr::memchr_iter(b'\n', raw.get(..end).unwrap_or(raw)).count();
                 match offset {
                     Some(offset) => {
                         let place = |at: usize| offset + at + inserted * lines(at);
-                        Place::of(&name, &file.text, Span::new(place(span.start), place(span.end)))
+                        file.place(Span::new(place(span.start), place(span.end)))
                     }
                     None => {
                         let line = line + lines(span.start);
@@ -295,5 +323,12 @@ mod tests {
         assert_eq!(place.text.as_deref(), Some("two three"));
         let end = Place::of("f", b"ab", Span::new(9, 9));
         assert_eq!((end.line, end.column, end.length), (1, Some(3), 1));
+        for text in [&b""[..], b"\n", b"ab", b"ab\n", b"one\r\ntwo three\nx"] {
+            let file = SourceFile::new(b"f".to_vec(), text.to_vec());
+            for start in 0..20 {
+                let span = Span::new(start, start + 3);
+                assert_eq!(file.place(span), Place::of("f", text, span), "{text:?} {start}");
+            }
+        }
     }
 }

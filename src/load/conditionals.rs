@@ -22,6 +22,8 @@ struct Level {
     seen_else: bool,
     /// Whether a level around it is skipped.
     is_inside_skipped: bool,
+    /// The line that opened it.
+    line: Option<u32>,
 }
 
 /// The conditionals that are open at a place of a makefile.
@@ -36,6 +38,11 @@ impl Conditionals {
     /// Whether any is open.
     pub fn is_open(&self) -> bool {
         !self.levels.is_empty()
+    }
+
+    /// The line of the innermost that is.
+    pub fn opened(&self) -> Option<u32> {
+        self.levels.last()?.line
     }
 
     /// Whether lines are skipped here.
@@ -131,11 +138,13 @@ impl Conditionals {
         text: &[u8],
         place: Option<Place>,
     ) -> Outcome<bool> {
-        if self.skipping() {
-            self.levels.push(Level { branch: Branch::Waiting, seen_else: false, is_inside_skipped: true });
+        let is_inside_skipped = self.skipping();
+        let branch = if is_inside_skipped { Branch::Waiting } else { Branch::Taken };
+        let line = place.map(|place| place.line);
+        self.levels.push(Level { branch, seen_else: false, is_inside_skipped, line });
+        if is_inside_skipped {
             return Ok(true);
         }
-        self.levels.push(Level { branch: Branch::Taken, seen_else: false, is_inside_skipped: false });
         let taken = match directive {
             Conditional::Ifdef | Conditional::Ifndef => {
                 let name = expand_text(session, text)?;

@@ -92,7 +92,8 @@ fn run(session: &mut Session, reader: &mut Reader) -> Outcome {
         one_line(session, reader, line)?;
     }
     if reader.conditionals.is_open() {
-        return Err(Stop::fatal(reader.place(), Complaint::MissingEndif));
+        let opened = reader.conditionals.opened();
+        return Err(Stop::fatal(reader.place(), Complaint::MissingEndif(opened)));
     }
     if let Some(block) = &reader.image {
         return Err(Stop::fatal(block.place, Complaint::MissingEndimage));

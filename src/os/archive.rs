@@ -103,9 +103,10 @@ fn is_same(member: &Member, name: &[u8]) -> bool {
     if member.truncated { base.starts_with(&member.name) } else { member.name == base || member.name == name }
 }
 
-/// The date of `member` in the archive `path`, in seconds since the epoch; none where it is not in there.
+/// The date of `member` in the archive `path`, in seconds since the epoch; none where it is not in there, or only with the
+/// date 0, as `ar` writes it in its deterministic mode: to GNU make such a member does not exist.
 pub fn member_date(path: &[u8], member: &[u8]) -> Result<Option<i64>, ArchiveError> {
-    Ok(members(path)?.iter().find(|found| is_same(found, member)).map(|found| found.date))
+    Ok(members(path)?.iter().find(|found| found.date > 0 && is_same(found, member)).map(|found| found.date))
 }
 
 /// The names of the archive's members that match the wildcards in `pattern`; none where it has no wildcards.

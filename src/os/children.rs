@@ -3,8 +3,10 @@
 
 use crate::base::events::Usage;
 use crate::os::files;
+use crate::os::stack::given_limit;
+use crate::os::sys;
+use crate::os::sys::spawn::{Spawn, caught_signals_changed, spawn};
 use crate::os::sys::wait::{release_child_signal, wait_for_any, wait_readable, watch_children};
-use crate::os::sys::{self, Spawn};
 use rustix::process::WaitOptions;
 use std::ffi::{CStr, CString};
 use std::io::Read;
@@ -91,6 +93,7 @@ impl Waiter {
             let _ = signal_hook::low_level::pipe::register(libc::SIGCHLD, writer);
         }
         let _ = signal_hook::flag::register(libc::SIGUSR1, Arc::clone(&self.debug));
+        caught_signals_changed();
         self.wake = Some(reader);
     }
 
@@ -240,9 +243,9 @@ pub fn start_leader(
         stdout: raw(streams.stdout),
         stderr: raw(streams.stderr),
         new_group: true,
+        stack_limit: given_limit(),
     };
-    crate::os::stack::with_given_limit(|| sys::spawn(&request))
-        .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+    spawn(&request).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
 }
 
 /// Starts `arguments` with `environment`, the program searched along the environment's PATH, and returns the process id. A
@@ -257,7 +260,7 @@ pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -
         arguments.iter().map(|argument| c_string(argument)).collect::<Result<Vec<_>, _>>()?;
     let c_program = c_string(&program)?;
     let raw = |stream: Option<BorrowedFd>| stream.map(|fd| fd.as_raw_fd());
-    let spawn = |program: &CString, arguments: &[CString]| {
+    let start = |program: &CString, arguments: &[CString]| {
         let request = Spawn {
             program,
             arguments,
@@ -266,15 +269,15 @@ pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -
             stdout: raw(streams.stdout),
             stderr: raw(streams.stderr),
             new_group: false,
+            stack_limit: given_limit(),
         };
-        crate::os::stack::with_given_limit(|| sys::spawn(&request))
-            .map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
+        spawn(&request).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
     };
-    match spawn(&c_program, &c_arguments) {
+    match start(&c_program, &c_arguments) {
         Err(libc::ENOEXEC) => {
             c_arguments[0] = c_program;
             c_arguments.insert(0, c"/bin/sh".to_owned());
-            spawn(&c"/bin/sh".to_owned(), &c_arguments)
+            start(&c"/bin/sh".to_owned(), &c_arguments)
         }
         other => other,
     }

@@ -9,24 +9,37 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
-/// A modification time in nanoseconds since the epoch, or one of make's special values. Later is greater.
+/// A modification time in nanoseconds since the epoch, counted from three, or one of make's special values. Later is greater.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Debug)]
-pub struct Mtime(pub i64);
+pub struct Mtime(pub u64);
+
+/// Nanoseconds in a second.
+const SECOND: u64 = 1_000_000_000;
+/// The last second that make's times hold; it keeps 34 bits of them.
+const LAST_SECOND: i64 = (1 << 34) - 1;
 
 impl Mtime {
     /// Not looked up yet.
-    pub const UNKNOWN: Mtime = Mtime(i64::MIN);
+    pub const UNKNOWN: Mtime = Mtime(0);
     /// The file does not exist.
-    pub const ABSENT: Mtime = Mtime(i64::MIN + 1);
+    pub const ABSENT: Mtime = Mtime(1);
     /// Older than anything (`-o`).
-    pub const OLD: Mtime = Mtime(i64::MIN + 2);
+    pub const OLD: Mtime = Mtime(2);
+    /// The first nanosecond of the epoch.
+    const FIRST: Mtime = Mtime(3);
+    /// What stands for a time before the epoch, or after the last second.
+    pub const OUT_OF_RANGE: Mtime = Mtime(Mtime::FIRST.0 + LAST_SECOND as u64 * SECOND + SECOND - 1);
     /// Newer than anything (`-W`).
-    pub const NEW: Mtime = Mtime(i64::MAX);
+    pub const NEW: Mtime = Mtime(u64::MAX);
 
-    /// A time of seconds and nanoseconds; clamped to what the type holds.
+    /// A time of seconds and nanoseconds.
     pub fn new(seconds: i64, nanoseconds: i64) -> Mtime {
-        let time = seconds.saturating_mul(1_000_000_000).saturating_add(nanoseconds);
-        Mtime(time.clamp(i64::MIN + 3, i64::MAX - 1))
+        match (u64::try_from(seconds), u64::try_from(nanoseconds)) {
+            (Ok(whole), Ok(part)) if seconds <= LAST_SECOND && part < SECOND => {
+                Mtime(Mtime::FIRST.0 + whole * SECOND + part)
+            }
+            _ => Mtime::OUT_OF_RANGE,
+        }
     }
 
     /// Whether this is the time of a file, and none of the special values.
@@ -35,13 +48,13 @@ impl Mtime {
     }
 
     /// The nanoseconds within the second.
-    pub fn nanoseconds(self) -> i64 {
-        self.0.rem_euclid(1_000_000_000)
+    pub fn nanoseconds(self) -> u64 {
+        self.0.saturating_sub(Mtime::FIRST.0) % SECOND
     }
 
     /// The whole seconds since the epoch.
     pub fn seconds(self) -> i64 {
-        self.0.div_euclid(1_000_000_000)
+        (self.0.saturating_sub(Mtime::FIRST.0) / SECOND) as i64
     }
 
     /// The time of day now.
@@ -52,13 +65,18 @@ impl Mtime {
 
     /// Date and time as people read it, with the fraction of the second (`2026-11-22 09:30:00.125`).
     pub fn to_text(self) -> String {
-        let base = match sys::local_time(self.seconds()) {
+        // The largest number that make's type holds, read as a time.
+        let (seconds, nanoseconds) = match self {
+            Mtime::NEW => (LAST_SECOND, 107_374_182),
+            time => (time.seconds(), time.nanoseconds()),
+        };
+        let base = match sys::local_time(seconds) {
             Some((year, month, day, hour, minute, second)) => {
                 format!("{year:04}-{month:02}-{day:02} {hour:02}:{minute:02}:{second:02}")
             }
-            None => self.seconds().to_string(),
+            None => seconds.to_string(),
         };
-        let fraction = format!("{:09}", self.nanoseconds());
+        let fraction = format!("{nanoseconds:09}");
         let fraction = fraction.trim_end_matches('0');
         if fraction.is_empty() { base } else { format!("{base}.{fraction}") }
     }

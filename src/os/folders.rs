@@ -1,6 +1,7 @@
 //! The entries of folders, read once and kept, so that thousands of questions "is there such a file" cost no system call.
 //! Knows nothing of why the questions are asked.
 
+use crate::os::collation::Collation;
 use crate::os::files::Mtime;
 use hashbrown::{HashMap, HashSet};
 use rustc_hash::FxBuildHasher;
@@ -42,12 +43,14 @@ pub struct Folders {
     readings: u64,
     /// Some folder has two paths.
     aliases: bool,
+    /// In which order names that match a wildcard come.
+    pub collation: Collation,
 }
 
 /// How long, in nanoseconds, two changes may have one time: somewhat more than a tick of the clock that the system takes
 /// for times of files, or two seconds on file systems that keep whole ones.
-const TICK: i64 = 20_000_000;
-const COARSE_TICK: i64 = 2_000_000_000;
+const TICK: u64 = 20_000_000;
+const COARSE_TICK: u64 = 2_000_000_000;
 
 /// `time`, unless a change right after `now` might leave it as it is.
 fn settled(time: Mtime, now: Mtime) -> Option<Mtime> {

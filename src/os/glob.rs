@@ -132,9 +132,41 @@ fn unquote(text: &[u8]) -> Vec<u8> {
     plain
 }
 
-/// The existing files that match `pattern`, sorted; empty where there are none. A pattern without wildcards yields
-/// itself where it exists.
+/// The existing files that match `pattern`, sorted as the user's locale has it; empty where there are none. A pattern without
+/// wildcards yields itself where it exists.
+///
+/// As in the C library, a pattern that ends in slashes is the pattern without them, down to two characters; what it finds
+/// gets one slash where it is a folder. What is no folder stays as it is, unless a wildcard or a backslash stands last.
 pub fn expand(pattern: &[u8], folders: &mut Folders) -> Vec<Vec<u8>> {
+    let mut rest = pattern;
+    while rest.len() > 2 && rest.ends_with(b"/") {
+        rest = &rest[..rest.len() - 1];
+    }
+    if rest.len() < pattern.len() {
+        // The backslash was about the slash.
+        rest = rest.strip_suffix(b"\\").unwrap_or(rest);
+    }
+    let mut found = expand_unmarked(rest, folders);
+    if rest.len() < pattern.len() {
+        let last = &rest[memchr::memrchr(b'/', rest).map_or(0, |slash| slash + 1)..];
+        let folders_only = has_wildcard(last) || last.contains(&b'\\');
+        found.retain_mut(|path| {
+            let is_folder = files::is_folder(path);
+            path.extend_from_slice(if is_folder { b"/" } else { b"" });
+            is_folder || !folders_only
+        });
+    }
+    folders.collation.sort(&mut found);
+    found
+}
+
+/// The same of a pattern without slashes at its end, or of one character and a slash.
+fn expand_unmarked(pattern: &[u8], folders: &mut Folders) -> Vec<Vec<u8>> {
+    // What stands right under the root is found there, whatever number of slashes says so.
+    let pattern = match pattern {
+        [b'/', rest @ ..] if rest.first() == Some(&b'/') && memchr::memrchr(b'/', rest) == Some(0) => rest,
+        whole => whole,
+    };
     if !has_wildcard(pattern) {
         let plain = unquote(pattern);
         let there = rustix::fs::lstat(&plain[..]).is_ok();
@@ -173,7 +205,6 @@ pub fn expand(pattern: &[u8], folders: &mut Folders) -> Vec<Vec<u8>> {
         found = next;
         at = after;
     }
-    found.sort_unstable();
     found
 }
 

@@ -3,6 +3,7 @@
 pub mod ancestry;
 pub mod archive;
 pub mod children;
+pub mod collation;
 pub mod files;
 pub mod folders;
 pub mod glob;

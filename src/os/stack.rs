@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 /// What the stack may grow to, in bytes.
 const WANTED: u64 = 1 << 30;
 
-/// The limit that this process was started with, and the one it has since, where it was raised.
-static LIMITS: OnceLock<(Rlimit, Rlimit)> = OnceLock::new();
+/// The limit that this process was started with, current and highest, where it was raised.
+static GIVEN: OnceLock<(u64, u64)> = OnceLock::new();
 
 /// Lets the stack of this process grow as far as the system allows.
 pub fn raise_limit() {
@@ -16,16 +16,13 @@ pub fn raise_limit() {
     if given.current.is_some_and(|current| current < highest) {
         let raised = Rlimit { current: Some(highest), maximum: given.maximum };
         if setrlimit(Resource::Stack, raised).is_ok() {
-            let _ = LIMITS.set((given, raised));
+            let number = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY as u64);
+            let _ = GIVEN.set((number(given.current), number(given.maximum)));
         }
     }
 }
 
-/// Calls `start` with the limit that this process was given, which is what a child is to inherit.
-pub fn with_given_limit<T>(start: impl FnOnce() -> T) -> T {
-    let Some((given, raised)) = LIMITS.get() else { return start() };
-    let _ = setrlimit(Resource::Stack, *given);
-    let result = start();
-    let _ = setrlimit(Resource::Stack, *raised);
-    result
+/// The limit that this process was given, current and highest, where it has another: what a child is to have.
+pub fn given_limit() -> Option<(u64, u64)> {
+    GIVEN.get().copied()
 }

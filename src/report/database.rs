@@ -77,8 +77,7 @@ impl Page<'_> {
     fn folders(&mut self) {
         use rustix::fs::stat;
         self.line("\n# Directories\n");
-        let mut listing = self.session.context.folders.listing();
-        listing.sort_unstable();
+        let listing = self.session.context.folders.listing();
         let (order, _) = Table::Folders.order(listing.iter().map(|(path, _)| *path));
         let mut total = 0;
         for at in order {

@@ -1,6 +1,6 @@
 //! A finding as people read it: its place, what is wrong, the line with a caret, a hint. Knows nothing of what is found.
 
-use super::style::{Style, WIDTH, printable, wrapped};
+use super::style::{Style, columns, columns_of, printable, width as line_width, wrapped};
 use crate::base::printable::is_obeyed;
 use crate::image::recipe::Place;
 use crate::image::secret;
@@ -47,7 +47,7 @@ impl Entry<'_> {
         let text = printable(&secret::masked(self.text));
         let code = style.dim(&format!("[{}]", self.code));
         let head = printable(&head);
-        let used = head.chars().count() + self.severity.len() + 2;
+        let used = columns(&head) + self.severity.len() + 2;
         let text = match self.wraps {
             true => {
                 let words: Vec<String> =
@@ -65,7 +65,7 @@ impl Entry<'_> {
             let number = line.to_string();
             margin = number.len() + 1;
             let (shown, start, width) =
-                snippet(&secret::masked(source), *column, *length, WIDTH - margin - 3);
+                snippet(&secret::masked(source), *column, *length, line_width() - margin - 3);
             out.push_str(&format!(" {} {shown}\n", style.dim(&format!("{number} |"))));
             let caret = coloured(style, self.severity, &format!("^{}", "~".repeat(width.saturating_sub(1))));
             let bar = style.dim(&format!("{} |", " ".repeat(number.len())));
@@ -119,7 +119,10 @@ pub(super) fn snippet(line: &str, column: usize, length: usize, room: usize) -> 
         shown.push('…');
     }
     width = width.min(room.saturating_sub(start)).max(1);
-    (shown.into_iter().collect(), start, width)
+    let wide = |part: &[char]| -> usize { part.iter().map(|&c| columns_of(c)).sum() };
+    let (before, rest) = shown.split_at(start.min(shown.len()));
+    let marked = wide(&rest[..width.min(rest.len())]).max(1);
+    (shown.iter().collect(), wide(before), marked)
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 //! of when that is wanted.
 
 use super::entry::snippet;
-use super::style::{Style, WIDTH, printable};
+use super::style::{Style, cut, printable, width as columns, wrapped};
 use crate::base::diagnostic::{Complaint, Place};
 use crate::base::nearest;
 use crate::image::check::package_of;
@@ -51,21 +51,37 @@ fn at(place: &Place) -> Option<Source> {
     source(std::str::from_utf8(place.file).ok()?, place.line + place.offset)
 }
 
-/// The line, the caret below its part, and the hints.
-fn drawn(source: Option<&Source>, hints: &[String], style: Style) -> String {
+/// The line, the caret below its part, the hints, and a command to be typed, which stays whole.
+fn drawn(source: Option<&Source>, hints: &[String], command: Option<&str>, style: Style) -> String {
     let mut out = String::new();
     let mut margin = 0;
     if let Some(source) = source {
         let number = source.number.to_string();
         margin = number.len() + 1;
-        let (shown, start, width) = snippet(&source.text, source.part.0, source.part.1, WIDTH - margin - 3);
+        let (shown, start, width) =
+            snippet(&source.text, source.part.0, source.part.1, columns() - margin - 3);
         out.push_str(&format!(" {} {shown}\n", style.dim(&format!("{number} |"))));
         let caret = style.error(&format!("^{}", "~".repeat(width.saturating_sub(1))));
         let bar = style.dim(&format!("{} |", " ".repeat(number.len())));
         out.push_str(&format!(" {bar} {}{caret}\n", " ".repeat(start)));
     }
     for hint in hints {
-        out.push_str(&format!("{} {}\n", style.dim(&format!("{} =", " ".repeat(margin))), printable(hint)));
+        let words: Vec<String> = printable(hint).split(' ').map(str::to_owned).collect();
+        let text = wrapped(&words, "", margin + 3, margin + 3);
+        out.push_str(&format!("{} {text}\n", style.dim(&format!("{} =", " ".repeat(margin)))));
+    }
+    if let Some(command) = command {
+        let bar = style.dim(&format!("{} =", " ".repeat(margin)));
+        out.push_str(&format!("{bar} to make it alone: {}\n", printable(command)));
+    }
+    out
+}
+
+/// What is wrong with options, below the list of them all.
+pub fn usage(errors: impl Iterator<Item = (String, Option<String>)>, style: Style) -> String {
+    let mut out = String::from("\n");
+    for (said, hint) in errors {
+        out.push_str(&format!("{}\n{}", printable(&said), drawn(None, hint.as_slice(), None, style)));
     }
     out
 }
@@ -102,18 +118,62 @@ pub fn fatal<'t>(
                 hints.push(format!("a line of a recipe begins with a tab: {what}"));
             }
         }
+        Complaint::UnterminatedCall { function, .. } => mark_unclosed(&mut source, function),
+        Complaint::UnterminatedReference => mark_unclosed(&mut source, b""),
+        Complaint::MissingEndif(Some(opened)) => {
+            source = place.and_then(|place| at(&Place { line: *opened, ..*place }));
+            hints.push("this conditional is not closed".to_owned());
+        }
         Complaint::NoTargetsAndNoMakefile => {
             hints.push("this folder has no Imkfile, GNUmakefile, makefile or Makefile".to_owned());
         }
         _ => {}
     }
-    drawn(source.as_ref(), &hints, style)
+    drawn(source.as_ref(), &hints, None, style)
+}
+
+/// Marks the reference to a variable, or the call of `function`, that is not closed in its line.
+fn mark_unclosed(source: &mut Option<Source>, function: &[u8]) {
+    let Some(source) = source else { return };
+    let begins = |at: &usize| {
+        let rest = &source.text.as_bytes()[at + 1..];
+        let (open, close) = match rest.first() {
+            Some(b'(') => (b'(', b')'),
+            Some(b'{') => (b'{', b'}'),
+            _ => return false,
+        };
+        let mut depth = 0;
+        rest[1..].starts_with(function)
+            && rest.iter().all(|&byte| {
+                depth += i32::from(byte == open) - i32::from(byte == close);
+                depth > 0
+            })
+    };
+    if let Some(at) = source.text.match_indices('$').map(|(at, _)| at).filter(begins).next_back() {
+        source.part = (at + 1, source.text.trim_end().len() - at);
+    }
+}
+
+/// BuildKit's words for a command that failed, without the command, which the line above shows.
+fn without_command(words: &str) -> &str {
+    let behind =
+        |before: &str, after: &str| words.strip_prefix(before)?.rsplit_once(after).map(|(_, rest)| rest);
+    behind("executor failed running [", "]: ")
+        .or_else(|| behind("process \"", "\" did not complete successfully: "))
+        .unwrap_or(words)
 }
 
 /// The program that the line of a recipe runs first, where that can be seen.
 fn program(line: &str) -> Option<&str> {
+    // The recipe of a rule that is one line.
+    let line = match line.split_once(';') {
+        Some((_, recipe)) if !line.starts_with('\t') => recipe,
+        _ => line,
+    };
     let line = line.trim_start_matches(|c: char| c.is_whitespace() || matches!(c, '@' | '-' | '+'));
-    let word = line.split(|c: char| c.is_whitespace() || matches!(c, ';' | '|' | '&' | '>' | '<')).next()?;
+    let mut words = line.split(|c: char| c.is_whitespace() || matches!(c, ';' | '|' | '&' | '>' | '<'));
+    // Assignments of the shell stand before the program.
+    let word = words.find(|word| !word.contains('='))?;
     let plain =
         !word.is_empty() && word.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+'));
     plain.then_some(word)
@@ -135,7 +195,6 @@ fn failure(failure: &Failure, again: Option<&str>, style: Style) -> String {
     if let Some(lines) = failure.lines.filter(|&lines| lines > 1) {
         hints.push(format!("its output begins {lines} lines above"));
     }
-    hints.extend(again.map(|again| format!("to make it alone: {again}")));
     let place = match (&failure.place, &source) {
         (_, Some(source)) => format!("{}:{}: ", source.file, source.number),
         _ => String::new(),
@@ -146,12 +205,12 @@ fn failure(failure: &Failure, again: Option<&str>, style: Style) -> String {
     if let Some((step, words, place)) = &failure.step {
         let inner = place.as_ref().and_then(|(file, line)| crate::report::explain::source(file, *line));
         let place = place.as_ref().map(|(file, line)| format!("{file}:{line}: ")).unwrap_or_default();
-        let words = words.lines().next().unwrap_or_default().to_owned();
-        let head = format!("{}\n", style.bold(&printable(&format!("{place}{step}"))));
-        out.push_str(&head);
-        out.push_str(&drawn(inner.as_ref(), &[words], style));
+        let words = without_command(words.lines().next().unwrap_or_default()).to_owned();
+        let head = cut(&printable(&format!("{place}{step}")), columns());
+        out.push_str(&format!("{}\n", style.bold(&head)));
+        out.push_str(&drawn(inner.as_ref(), &[words], None, style));
     }
-    out + &head + &drawn(source.as_ref(), &hints, style)
+    out + &head + &drawn(source.as_ref(), &hints, again, style)
 }
 
 /// What a failed run ends with: each failure with its line, and how to make just that, in words that `again` gives for a target.
@@ -172,11 +231,39 @@ mod tests {
     fn the_first_program_of_a_line_is_found() {
         let cases = [
             ("\t@-hadolint Dockerfile", Some("hadolint")),
-            ("a;b", Some("a")),
+            ("\ta;b", Some("a")),
+            ("lint: app ; @hadolint x; y", Some("hadolint")),
+            ("\tX=1 Y= hadolint", Some("hadolint")),
             ("$(X) y", None),
             ("  ", None),
         ];
         assert!(cases.iter().all(|(line, program)| super::program(line) == *program));
+    }
+
+    #[test]
+    fn the_engines_words_go_without_the_command() {
+        let cases = [
+            ("executor failed running [/bin/sh -c a [b]: c]: exit code: 1", "exit code: 1"),
+            ("process \"/bin/sh -c x\" did not complete successfully: exit code: 2", "exit code: 2"),
+            (
+                "failed to compute cache key: \"/x\" not found",
+                "failed to compute cache key: \"/x\" not found",
+            ),
+        ];
+        assert!(cases.iter().all(|(words, rest)| without_command(words) == *rest));
+    }
+
+    #[test]
+    fn what_is_not_closed_is_marked() {
+        let part = |text: &str, function: &[u8]| {
+            let mut source =
+                Some(Source { file: String::new(), number: 1, text: text.to_owned(), part: (1, 1) });
+            mark_unclosed(&mut source, function);
+            source.map_or((0, 0), |source| source.part)
+        };
+        assert_eq!(part("all: $(X) $(shell echo $(Y)", b"shell"), (11, 17));
+        assert_eq!(part("a = ${b $(c) ", b""), (5, 8));
+        assert_eq!(part("a = b", b""), (1, 1));
     }
 
     #[test]

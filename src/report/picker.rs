@@ -1,6 +1,6 @@
 //! A list to pick from at the terminal: what keys do to it, and its lines. Knows nothing of terminals' modes, nor of what is picked.
 
-use super::style::{Style, printable};
+use super::style::{Style, columns as width_of, cut, printable};
 
 /// Something to pick.
 #[derive(Clone, Debug)]
@@ -24,6 +24,10 @@ pub enum Key {
     Up,
     /// One down.
     Down,
+    /// A screen up.
+    PageUp,
+    /// A screen down.
+    PageDown,
     /// The item is chosen, or no longer, and the next one is looked at.
     Mark,
     /// What is chosen is taken; without a choice the item looked at.
@@ -54,6 +58,8 @@ pub fn keys(bytes: &[u8], is_all: bool) -> (Vec<Key>, usize) {
             0x1b => match rest {
                 [_, b'[' | b'O', b'A', ..] => (Some(Key::Up), 3),
                 [_, b'[' | b'O', b'B', ..] => (Some(Key::Down), 3),
+                [_, b'[', b'5', b'~', ..] => (Some(Key::PageUp), 4),
+                [_, b'[', b'6', b'~', ..] => (Some(Key::PageDown), 4),
                 [_, b'[' | b'O', tail @ ..] => {
                     match tail.iter().position(|byte| (0x40..=0x7e).contains(byte)) {
                         Some(end) => (None, end + 3),
@@ -107,13 +113,15 @@ pub struct Picker {
     chosen: Vec<usize>,
     /// The first line that is on the screen.
     top: usize,
+    /// How many items the screen has room for.
+    page: usize,
 }
 
 impl Picker {
     /// A list of `items`, of which some are chosen already.
     pub fn new(items: Vec<Item>, chosen: Vec<usize>) -> Picker {
         let shown = (0..items.len()).collect();
-        Picker { items, filter: String::new(), shown, at: 0, chosen, top: 0 }
+        Picker { items, filter: String::new(), shown, at: 0, chosen, top: 0, page: 1 }
     }
 
     /// Does what a key means.
@@ -132,7 +140,9 @@ impl Picker {
                 self.refilter();
             }
             Key::Up => self.at = self.at.saturating_sub(1),
-            Key::Down => self.at = (self.at + 1).min(self.shown.len().saturating_sub(1)),
+            Key::Down => self.at = self.below(1),
+            Key::PageUp => self.at = self.at.saturating_sub(self.page),
+            Key::PageDown => self.at = self.below(self.page),
             Key::Mark => {
                 if let Some(&item) = self.shown.get(self.at) {
                     match self.chosen.iter().position(|&chosen| chosen == item) {
@@ -150,6 +160,11 @@ impl Picker {
             Key::GiveUp => return Next::GivenUp,
         }
         Next::Go
+    }
+
+    /// The item so many lines below the one looked at, or the last.
+    fn below(&self, lines: usize) -> usize {
+        (self.at + lines).min(self.shown.len().saturating_sub(1))
     }
 
     /// Shows the items that have each word of the filter, case ignored: those that have all in their names first.
@@ -175,24 +190,25 @@ impl Picker {
     /// The lines for a screen of `columns` by `rows`, none longer or more than that.
     pub fn lines(&mut self, columns: usize, rows: usize, style: Style) -> Vec<String> {
         let room = rows.saturating_sub(3).max(1);
+        self.page = room;
         self.top = self.top.min(self.at).max((self.at + 1).saturating_sub(room));
         if self.top + room > self.shown.len() {
             self.top = self.shown.len().saturating_sub(room);
         }
-        let width = self.items.iter().map(|item| item.name.chars().count()).max().unwrap_or(0).min(32);
-        let cut = |text: &str, most: usize| -> String { printable(text).chars().take(most).collect() };
-        let mut out = vec![cut(&format!("goals: {}", self.filter), columns.saturating_sub(1))];
-        for (line, &item) in self.shown.iter().enumerate().skip(self.top).take(room) {
+        let widths = self.items.iter().map(|item| width_of(&printable(&item.name)));
+        let width = widths.max().unwrap_or(0).min(32);
+        let line = |text: &str| cut(&printable(text), columns.saturating_sub(1));
+        let mut out = vec![line(&format!("goals: {}", self.filter))];
+        for (at, &item) in self.shown.iter().enumerate().skip(self.top).take(room) {
             let mark = if self.chosen.contains(&item) { '*' } else { ' ' };
-            let point = if line == self.at { '>' } else { ' ' };
+            let point = if at == self.at { '>' } else { ' ' };
             let own = &self.items[item];
-            let text =
-                cut(&format!("{point}{mark} {:width$}  {}", own.name, own.about), columns.saturating_sub(1));
-            out.push(if line == self.at { style.bold(&text) } else { text });
+            let gap = " ".repeat(width.saturating_sub(width_of(&printable(&own.name))) + 2);
+            let text = line(&format!("{point}{mark} {}{gap}{}", own.name, own.about));
+            out.push(if at == self.at { style.bold(&text) } else { text });
         }
         let count = format!("{} of {}, {} chosen", self.shown.len(), self.items.len(), self.chosen.len());
-        let help = format!("{count}   Tab chooses, Enter runs, Esc gives up");
-        out.push(style.dim(&cut(&help, columns.saturating_sub(1))));
+        out.push(style.dim(&line(&format!("{count}   Tab chooses, Enter runs, Esc gives up"))));
         out
     }
 }
@@ -251,6 +267,10 @@ mod tests {
         let lines = picker.lines(40, 10, Style::default());
         assert_eq!(lines.len(), 9);
         assert!(lines.iter().all(|line| line.chars().count() < 40));
-        assert!(lines[7].starts_with(">  target-50"), "{lines:?}");
+        assert!(lines[7].starts_with(">  target-50") && lines[7].ends_with('…'), "{lines:?}");
+        assert_eq!(press(&mut picker, "\x1b[6~\x1b[5~\x1b[5~\r"), Next::Taken(vec![0]));
+        picker.press(Key::Clear);
+        picker.press(Key::Mark);
+        assert_eq!(press(&mut picker, "\x1b[6~\t\r"), Next::Taken(vec![8]));
     }
 }

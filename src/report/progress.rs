@@ -1,7 +1,8 @@
 //! `--progress`: how far a run is, on one line at the terminal, or as a line for each target. Knows nothing of terminals but their width.
 
-use super::style::Style;
+use super::style::{Style, columns, fitting};
 use crate::base::events::{Event, Sink, StepState, TargetOutcome};
+use crate::base::printable::is_obeyed;
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -125,26 +126,27 @@ fn short(time: Duration) -> String {
 }
 
 /// The pieces side by side, cut where the columns end.
-fn line(pieces: &[(Look, String)], columns: usize, style: Style) -> String {
+fn line(pieces: &[(Look, String)], room: usize, style: Style) -> String {
     const CUT: &str = "…";
-    let width: usize = pieces.iter().map(|(_, text)| text.chars().count()).sum();
-    let mut left = if width <= columns { width } else { columns.saturating_sub(1) };
+    let plain = |text: &str| -> String { text.chars().map(|c| if is_obeyed(c) { ' ' } else { c }).collect() };
+    let pieces: Vec<(Look, String)> = pieces.iter().map(|(look, text)| (*look, plain(text))).collect();
+    let width: usize = pieces.iter().map(|(_, text)| columns(text)).sum();
+    let mut left = if width <= room { width } else { room.saturating_sub(1) };
     let mut out = String::new();
-    for (look, text) in pieces {
-        let text: String = text.chars().map(|c| if c.is_control() { ' ' } else { c }).take(left).collect();
-        left -= text.chars().count();
-        let shown = match look {
-            Look::Plain => text,
-            Look::Bold => style.bold(&text),
-            Look::Dim => style.dim(&text),
-            Look::Error => style.error(&text),
-        };
-        out.push_str(&shown);
-        if left == 0 {
+    for (look, text) in &pieces {
+        let shown = fitting(text, left);
+        left -= columns(shown);
+        out.push_str(&match look {
+            Look::Plain => shown.to_owned(),
+            Look::Bold => style.bold(shown),
+            Look::Dim => style.dim(shown),
+            Look::Error => style.error(shown),
+        });
+        if left == 0 || shown.len() < text.len() {
             break;
         }
     }
-    if width > columns && columns > 0 {
+    if width > room && room > 0 {
         out.push_str(CUT);
     }
     out
@@ -248,6 +250,9 @@ mod tests {
         assert_eq!(line(&pieces, 80, Style::default()), "3 done: a long name");
         assert_eq!(line(&pieces, 12, style), "3 done: \x1b[1ma l\x1b[0m…");
         assert_eq!(line(&pieces, 0, style), "");
+        let wide = [(Look::Bold, "日本語".to_owned()), (Look::Plain, " 1s".to_owned())];
+        let cut = |room| line(&wide, room, Style::default());
+        assert_eq!((cut(9), cut(8), cut(6)), ("日本語 1s".into(), "日本語 …".into(), "日本…".into()));
         let times = [(7, "7s"), (125, "2m05s"), (3600 + 120, "1h02m")];
         assert!(times.iter().all(|&(seconds, text)| short(Duration::from_secs(seconds)) == text));
     }

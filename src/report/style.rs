@@ -1,9 +1,17 @@
 //! Lines for people: colour where a terminal shows them, text wrapped and aligned. Knows nothing of what the lines say.
 
-pub use crate::base::printable::printable;
+pub use crate::base::printable::{columns, columns_of, cut, fitting, printable};
 
-/// Columns that lines keep to.
+/// Columns that lines keep to where nothing narrower shows them.
 pub const WIDTH: usize = 80;
+
+/// Columns that lines keep to: [`WIDTH`], or as many as a terminal that is narrower has.
+pub fn width() -> usize {
+    const LEAST: usize = 40;
+    let of = |stream| rustix::termios::tcgetwinsize(stream).ok().map(|size| usize::from(size.ws_col));
+    let terminal = of(rustix::stdio::stdout()).or_else(|| of(rustix::stdio::stderr()));
+    terminal.filter(|&columns| columns > 0).map_or(WIDTH, |columns| columns.clamp(LEAST, WIDTH))
+}
 
 /// Colour, or none.
 #[derive(Clone, Copy, Debug, Default)]
@@ -66,10 +74,10 @@ impl Style {
     }
 }
 
-/// `items` one behind the other with `separator`, broken into lines of [`WIDTH`] columns, those after the first indented by
+/// `items` one behind the other with `separator`, broken into lines of [`width`] columns, those after the first indented by
 /// `indent`; `used` columns of the first line are taken. An item longer than a line has one of its own.
 pub fn wrapped(items: &[String], separator: &str, used: usize, indent: usize) -> String {
-    wrapped_to(WIDTH, items, separator, used, indent)
+    wrapped_to(width(), items, separator, used, indent)
 }
 
 /// As [`wrapped`], in lines of `width` columns.
@@ -80,7 +88,7 @@ pub fn wrapped_to(width: usize, items: &[String], separator: &str, used: usize, 
     for (index, item) in items.iter().enumerate() {
         let last = index + 1 == items.len();
         let item = format!("{item}{}", if last { "" } else { separator.trim_end() });
-        let width = item.chars().count();
+        let width = columns(&item);
         if index > 0 && column + 1 + width > limit {
             out.push('\n');
             out.push_str(&" ".repeat(indent));

@@ -1,7 +1,7 @@
 //! Targets and prerequisites: one record a file, more for double-colon rules (manual, "Rule Syntax", "Double-Colon Rules").
 //! Knows nothing of how they are updated; the fields for that are kept here, so that one look finds all of a file.
 
-use crate::base::table_order::{Figures, Table};
+use crate::base::table_order::{Figures, History, Table};
 use crate::base::{Name, Names};
 use crate::expand::ScopeId;
 use crate::os::files::Mtime;
@@ -272,6 +272,8 @@ pub struct Files {
     all: Vec<File>,
     /// For each name's number, the file's number plus one, or zero.
     by_name: Vec<u32>,
+    /// How the table of names came to be.
+    history: History,
     /// How many names lead to a file: the fill of the table.
     named: usize,
     /// What became of lists of prerequisites.
@@ -281,7 +283,13 @@ pub struct Files {
 impl Default for Files {
     fn default() -> Files {
         // Room for those of the built-in rules and a few more, so that a small run moves nothing.
-        Files { all: Vec::with_capacity(128), by_name: vec![0; 512], named: 0, chains: Chains::default() }
+        Files {
+            all: Vec::with_capacity(128),
+            by_name: vec![0; 512],
+            history: History::default(),
+            named: 0,
+            chains: Chains::default(),
+        }
     }
 }
 
@@ -330,6 +338,11 @@ impl Files {
             self.by_name.resize((name.index() + 1).next_power_of_two(), 0);
         }
         let slot = &mut self.by_name[name.index()];
+        match (*slot, file) {
+            (0, Some(_)) => self.history.enter(name),
+            (1.., None) => self.history.leave(name),
+            _ => {}
+        }
         self.named = self.named + usize::from(*slot == 0) - usize::from(file.is_none());
         *slot = file.map_or(0, |file| file.0 + 1);
     }
@@ -423,9 +436,8 @@ impl Files {
 
     /// The same files in the order in which GNU make meets them in its table.
     pub fn in_table_order(&self, names: &Names) -> (Vec<FileId>, Figures) {
-        let files = self.bound();
-        let (order, figures) = Table::Files.order(files.iter().map(|&file| names.text(self[file].found_as)));
-        (order.into_iter().map(|at| files[at]).collect(), figures)
+        let (order, figures) = self.history.order(Table::Files, names);
+        (order.into_iter().filter_map(|name| self.find(name)).collect(), figures)
     }
 
     /// Takes `id` out of the table of names, or puts it there under `name`.

@@ -155,13 +155,32 @@ pub struct Images {
     named: Vec<Name>,
     /// Targets whose recipes make images, by the special target `.IMAGE`.
     listed: HashSet<FileId, FxBuildHasher>,
+    /// Patterns of such targets' names.
+    listed_patterns: Vec<TargetPattern>,
 }
 
 impl Images {
     /// Whether there is neither a block nor a target that `.IMAGE` lists.
     #[inline]
     pub fn is_empty(&self) -> bool {
-        self.blocks.is_empty() && self.listed.is_empty()
+        self.blocks.is_empty() && self.listed.is_empty() && self.listed_patterns.is_empty()
+    }
+
+    /// Lists the targets whose names `pattern` matches.
+    pub fn list_pattern(&mut self, pattern: TargetPattern) {
+        self.listed_patterns.push(pattern);
+    }
+
+    /// Lists `file`, whose name is `name`, where a pattern does.
+    pub fn list_by_pattern(&mut self, file: FileId, name: &[u8]) {
+        let matches = |pattern: &TargetPattern| {
+            name.len() > pattern.prefix().len() + pattern.suffix().len()
+                && name.starts_with(pattern.prefix())
+                && name.ends_with(pattern.suffix())
+        };
+        if self.listed_patterns.iter().any(matches) {
+            self.listed.insert(file);
+        }
     }
 
     /// Lists a target whose recipe makes an image.

@@ -64,7 +64,12 @@ pub fn snap<H: RuleHost>(host: &mut H) -> Outcome {
     }
     for (_, dependencies) in special(host, b".IMAGE") {
         for file in named(host, &dependencies) {
-            host.rules().images.list(file);
+            let name = host.rules().files[file].name;
+            let names = &mut host.context().names;
+            match TargetPattern::new(names.text(name), names) {
+                Some(pattern) => host.rules().images.list_pattern(pattern),
+                None => host.rules().images.list(file),
+            }
         }
     }
     for (_, dependencies) in special(host, b".NOTINTERMEDIATE") {

@@ -5,6 +5,7 @@ use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::cli::restart::arguments_for;
 use crate::image::block::words::quoted;
+use crate::os::sys::spawn::caught_signals_changed;
 use crate::report::picker::{Item, Next, Picker, keys};
 use crate::report::style::Style;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
@@ -118,7 +119,8 @@ impl Run {
         }
         hooks.extend(signal_hook::flag::register(libc::SIGWINCH, Arc::clone(&resized)).ok());
         hooks.extend(pipe::register(libc::SIGWINCH, waker).ok());
-        let style = Style::of_stdout(self.build.session.settings.own.color);
+        caught_signals_changed();
+        let style = Style::of_stderr(self.build.session.settings.own.color);
         let (mut drawn, mut bytes) = (0, Vec::new());
         draw(&mut picker, &mut drawn, style);
         let result = loop {

@@ -3,7 +3,7 @@
 use super::Run;
 use crate::base::diagnostic::{Complaint, Place};
 use crate::base::events::StepState;
-use crate::cli::again_arguments;
+use crate::cli::{self, again_arguments};
 use crate::os::sys;
 use crate::report::explain::{self, Failure};
 use crate::report::style::Style;
@@ -16,6 +16,17 @@ impl Run {
         let own = &self.build.session.settings.own;
         let terminal = isatty(rustix::stdio::stderr());
         (!own.posix_strict && (terminal || self.service.is_some())).then(|| Style::of(own.color, terminal))
+    }
+
+    /// Says again what is wrong with options: the list of them all has pushed it off the screen.
+    pub(super) fn explain_usage(&mut self, errors: &[cli::Error]) {
+        let output = &self.build.session.context.output;
+        let Some(style) = self.explains().filter(|_| isatty(rustix::stdio::stderr())) else { return };
+        let program = String::from_utf8_lossy(&output.program).into_owned();
+        let said = |error| format!("{program}: {}", String::from_utf8_lossy(&cli::message(error)));
+        let said = errors.iter().map(|error| (said(error), cli::hint(error)));
+        let text = explain::usage(said, style);
+        self.build.session.context.output.err(text.as_bytes());
     }
 
     /// Explains the error that ends the run.

@@ -5,6 +5,7 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::image::dockerfile;
 use crate::report::dockerfile::message;
 use crate::report::init;
+use crate::rules::images::{Attribute, attribute};
 use std::io::Write;
 use std::path::Path;
 
@@ -57,6 +58,11 @@ impl Run {
         };
         let goals = self.goals_for_ci()?;
         self.write_new(Path::new(path), &form(&goals))?;
+        if init::asks_for_source() {
+            let output = &mut self.build.session.context.output;
+            let said = [&output.program[..], b": IMK_SOURCE in it is to say where imk comes from\n"].concat();
+            output.out(&said);
+        }
         Ok(true)
     }
 
@@ -73,13 +79,13 @@ impl Run {
         let session = &mut self.build.session;
         let mut goals = Vec::new();
         for target in &targets {
-            let extracts = crate::rules::images::attribute(
-                session,
-                target.file,
-                crate::rules::images::Attribute::Extract,
-            )?;
+            let extracts = attribute(session, target.file, Attribute::Extract)?;
             let wanted = match extracts {
-                Some(pieces) => pieces.is_empty(),
+                // What is built anew each time is asked for by a person.
+                Some(pieces) => {
+                    let uncached = attribute(session, target.file, Attribute::NoCache)?.unwrap_or_default();
+                    pieces.is_empty() && uncached.is_empty()
+                }
                 None => target.is_phony && init::is_check(&target.name),
             };
             if wanted {

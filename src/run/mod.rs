@@ -97,6 +97,7 @@ pub fn run(given: Given) -> i32 {
         service: None,
     };
     run.build.images.finding_words = Some(crate::report::audit::line);
+    run.build.images.preflight.words = Some(crate::report::check::said);
     let result = run.everything();
     let status = run.finish(result);
     // What has an effect when it goes; the memory goes with the process, all of it at once.
@@ -213,6 +214,7 @@ impl Run {
         }
         self.tell_before_goals();
         self.begin_progress();
+        self.build.preflight(&self.goals)?;
         self.build.plan_bakes(&self.goals)?;
         let goals: Vec<Goal> = self.goals.iter().map(|&file| Goal::new(file)).collect();
         self.build.say(DebugLevels::BASIC, 0, |_| b"Updating goal targets....".to_vec());

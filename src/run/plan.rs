@@ -64,7 +64,8 @@ impl Run {
             }
         }
         if let Some(form) = own.check {
-            let findings = check(&study, &Setting { outside: &outside, parallel });
+            let mut findings = std::mem::take(&mut self.build.images.preflight.found);
+            findings.extend(check(&study, &Setting { outside: &outside, parallel }));
             match form {
                 "json" => text.extend(report::check::json(&findings)),
                 _ => text.extend(report::check::text(&findings, style).into_bytes()),

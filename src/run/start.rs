@@ -132,6 +132,9 @@ impl Run {
         let program = self.build.session.context.output.program.clone();
         let text = diagnostics(&decoded, &Invocation { argv0: &argv0, program: &program, source });
         self.build.session.context.output.err(&text);
+        if decoded.end == End::Usage {
+            self.explain_usage(&decoded.errors);
+        }
         if decoded.end != End::Go {
             return Err(Stop::Exit(2));
         }
@@ -290,9 +293,9 @@ impl Run {
         let context = &mut session.context;
         context.define_global(b"MAKE_COMMAND", &command, Origin::Default, false);
         context.define_global(b"MAKE", b"$(MAKE_COMMAND)", Origin::Default, true);
-        context.define_global(b"MAKE_VERSION", help::MAKE_VERSION.as_bytes(), Origin::Default, false);
-        context.define_global(b"MAKE_HOST", help::host().as_bytes(), Origin::Default, false);
-        context.define_global(b"IMK_VERSION", env!("CARGO_PKG_VERSION").as_bytes(), Origin::Default, false);
+        let version = env!("CARGO_PKG_VERSION").as_bytes();
+        let own = context.define_global(b"IMK_VERSION", version, Origin::Default, false);
+        context.variables.put_last(own);
         super::flags::define_command_variables(session);
         special::default_suffixes(session, !session.settings.no_builtin_rules);
         define_automatic_variants(session);
@@ -363,6 +366,8 @@ fn define_automatic_variants(session: &mut crate::load::Session) {
     let context = &mut session.context;
     let level = context.level.to_string();
     context.define_global(b"MAKELEVEL", level.as_bytes(), Origin::Environment, false);
+    context.define_global(b"MAKE_VERSION", help::MAKE_VERSION.as_bytes(), Origin::Default, false);
+    context.define_global(b"MAKE_HOST", help::host().as_bytes(), Origin::Default, false);
     let shell = context.define_global(b"SHELL", b"/bin/sh", Origin::Default, false);
     let variable = context.variables.get(shell);
     if variable.value.is_empty()
@@ -377,6 +382,8 @@ fn define_automatic_variants(session: &mut crate::load::Session) {
     for name in VARIANTS {
         let folder = format!("$(patsubst %/,%,$(dir ${name}))");
         context.define_global(format!("{name}D").as_bytes(), folder.as_bytes(), Origin::Automatic, true);
+    }
+    for name in VARIANTS {
         let file = format!("$(notdir ${name})");
         context.define_global(format!("{name}F").as_bytes(), file.as_bytes(), Origin::Automatic, true);
     }

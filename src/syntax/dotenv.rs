@@ -213,13 +213,13 @@ impl Reader<'_, '_> {
                         b'n' => out.push(b'\n'),
                         b'r' => out.push(b'\r'),
                         b't' => out.push(b'\t'),
+                        b'a' => out.push(0x07),
+                        b'b' => out.push(0x08),
+                        b'v' => out.push(0x0b),
+                        b'f' => out.push(0x0c),
                         b'\\' | b'"' | b'$' => out.push(escaped),
                         other => out.extend_from_slice(&[b'\\', other]),
                     }
-                    at += 2;
-                }
-                (b'\\', Some(b'$')) => {
-                    out.push(b'$');
                     at += 2;
                 }
                 (b'$', Some(b'$')) => {
@@ -347,6 +347,9 @@ mod tests {
             ("V=${USER:+yes}${NONE+no}${EMPTY+set}${EMPTY:+no}", "yesset"),
             ("V=a$$b", "a$b"),
             ("V=\"cost: \\$5 $ 6\"", "cost: $5 $ 6"),
+            ("V=a\\$A", "a\\first"),
+            ("V=\"a\\$A\"", "a$A"),
+            ("V=\"\\a\\b\\v\\f\\e\"", "\u{7}\u{8}\u{b}\u{c}\\e"),
             ("V=a=b", "a=b"),
             ("V=x\r", "x"),
         ];

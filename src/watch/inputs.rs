@@ -9,12 +9,16 @@ use crate::rules::file::{FileId, Status};
 use rustc_hash::FxHashSet;
 use std::cell::RefCell;
 use std::ffi::OsStr;
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// The default names of makefiles: one that appears may be read in place of another.
 const MAKEFILES: [&[u8]; 4] = [b"Imkfile", b"GNUmakefile", b"makefile", b"Makefile"];
+
+/// Name of the list of images in the session's own folder, which goes with the session.
+const IMAGES: &str = "images";
 
 /// Tells a watch session what this run reads.
 #[derive(Clone)]
@@ -22,6 +26,8 @@ pub struct Inputs {
     reporter: Rc<RefCell<Reporter>>,
     /// Whether the session knows nothing yet of what the goals need, so that it is worth saying before the goals are made.
     first: bool,
+    /// The file that lists the images that the session's runs built.
+    images: PathBuf,
 }
 
 /// The value of [`VARIABLE`] that has a run report to the socket `path`.
@@ -40,8 +46,9 @@ impl Inputs {
         };
         let folder = session.context.folder.clone().unwrap_or_else(|| b"/".to_vec());
         let sender = Sender { level: session.context.level, folder };
-        let reporter = Reporter::connect(Path::new(OsStr::from_bytes(path)), &sender)?;
-        Some(Inputs { reporter: Rc::new(RefCell::new(reporter)), first })
+        let path = Path::new(OsStr::from_bytes(path));
+        let reporter = Reporter::connect(path, &sender)?;
+        Some(Inputs { reporter: Rc::new(RefCell::new(reporter)), first, images: path.with_file_name(IMAGES) })
     }
 
     /// The makefiles are read: says which, and what the goals need as far as rules name it.
@@ -214,6 +221,16 @@ impl Observer for Inputs {
             }
         }
         reporter.flush();
+    }
+
+    fn built(&self, engine: &str, before: Option<&str>, now: &str) -> bool {
+        let line = |id: &str| format!("{engine} {id}\n");
+        let known = std::fs::read_to_string(&self.images).unwrap_or_default();
+        let is_own = before.is_some_and(|before| known.contains(&line(before)));
+        if let Ok(mut list) = std::fs::OpenOptions::new().append(true).create(true).open(&self.images) {
+            let _ = list.write_all(line(now).as_bytes());
+        }
+        is_own
     }
 }
 

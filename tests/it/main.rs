@@ -9,6 +9,7 @@
 mod affected;
 mod architecture;
 mod audit;
+mod bad_images;
 mod bad_input;
 mod builder;
 mod case;
@@ -22,6 +23,7 @@ mod differ;
 mod docs;
 mod events;
 mod language;
+mod locale;
 mod plans;
 mod program;
 mod reports;
@@ -51,6 +53,7 @@ fn main() {
     trials.extend(architecture::trials());
     trials.extend(audit::trials());
     trials.extend(case::trials());
+    trials.extend(bad_images::trials());
     trials.extend(bad_input::trials());
     trials.extend(case_files::trials());
     trials.extend(ci::trials());
@@ -61,6 +64,7 @@ fn main() {
     trials.extend(choose::trials());
     trials.extend(docs::trials());
     trials.extend(language::trials());
+    trials.extend(locale::trials());
     trials.extend(plans::trials());
     trials.extend(reports::trials());
     trials.extend(secrets::trials());

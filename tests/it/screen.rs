@@ -12,12 +12,14 @@ use rustix::pty::{OpenptFlags, grantpt, openpt, ptsname, unlockpt};
 use rustix::termios::{Winsize, tcsetwinsize};
 
 use crate::builder::Failure;
+use crate::daemon::{Daemon, Manner};
 use crate::program;
 
 pub fn trials() -> Vec<Trial> {
     crate::trials![
         the_line_is_shown_below_the_output_and_goes,
         the_line_follows_the_width,
+        the_line_has_the_step_that_a_build_is_at,
         children_see_a_terminal_and_their_lines_stay_whole,
         without_jobs_or_images_nothing_is_added,
         none_and_strict_add_nothing,
@@ -46,6 +48,10 @@ fn words(error: impl std::fmt::Display) -> Failure {
 
 impl Session {
     fn start(makefile: &str, args: &[&str]) -> Result<Session, Failure> {
+        Session::start_with(makefile, args, &[])
+    }
+
+    fn start_with(makefile: &str, args: &[&str], env: &[(&str, &str)]) -> Result<Session, Failure> {
         let folder = tempfile::Builder::new().prefix("imk-it.").tempdir().map_err(words)?;
         fs::write(folder.path().join("Makefile"), makefile).map_err(words)?;
         let ours = openpt(OpenptFlags::RDWR | OpenptFlags::NOCTTY | OpenptFlags::CLOEXEC).map_err(words)?;
@@ -58,6 +64,7 @@ impl Session {
         let mut command = Command::new(program::imk().path);
         command.args(args).current_dir(folder.path()).env_clear();
         command.env("PATH", "/usr/local/bin:/usr/bin:/bin").env("TERM", "xterm").env("LC_ALL", "C");
+        command.envs(env.iter().copied());
         command.stdin(Stdio::null()).stdout(stdio(&theirs)?).stderr(stdio(&theirs)?);
         let child = command.spawn().map_err(words)?;
         drop((theirs, command));
@@ -180,6 +187,24 @@ fn the_line_follows_the_width() -> Result<(), Failure> {
     if last(&lines).is_empty() { Ok(()) } else { Err(format!("{lines:?}")) }
 }
 
+fn the_line_has_the_step_that_a_build_is_at() -> Result<(), Failure> {
+    let daemon = Daemon::new(Manner::Well).map_err(words)?;
+    // A client that tells what BuildKit's would, and waits in the middle of a step.
+    let client = "#!/bin/sh\n[ \"$1\" = build ] || exit 0\nmkfifo gate\nprintf '%s\\n' '#4 [1/2] FROM a' '#4 DONE 0.1s' '#5 [2/2] RUN make' >&2\n\
+        read x <gate\necho '#5 DONE 1.0s' >&2\n";
+    fs::write(daemon.path().join("bin/docker"), client).map_err(words)?;
+    let (path, address) = (daemon.search_path(), daemon.address("e.sock"));
+    let env = [("PATH", path.as_str()), ("DOCKER_HOST", address.as_str())];
+    let makefile = "image app\n  tags = app:1\nendimage\n$(shell echo FROM a > Dockerfile; echo RUN make >> Dockerfile)\n";
+    let mut session = Session::start_with(makefile, &["app"], &env)?;
+    session.wait("the step", |lines| {
+        last(lines).contains("0 done, 0 to go: app ") && last(lines).ends_with("s [2/2] RUN make")
+    })?;
+    session.open_gate()?;
+    let (lines, ..) = session.end()?;
+    if last(&lines).is_empty() { Ok(()) } else { Err(format!("{lines:?}")) }
+}
+
 fn children_see_a_terminal_and_their_lines_stay_whole() -> Result<(), Failure> {
     // The one writes half a line, lets the other write its own, and ends it.
     let makefile = "all: one two\n\
@@ -256,6 +281,35 @@ fn errors_are_explained_below_makes_lines() -> Result<(), Failure> {
     let unknown = explained("show:\n\t@:\n", &["sow"])?;
     let hint = " = a target of that name is not known; there is 'show'";
     same(&unknown, &["imk: *** No rule to make target 'sow'.  Stop.", hint, ""])?;
+    let open = explained("all:\nifeq (a,b)\n  x = 1\n", &[])?;
+    let expected = [
+        "Makefile:4: *** missing 'endif'.  Stop.",
+        " 2 | ifeq (a,b)",
+        "   | ^~~~~~~~~~",
+        "   = this conditional is not closed",
+        "",
+    ];
+    same(&open, &expected)?;
+    let call = explained("all: x $(shell echo $(X)\n", &[])?;
+    let expected = [
+        "Makefile:1: *** unterminated call to function 'shell': missing ')'.  Stop.",
+        " 1 | all: x $(shell echo $(X)",
+        "   |        ^~~~~~~~~~~~~~~~~",
+        "",
+    ];
+    same(&call, &expected)?;
+    let tool = explained("lint: ; @no-such-linter Dockerfile\n", &[])?;
+    same(
+        tool.get(tool.len().saturating_sub(2)..).unwrap_or_default(),
+        &["   = no-such-linter is not on PATH", ""],
+    )?;
+    // The list of options has pushed the first line off the screen.
+    let option = explained("all: ; @:\n", &["--wacth"])?;
+    let end = option.get(option.len().saturating_sub(4)..).unwrap_or_default();
+    same(end, &["", "imk: unrecognized option '--wacth'", " = there is '--watch'", ""])?;
+    let wide = explained("# 日本語\n日本語 text\n", &[])?;
+    let expected = ["Makefile:2: *** missing separator.  Stop.", " 2 | 日本語 text", "   | ^~~~~~~~~~~", ""];
+    same(&wide, &expected)?;
     let piped = explained("all: ; @imk -f /dev/null x 2>&1 | cat\n", &[])?;
     match piped.iter().any(|line| line.contains(" = ")) {
         true => Err(format!("{piped:?}")),

@@ -11,9 +11,23 @@ pub struct Case {
     pub target: &'static str,
     /// Names and values of build arguments, and the values that they change to.
     pub args: &'static [(&'static str, &'static str, &'static str)],
+    /// Named contexts, and the folders of the context that they are.
+    pub contexts: &'static [(&'static str, &'static str)],
+    /// Engines may be too old for what the Dockerfile says, and refuse it.
+    pub newer: bool,
 }
 
-const PLAIN: Case = Case { name: "", dockerfile: "", ignore: "", files: &[], target: "", args: &[] };
+pub const PLAIN: Case = Case {
+    name: "",
+    dockerfile: "",
+    ignore: "",
+    files: &[],
+    target: "",
+    args: &[],
+    contexts: &[],
+    newer: false,
+};
+const NEWER: Case = Case { newer: true, ..PLAIN };
 
 /// `BASE` stands for an image of the case's own that has a folder `/in` with a file, ENV `WHERE=a` and a trigger or not.
 pub const CASES: &[Case] = &[
@@ -58,35 +72,26 @@ pub const CASES: &[Case] = &[
         files: &["a", "d/b"],
         ..PLAIN
     },
-    Case {
-        name: "link",
-        dockerfile: "# syntax=docker/dockerfile:1\nFROM scratch\nCOPY --link a /\n",
-        files: &["a"],
-        ..PLAIN
-    },
+    Case { name: "link", dockerfile: "FROM scratch\nCOPY --link a /\n", files: &["a"], ..NEWER },
     Case {
         name: "parents",
-        dockerfile: "# syntax=docker/dockerfile:1.20\nFROM scratch\nCOPY --parents d/./s/*.x /\n",
+        dockerfile: "FROM scratch\nCOPY --parents d/./s/*.x /\n",
         files: &["d/s/a.x", "d/b"],
-        ..PLAIN
+        ..NEWER
     },
     Case {
         name: "exclude",
-        dockerfile: "# syntax=docker/dockerfile:1.20\nFROM scratch\nCOPY --exclude=*.x d /\n",
+        dockerfile: "FROM scratch\nCOPY --exclude=*.x d /\n",
         files: &["d/a.x", "d/b"],
-        ..PLAIN
+        ..NEWER
     },
     Case {
         name: "heredoc-copy",
-        dockerfile: "# syntax=docker/dockerfile:1\nFROM scratch\nARG v=1\nCOPY <<E /f\n$v\nE\n",
+        dockerfile: "FROM scratch\nARG v=1\nCOPY <<E /f\n$v\nE\n",
         args: &[("v", "1", "2")],
-        ..PLAIN
+        ..NEWER
     },
-    Case {
-        name: "heredoc-run",
-        dockerfile: "# syntax=docker/dockerfile:1\nFROM python:3.11\nRUN <<E\necho x\nE\n",
-        ..PLAIN
-    },
+    Case { name: "heredoc-run", dockerfile: "FROM python:3.11\nRUN <<E\necho x\nE\n", ..NEWER },
     Case { name: "no-context", dockerfile: "FROM scratch\nENV a=b\nLABEL c=d\n", files: &["x"], ..PLAIN },
     Case {
         name: "only-settings",
@@ -329,6 +334,112 @@ pub const CASES: &[Case] = &[
         name: "mount-secret",
         dockerfile: "FROM python:3.11\nRUN --mount=type=secret,id=s true\n",
         files: &["a"],
+        ..PLAIN
+    },
+    Case {
+        name: "link-chown",
+        dockerfile: "FROM scratch\nCOPY --link --chown=7:8 a d /x/\n",
+        files: &["a", "d/b", "c"],
+        ..NEWER
+    },
+    Case {
+        name: "link-from-stage",
+        dockerfile: "FROM scratch AS s\nCOPY a b /\nFROM scratch\nCOPY --link --from=s /a /\nADD --link c /\n",
+        files: &["a", "b", "c"],
+        ..NEWER
+    },
+    Case {
+        name: "exclude-several",
+        dockerfile: "FROM scratch\nARG no=*.x\nCOPY --exclude=$no --exclude=s d /d/\nCOPY --exclude=**/*.log . /all/\n",
+        ignore: "Dockerfile\n.dockerignore\n",
+        files: &["d/a.x", "d/b", "d/s/c", "e/f.log", "e/g"],
+        args: &[("no", "", "b")],
+        ..NEWER
+    },
+    Case {
+        name: "parents-deep",
+        dockerfile: "FROM scratch\nCOPY --parents d/**/*.x e /p/\n",
+        files: &["d/s/a.x", "d/s/t/b.x", "d/c", "e/f", "g"],
+        ..NEWER
+    },
+    Case {
+        name: "heredoc-quoted",
+        dockerfile: "FROM scratch\nARG v=1\nCOPY <<'E' /f\n$v\nE\n",
+        files: &["a"],
+        args: &[("v", "1", "2")],
+        ..NEWER
+    },
+    Case {
+        name: "heredocs-and-a-file",
+        dockerfile: "FROM scratch\nCOPY <<A <<B c /d/\none\nA\ntwo\nB\n",
+        files: &["A", "c", "d"],
+        ..NEWER
+    },
+    Case {
+        name: "heredoc-script",
+        dockerfile: "FROM python:3.11\nCOPY a /\nARG v=1\nRUN <<E\n#!/usr/bin/env python3\nprint(open('/a').read())\nE\nCOPY b /\n",
+        files: &["a", "b", "c"],
+        args: &[("v", "", "2")],
+        ..NEWER
+    },
+    Case {
+        name: "named-context",
+        dockerfile: "FROM scratch\nCOPY --from=lib f /\nCOPY a /\n",
+        files: &["a", "b", "l/f", "l/g"],
+        contexts: &[("lib", "l")],
+        ..NEWER
+    },
+    Case {
+        name: "named-context-for-a-stage",
+        dockerfile: "FROM scratch AS lib\nCOPY b /f\nFROM scratch\nCOPY --from=lib /f /\nCOPY a /\n",
+        files: &["a", "b", "l/f", "l/g"],
+        contexts: &[("lib", "l"), ("nobody", "a")],
+        ..NEWER
+    },
+    Case {
+        name: "named-context-mount",
+        dockerfile: "FROM python:3.11\nRUN --mount=from=lib,source=s,target=/m cat /m/f\n",
+        files: &["a", "l/s/f", "l/g", "l/.dockerignore"],
+        contexts: &[("lib", "l")],
+        ..NEWER
+    },
+    Case {
+        name: "mount-source-by-argument",
+        dockerfile: "FROM python:3.11\nARG v=m\nRUN --mount=source=$v,target=/m cat /m/a\n",
+        files: &["m/a", "n/a", "o"],
+        args: &[("v", "", "n")],
+        ..NEWER
+    },
+    Case {
+        name: "platform-arguments",
+        dockerfile: "FROM --platform=$BUILDPLATFORM python:3.11 AS b\nARG TARGETARCH\nCOPY a /a-$TARGETARCH\nFROM scratch\nARG TARGETPLATFORM\nLABEL p=$TARGETPLATFORM\nCOPY --from=b /a-* /\n",
+        files: &["a", "b"],
+        ..PLAIN
+    },
+    Case {
+        name: "file-that-is-not-there",
+        dockerfile: "FROM scratch\nCOPY a n* /x/\n",
+        files: &["a", "b"],
+        ..PLAIN
+    },
+    Case {
+        name: "onbuild-chain",
+        dockerfile: "FROM scratch AS p\nONBUILD ARG w=a\nONBUILD COPY $w /t/\nFROM p AS q\nCOPY b /\nFROM q\nCOPY c /\n",
+        files: &["a", "b", "c", "d"],
+        args: &[("w", "", "d")],
+        ..PLAIN
+    },
+    Case {
+        name: "ignore-beside-the-dockerfile",
+        dockerfile: "FROM scratch\nCOPY . /\n",
+        ignore: "a\nDockerfile*\n.dockerignore\n",
+        files: &["a", "b", "Dockerfile.dockerignore"],
+        ..PLAIN
+    },
+    Case {
+        name: "names-with-odd-characters",
+        dockerfile: "FROM scratch\nCOPY [\"a b/\", \"ü\", \"x[[]y\", \"/o/\"]\n",
+        files: &["a b/c d", "ü", "x[y", "xy"],
         ..PLAIN
     },
 ];

@@ -180,7 +180,19 @@ fn texts(text: &str) -> Vec<(String, Kind, String)> {
         }
         let one = lines[from..=at].join("\n");
         at += 1;
-        is_heredoc |= one.contains("<<");
+        if one.contains("<<") {
+            is_heredoc = true;
+            if let Some(body) = lines.get(at) {
+                let mut all = lines.clone();
+                let other = format!("{body}1");
+                all[at] = &other;
+                out.push((
+                    format!("{body:?} of {one:?} becomes {other:?}"),
+                    Kind::Instruction,
+                    all.join("\n") + "\n",
+                ));
+            }
+        }
         if one.starts_with('#') && blanks.is_empty() {
             // A directive counts at the top alone.
             blanks = format!("{one}\n");

@@ -67,7 +67,8 @@ pub enum Complaint {
     FileTooManyArguments,
     NulByte,
     MissingSeparator(MissingSeparator),
-    MissingEndif,
+    /// The line that opened the conditional.
+    MissingEndif(Option<u32>),
     MissingEndef,
     ExtraneousText(&'static str),
     Extraneous(&'static str),
@@ -151,6 +152,13 @@ pub enum Complaint {
     NotAudited(Vec<u8>),
     /// A recipe with `.EXPECT` in which no command is seen to build an image.
     NothingHeld(Vec<u8>),
+    /// What was found wrong before anything was run: the number of errors.
+    NothingRun(usize),
+    /// An image target in which something was found wrong before it was built.
+    NotBuilt {
+        target: Vec<u8>,
+        errors: usize,
+    },
     /// An image block without a tag.
     ImageWithoutTags(Vec<u8>),
     RenameColons {
@@ -180,6 +188,10 @@ pub enum Complaint {
     },
     NotRemade(Vec<u8>),
     LowResolution(Vec<u8>),
+    TimeOutOfRange {
+        file: Vec<u8>,
+        instead: String,
+    },
     ClockSkew {
         file: Vec<u8>,
         seconds: String,
@@ -269,6 +281,7 @@ impl Complaint {
             | RecipeIgnored { .. }
             | Circular { .. }
             | LowResolution(_)
+            | TimeOutOfRange { .. }
             | ClockSkew { .. }
             | SkewDetected
             | PeerNotUpdated(_)

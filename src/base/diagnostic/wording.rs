@@ -67,7 +67,7 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
                 join!("missing separator (ifeq/ifneq must be followed by whitespace)")
             }
         },
-        MissingEndif => join!("missing 'endif'"),
+        MissingEndif(_) => join!("missing 'endif'"),
         MissingEndef => join!("missing 'endef', unterminated 'define'"),
         ExtraneousText(word) => join!("extraneous text after '", word, "' directive"),
         Extraneous(word) => join!("extraneous '", word, "'"),
@@ -149,6 +149,12 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
                 "' holds nothing: no line of its recipe is seen to build an image"
             )
         }
+        NothingRun(1) => join!("1 error, and nothing was run"),
+        NothingRun(errors) => join!(format!("{errors} errors, and nothing was run")),
+        NotBuilt { target, errors } => {
+            let errors = if *errors == 1 { "1 error".to_owned() } else { format!("{errors} errors") };
+            join!(format!("{errors}, and '"), target, "' was not built")
+        }
         ImageWithoutTags(target) => {
             join!("image target '", target, "' has no tag; add for example 'tags = name:$@'")
         }
@@ -180,6 +186,9 @@ pub fn words(complaint: &Complaint) -> Vec<u8> {
         NotRemade(target) => join!("Target '", target, "' not remade because of errors."),
         LowResolution(file) => {
             join!("*** Warning: .LOW_RESOLUTION_TIME file '", file, "' has a high resolution time stamp")
+        }
+        TimeOutOfRange { file, instead } => {
+            join!(file, ": Timestamp out of range; substituting ", instead)
         }
         ClockSkew { file, seconds } => {
             join!("Warning: File '", file, "' has modification time ", seconds, " s in the future")

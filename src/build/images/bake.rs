@@ -165,7 +165,7 @@ impl Build {
         Ok(found)
     }
 
-    fn needs_of(&self, file: FileId) -> Vec<FileId> {
+    pub(super) fn needs_of(&self, file: FileId) -> Vec<FileId> {
         let files = &self.session.rules.files;
         let all = files.records(file).into_iter().flat_map(|record| files[record].dependencies.iter());
         all.filter(|dep| !dep.is_name() && !dep.needs_expansion())

@@ -51,6 +51,11 @@ impl Build {
         Ok(())
     }
 
+    /// The image target that makes the image that a Dockerfile names so.
+    pub(super) fn target_of_image(&mut self, reference: &[u8]) -> Outcome<Option<FileId>> {
+        canonical(reference).map_or(Ok(None), |wanted| self.target_with_tag(&wanted))
+    }
+
     /// The image target that makes the image of this canonical reference.
     fn target_with_tag(&mut self, wanted: &str) -> Outcome<Option<FileId>> {
         if self.images.tags.is_none() {

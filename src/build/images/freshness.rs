@@ -184,6 +184,7 @@ impl Build {
             self.images.freshness.unchanged.insert(file);
         }
         self.tell_built(file, judged, now.as_ref(), unchanged);
+        self.supersede(judged, now.as_ref());
         if let Some(now) = &now {
             // For an audit of a later run.
             self.log_of(file, &now.id);
@@ -207,6 +208,7 @@ impl Build {
             let same = is_what_it_was(one, now.as_ref());
             unchanged &= same;
             self.tell_built(file, one, now.as_ref(), same);
+            self.supersede(one, now.as_ref());
             let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
             let Some(before) = &one.inputs else { continue };
             let Some(after) = one.sources.gather(engine, &self.images.freshness.cache) else { continue };
@@ -215,6 +217,22 @@ impl Build {
         }
         if unchanged {
             self.images.freshness.unchanged.insert(file);
+        }
+    }
+
+    /// In a watch session the image that had the tag goes where the session built it and nothing else names it: one that builds all
+    /// day leaves the last image, not hundreds.
+    fn supersede(&mut self, judged: &Judged, now: Option<&Image>) {
+        let (Some(observer), Some(now)) = (&self.observer, now) else { return };
+        let before =
+            judged.before.as_ref().map(|before| before.id.as_str()).filter(|&before| before != now.id);
+        let is_own = observer.built(&judged.engine, before, &now.id);
+        let (Some(before), true) = (before, is_own) else { return };
+        let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return };
+        let is_nameless = |image: Image| image.tags.is_empty();
+        if engine.image(before).is_ok_and(|image| image.is_some_and(is_nameless)) {
+            // A container may be made from it: then it stays.
+            let _ = engine.remove_image(before);
         }
     }
 

@@ -7,6 +7,7 @@ pub mod expect;
 pub mod freshness;
 mod listed;
 pub mod logs;
+pub mod preflight;
 pub mod sources;
 pub mod steps;
 
@@ -15,7 +16,7 @@ use crate::build::Build;
 use crate::build::cleanup::engines;
 use crate::expand::Origin;
 use crate::expand::variables::Definition;
-use crate::image::block::{Block, Program};
+use crate::image::block::{Block, Fault, Program};
 use crate::image::command::Client;
 use crate::image::engine::EngineError;
 use crate::image::engine::choose::{self, Surroundings};
@@ -38,6 +39,14 @@ pub struct InUse {
     pub fault: Option<EngineError>,
 }
 
+/// Why a block can't be read.
+enum Refusal {
+    /// Attributes whose values can't be.
+    Faults(Vec<Fault>),
+    /// What ends the run.
+    Stop(Stop),
+}
+
 /// What a run knows of its image targets.
 #[derive(Default)]
 pub struct ImageTargets {
@@ -53,6 +62,8 @@ pub struct ImageTargets {
     /// Puts findings into words; their codes serve where it is not set.
     pub finding_words: Option<expect::Words>,
     bakes: bake::Bakes,
+    /// What is found wrong before anything runs.
+    pub preflight: preflight::Preflight,
 }
 
 impl Build {
@@ -66,13 +77,24 @@ impl Build {
     }
 
     fn meet(&mut self, file: FileId) -> Outcome {
+        let name = self.session.name_of(file);
+        self.session.rules.images.list_by_pattern(file, name);
         if self.session.rules.images.is_listed(file) {
             // As an image it is never compared with a file of its name; an implicit rule may yet have its recipe.
             let record = &mut self.session.rules.files[file];
             record.mtime = Mtime::ABSENT;
             record.mtime_before = Mtime::ABSENT;
         }
-        let Some(block) = self.read_block(file)? else { return Ok(()) };
+        let block = match self.read_block(file) {
+            Ok(Some(block)) => block,
+            Ok(None) => return Ok(()),
+            Err(refusal) => return self.refuse_block(file, refusal),
+        };
+        self.enter_block(file, block)
+    }
+
+    /// Makes `file` an image target with this block.
+    fn enter_block(&mut self, file: FileId, block: Block) -> Outcome {
         let record = &mut self.session.rules.files[file];
         record.phony = true;
         record.is_target = true;
@@ -84,10 +106,36 @@ impl Build {
     }
 
     /// The block of `file`, read anew; none where it is no image target.
-    fn read_block(&mut self, file: FileId) -> Outcome<Option<Block>> {
-        let Some(attributes) = images::attributes(&mut self.session, file)? else { return Ok(None) };
+    fn read_block(&mut self, file: FileId) -> Result<Option<Block>, Refusal> {
+        let attributes = images::attributes(&mut self.session, file).map_err(Refusal::Stop)?;
+        let Some(attributes) = attributes else { return Ok(None) };
         let name = self.session.name_of(file);
-        Block::read(name, &attributes).map(Some).map_err(Stop::Fatal)
+        Block::read(name, &attributes).map(Some).map_err(Refusal::Faults)
+    }
+
+    /// A block can't be read: `--check` goes on, everything else ends.
+    fn refuse_block(&mut self, file: FileId, refusal: Refusal) -> Outcome {
+        let faults = match refusal {
+            Refusal::Stop(stop) => return Err(stop),
+            Refusal::Faults(faults) => faults,
+        };
+        let told = self.images.preflight.refused.contains(&file);
+        if !told && (self.collector.is_none() || self.session.settings.own.check.is_none()) {
+            return Err(faults.into_iter().next().map_or(Stop::Exit(2), Stop::Fatal));
+        }
+        if self.images.preflight.refused.insert(file) {
+            let found = self.faults_found(file, faults);
+            self.images.preflight.found.extend(found);
+        }
+        // It is a target, and nothing more is looked at.
+        let record = &mut self.session.rules.files[file];
+        (record.phony, record.is_target, record.recipe) = (true, true, None);
+        Ok(())
+    }
+
+    /// Whether it was said already what is wrong with `file`, which is not to be built therefore.
+    pub fn is_given_up(&self, file: FileId) -> bool {
+        self.collector.is_none() && self.images.preflight.refused.contains(&file)
     }
 
     /// The block of an image target that was met.
@@ -114,6 +162,10 @@ impl Build {
         };
         self.chop(recipe)?;
         let steps = self.steps_of(file, block)?;
+        if self.is_refused(file, block, &steps)? {
+            self.session.rules.files[file].status = Status::Failed;
+            return self.notice_finished(file);
+        }
         let is_over = steps.all.is_empty() && !self.is_baked(file);
         if is_over && self.session.rules.recipes[recipe].text.is_empty() {
             self.session.rules.files[file].status = Status::Success;

@@ -31,6 +31,8 @@ pub struct Sources {
     target: Option<Vec<u8>>,
     args: Vec<(Vec<u8>, Value)>,
     contexts: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The folder that named contexts are seen from; empty where that is the recipe's.
+    directory: PathBuf,
     platform: Option<Vec<u8>>,
     attributes: Attributes,
     whole_file: bool,
@@ -154,11 +156,13 @@ impl Sources {
             };
             (name, value)
         };
-        let context = match &build.context {
+        let directory = path(&whole.directory);
+        let context = directory.join(match &build.context {
             BuildContext::Path(context) => path(&known(context)),
             _ => PathBuf::from("."),
-        };
-        let file = optional(&build.file).map_or_else(|| context.join("Dockerfile"), |file| path(&file));
+        });
+        let file = optional(&build.file)
+            .map_or_else(|| context.join("Dockerfile"), |file| directory.join(path(&file)));
         let contexts = build.contexts.iter().map(one);
         let mut sources = Sources {
             tags: whole.tags.iter().map(|tag| String::from_utf8_lossy(tag).into_owned()).collect(),
@@ -169,6 +173,7 @@ impl Sources {
             contexts: contexts
                 .map(|(name, value)| (name, value.known().unwrap_or_default().to_vec()))
                 .collect(),
+            directory,
             platform: all(&build.platforms).pop(),
             whole_file: build.attests,
             containers: whole.client != Client::Docker,
@@ -234,7 +239,7 @@ impl Sources {
             context: Context::Folder(&self.context),
             build_args: &self.args,
             named_contexts: &self.contexts,
-            directory: Path::new("."),
+            directory: &self.directory,
             convention: if self.containers { Convention::Containers } else { Convention::Docker },
             platform: self.platform.as_deref(),
             whole_file: self.whole_file,

@@ -9,6 +9,7 @@ use crate::build::cleanup::{self, Policy, Ticket};
 use crate::build::images::InUse;
 use crate::build::images::bake::Running;
 use crate::build::images::freshness::Judged;
+use crate::build::images::preflight::no_extraction;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
 use crate::image::block::extract::{Passage, landing};
@@ -101,7 +102,7 @@ impl Step {
 }
 
 /// The build of a block. Its own label is not shown.
-fn build_step(block: &Block, program: &Program, judged: Option<Judged>, again: u32) -> Step {
+pub(super) fn build_step(block: &Block, program: &Program, judged: Option<Judged>, again: u32) -> Step {
     let label: Vec<(String, String)> = judged.as_ref().and_then(Judged::label).into_iter().collect();
     let texts = |labels: &[(String, String)]| -> Vec<Vec<u8>> {
         block.build(program, labels).into_iter().map(|word| word.text).collect()
@@ -144,6 +145,9 @@ impl Build {
         if let Some(fault) = fault.filter(|_| !pretends) {
             return Err(Stop::fatal(block.place, Complaint::Text(printable(&fault.message()).into_bytes())));
         }
+        if let Some(fault) = no_extraction(block, program.client).filter(|_| !pretends) {
+            return Err(Stop::Fatal(fault));
+        }
         self.observe(file, &[]);
         if !pretends {
             // An image of a killed run is not taken for one that is meant to be there.
@@ -152,7 +156,10 @@ impl Build {
         let is_baked = self.collector.is_none() && self.builder_of(block).is_some();
         let judged = match self.collector.is_some() || is_baked {
             true => None,
-            false => self.judge_block(file, block, &program)?,
+            false => match self.judged_before(file) {
+                Some(judged) => Some(judged),
+                None => self.judge_block(file, block, &program)?,
+            },
         };
         if let Some(judged) = &judged {
             self.tell_judged(file, judged);

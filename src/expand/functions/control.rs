@@ -85,7 +85,7 @@ fn foreach<H: Host>(host: &mut H, argument: Expander<H>, out: &mut Vec<u8>) -> O
     let context = host.context();
     let name = context.names.intern(&name[..word_length(name)]);
     context.variables.push_scope();
-    let set = context.variables.pushed_set();
+    let set = context.variables.current_set();
     let empty = Definition { value: b"", origin: Origin::Automatic, recursive: false, place: None };
     let variable = context.variables.define(&context.names, set, name, &empty);
     let mut any = false;
@@ -112,7 +112,7 @@ fn bind<H: Host>(host: &mut H, argument: Expander<H>, out: &mut Vec<u8>) -> Outc
     argument(host, 1, &mut list)?;
     let context = host.context();
     context.variables.push_scope();
-    let set = context.variables.pushed_set();
+    let set = context.variables.current_set();
     let mut values = words(&list);
     let mut names = words(&names).peekable();
     while let Some(name) = names.next() {
@@ -253,7 +253,7 @@ pub fn call_variable<H: Host>(host: &mut H, arguments: &mut Vec<Vec<u8>>, out: &
     context.call_depth += 1;
     arguments[0] = context.names.text(name).to_vec();
     context.variables.push_scope();
-    let set = context.variables.pushed_set();
+    let set = context.variables.current_set();
     // Arguments of an outer call are hidden from this one.
     let count = arguments.len().max(context.call_arguments);
     for index in 0..count {

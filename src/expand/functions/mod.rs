@@ -93,6 +93,21 @@ fn apply<H: Host>(
 ) -> Outcome {
     let empty = Vec::new();
     let at = |index: usize| arguments.get(index).unwrap_or(&empty).as_slice();
+    let outward = matches!(
+        function,
+        Function::Wildcard
+            | Function::Realpath
+            | Function::File
+            | Function::Shell
+            | Function::Info
+            | Function::Warning
+            | Function::Error
+            | Function::Eval
+            | Function::Loaded(_)
+    );
+    if outward && host.context().leaves_out() {
+        return Ok(());
+    }
     match function {
         Function::Subst => crate::expand::pattern::subst(at(2), at(0), at(1), out),
         Function::Patsubst => crate::expand::pattern::patsubst(at(2), at(0), at(1), out),

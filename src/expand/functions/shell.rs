@@ -5,7 +5,7 @@ use crate::base::events::Phase;
 use crate::expand::command_line::{self, Shell};
 use crate::expand::context::Host;
 use crate::expand::environment::environment;
-use crate::expand::variables::Origin;
+use crate::expand::variables::{Definition, Origin};
 use crate::os::children::{self, Streams};
 use std::io::Read;
 use std::os::fd::AsFd;
@@ -16,11 +16,15 @@ pub fn call<H: Host>(host: &mut H, command: &[u8], out: &mut Vec<u8>) -> Outcome
     Ok(())
 }
 
-/// Records how a command ended in `.SHELLSTATUS`.
+/// Records how a command ended in `.SHELLSTATUS`: for the target or the function call whose variables are looked up, as GNU
+/// make does, and globally where there is none.
 pub fn status<H: Host>(host: &mut H, code: i32) {
     let context = host.context();
-    let id = context.define_global(b".SHELLSTATUS", code.to_string().as_bytes(), Origin::Override, false);
-    let _ = id;
+    let value = code.to_string();
+    let definition =
+        Definition { value: value.as_bytes(), origin: Origin::Override, recursive: false, place: None };
+    let set = context.variables.current_set();
+    context.variables.define(&context.names, set, context.common.shell_status, &definition);
 }
 
 /// Runs `command` and returns its output with newlines as spaces; all final newlines are dropped, or only one.

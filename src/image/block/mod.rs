@@ -70,8 +70,8 @@ impl Block {
     /// Reads the attributes of the target called `name`.
     ///
     /// # Errors
-    /// The first attribute whose value can't be, with its place.
-    pub fn read(name: &[u8], attributes: &Attributes) -> Result<Block, Fault> {
+    /// The attributes whose values can't be, each with its place; at least one.
+    pub fn read(name: &[u8], attributes: &Attributes) -> Result<Block, Vec<Fault>> {
         let mut block = Block {
             name: name.to_vec(),
             place: attributes.place,
@@ -79,22 +79,29 @@ impl Block {
             cleanup: Cleanup::default(),
             values: Vec::new(),
         };
+        let mut faults = Vec::new();
         for &(_, attribute) in Attribute::ALL {
             let mut given = Vec::new();
             for piece in attributes.get(attribute) {
                 let place = piece.place;
-                let words = words::split(&piece.text).map_err(|words::Unclosed(quote)| {
-                    let whole = Given { text: piece.text.clone(), place };
-                    fault(attribute, &whole, format!("there is no closing {}", char::from(quote)))
-                })?;
-                given.extend(words.into_iter().map(|text| Given { text, place }));
+                match words::split(&piece.text) {
+                    Ok(words) => given.extend(words.into_iter().map(|text| Given { text, place })),
+                    Err(words::Unclosed(quote)) => {
+                        let whole = Given { text: piece.text.clone(), place };
+                        let wanted = format!("there is no closing {}", char::from(quote));
+                        faults.push(fault(attribute, &whole, wanted));
+                    }
+                }
             }
             if !given.is_empty() {
                 block.values.push((attribute, given));
             }
         }
-        block.check()?;
-        Ok(block)
+        // What is left of an attribute that can't be read says nothing.
+        if faults.is_empty() {
+            block.check(&mut faults);
+        }
+        if faults.is_empty() { Ok(block) } else { Err(faults) }
     }
 
     /// The words of `attribute`.
@@ -138,64 +145,69 @@ impl Block {
         self.word(attribute).is_some_and(|given| boolean(&given.text) == Some(true))
     }
 
-    fn check(&mut self) -> Result<(), Fault> {
+    fn check(&mut self, faults: &mut Vec<Fault>) {
         use Attribute::*;
         if self.tags().is_empty() {
-            return Err(Box::new((self.place, Complaint::ImageWithoutTags(self.name.clone()))));
+            faults.push(Box::new((self.place, Complaint::ImageWithoutTags(self.name.clone()))));
         }
         for given in self.tags() {
-            let parsed =
-                Reference::parse(&given.text).map_err(|wrong| fault(Tags, given, wrong.message()))?;
-            if parsed.digest.is_some() {
-                return Err(fault(Tags, given, "a name for an image has no digest"));
+            match Reference::parse(&given.text) {
+                Ok(parsed) if parsed.digest.is_some() => {
+                    faults.push(fault(Tags, given, "a name for an image has no digest"));
+                }
+                Ok(_) => {}
+                Err(wrong) => faults.push(fault(Tags, given, wrong.message())),
             }
         }
         for one in [Context, Dockerfile, Target, Network, Pull, NoCache, ShmSize, Cleanup, Engine, Builder] {
             if let [_, second, ..] = self.words(one) {
-                return Err(fault(one, second, "one word is wanted"));
+                faults.push(fault(one, second, "one word is wanted"));
             }
         }
         for one in [Pull, NoCache] {
             if let Some(given) = self.word(one)
                 && boolean(&given.text).is_none()
             {
-                return Err(fault(one, given, "'true' or 'false' is wanted"));
+                faults.push(fault(one, given, "'true' or 'false' is wanted"));
             }
         }
         if let Some(given) = self.word(Context)
             && (given.text.is_empty() || given.text.starts_with(b"-"))
         {
-            return Err(fault(Context, given, "a folder or an address is wanted"));
+            faults.push(fault(Context, given, "a folder or an address is wanted"));
         }
         if let Some(given) = self.word(Attribute::Cleanup) {
-            self.cleanup = match &given.text[..] {
-                b"never" => self::Cleanup::Never,
-                b"on-failure" => self::Cleanup::OnFailure,
-                b"always" => self::Cleanup::Always,
+            match &given.text[..] {
+                b"never" => self.cleanup = self::Cleanup::Never,
+                b"on-failure" => self.cleanup = self::Cleanup::OnFailure,
+                b"always" => self.cleanup = self::Cleanup::Always,
                 _ => {
-                    return Err(fault(
-                        Attribute::Cleanup,
-                        given,
-                        "'never', 'on-failure' or 'always' is wanted",
-                    ));
+                    let wanted = "'never', 'on-failure' or 'always' is wanted";
+                    faults.push(fault(Attribute::Cleanup, given, wanted));
                 }
-            };
+            }
         }
         for attribute in [Args, Labels, Annotations, Contexts] {
             for given in self.words(attribute) {
                 let named = given.text.iter().position(|&byte| byte == b'=');
                 if named == Some(0) || given.text.is_empty() || (attribute == Contexts && named.is_none()) {
-                    return Err(fault(attribute, given, "NAME=VALUE is wanted"));
+                    faults.push(fault(attribute, given, "NAME=VALUE is wanted"));
                 }
             }
         }
         for given in self.words(Expect) {
-            let word = String::from_utf8_lossy(&given.text);
-            Expectation::parse(&word).map_err(|wrong| fault(Expect, given, wrong.wanted))?;
+            if let Err(wrong) = Expectation::parse(&String::from_utf8_lossy(&given.text)) {
+                faults.push(fault(Expect, given, wrong.wanted));
+            }
         }
-        let extracts = self.words(Attribute::Extract).iter().map(extract).collect::<Result<Vec<_>, _>>()?;
+        let mut extracts = Vec::new();
+        for given in self.words(Attribute::Extract) {
+            match extract(given) {
+                Ok(found) => extracts.push(found),
+                Err(fault) => faults.push(fault),
+            }
+        }
         self.extracts = extracts;
-        Ok(())
     }
 }
 

@@ -7,7 +7,7 @@ use crate::image::command::variables::Inherited;
 use crate::image::command::{Client, ImageCommand, recognise};
 use crate::rules::images::Piece;
 
-fn block(values: &[(&str, &str)]) -> Result<Block, Fault> {
+fn block(values: &[(&str, &str)]) -> Result<Block, Vec<Fault>> {
     let mut attributes = Attributes::default();
     for (name, text) in values {
         let attribute = Attribute::named(name.as_bytes()).unwrap();

@@ -5,12 +5,12 @@ use super::super::command::Recognised;
 use super::super::command::flags::FlagError;
 use super::super::command::kinds::{Build, BuildContext, OpaqueReason};
 use super::super::context::{Choice, Ignore, LoadError};
-use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, Value, WarningKind, nearest};
+use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, WarningKind, nearest};
 use super::super::recipe::{Line, Place};
 use super::super::secret::is_secret_name;
-use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, Inputs, address};
+use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, GivenArg, Inputs, address};
 use super::references::{place, swallowed};
-use super::{At, Finding, Kind, Severity};
+use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
 use crate::base::source::line_column;
 use std::ffi::OsStr;
@@ -23,10 +23,12 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
         let Some(command) = at.recipe.command(study.line, study.command) else { continue };
         let ImageCommand::Build(build) = &command.command else { continue };
         let one = One { at, line, command, build, study };
+        let before = found.len();
         one.context(found);
         one.dockerfile(found);
         one.args(found);
         one.sources(found);
+        soften(line, command, &mut found[before..]);
     }
     for (number, _, command) in at.recipe.commands() {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
@@ -84,14 +86,25 @@ impl One<'_> {
 
     fn context(&self, found: &mut Vec<Finding>) {
         let kind = match &self.study.context {
-            ContextUse::NotAFolder(path) => Kind::ContextNotAFolder(path.clone()),
+            ContextUse::NotAFolder(path) => Kind::ContextNotAFolder(self.from_here(path)),
             ContextUse::Absent(path) if !self.at.may_make_files(self.study.line) => {
-                Kind::NoContext(path.clone())
+                Kind::NoContext(self.from_here(path))
             }
             ContextUse::Missing if !self.may_take_more() => Kind::ContextMissing,
             _ => return,
         };
         self.add(found, Severity::Error, self.context_place(), kind);
+    }
+
+    /// A path that the command names, from the folder that the recipe runs in.
+    fn from_here(&self, path: &str) -> String {
+        let directory = String::from_utf8_lossy(self.command.directory.known().unwrap_or_default());
+        match (&*directory, path) {
+            ("" | ".", _) => path.to_owned(),
+            (_, path) if path.starts_with('/') => path.to_owned(),
+            (directory, "." | "./" | "") => directory.to_owned(),
+            (directory, path) => format!("{}/{path}", directory.trim_end_matches('/')),
+        }
     }
 
     /// Whether a word known only to the shell may turn out as what is missing, or an option has taken it.
@@ -131,12 +144,14 @@ impl One<'_> {
     }
 
     fn args(&self, found: &mut Vec<Finding>) {
-        for arg in &self.study.args {
-            let has_value = arg.value != Value::Known(Vec::new());
-            if has_value && is_secret_name(&arg.name) {
-                let kind = Kind::SecretArg(String::from_utf8_lossy(&arg.name).into_owned());
-                self.add(found, Severity::Warning, self.place(arg.span), kind);
-            }
+        for arg in &self.build.args {
+            // One without a value has the environment's, wherever that is set.
+            let has_value = arg.value.as_ref().is_none_or(|value| value.known() != Some(&b""[..]));
+            let Some(name) = arg.name.known().filter(|name| has_value && is_secret_name(name)) else {
+                continue;
+            };
+            let kind = Kind::SecretArg(String::from_utf8_lossy(name).into_owned());
+            self.add(found, Severity::Warning, self.place(arg.span), kind);
         }
         let Some(analysis) = self.analysis().filter(|analysis| analysis.opaque.is_none()) else { return };
         for unused in &analysis.unused_args {
@@ -151,6 +166,10 @@ impl One<'_> {
             if shared && (unused.declared.is_some() || unused.nearest.is_none()) {
                 continue;
             }
+            // One recipe of several targets gives to all what some of them use.
+            if self.used_elsewhere(given) {
+                continue;
+            }
             let text = match &self.study.dockerfile {
                 DockerfileUse::File(file) => file.text.as_deref().unwrap_or_default(),
                 _ => &[],
@@ -162,6 +181,24 @@ impl One<'_> {
             };
             self.add(found, Severity::Warning, self.place(given.span), kind);
         }
+    }
+
+    /// Whether the word that gives this argument gives it to a build of another target too, which uses it.
+    fn used_elsewhere(&self, given: &GivenArg) -> bool {
+        let place = self.place(given.span);
+        let others = self.at.study.recipes.iter().enumerate().filter(|(index, _)| *index != self.at.index);
+        place.is_some()
+            && others.flat_map(|(_, recipe)| recipe.builds.iter().map(move |build| (recipe, build))).any(
+                |(recipe, build)| {
+                    let same = build.args.iter().find(|arg| arg.name == given.name);
+                    let line = recipe.recipe.lines.get(build.line);
+                    let command = recipe.command(build.line, build.command);
+                    let (Some(same), Some(line), Some(command)) = (same, line, command) else { return false };
+                    let Some(Ok(analysis)) = &build.analysis else { return false };
+                    !analysis.unused_args.iter().any(|unused| unused.name == given.name)
+                        && super::references::place(line, command, same.span) == place
+                },
+            )
     }
 
     fn sources(&self, found: &mut Vec<Finding>) {

@@ -7,6 +7,7 @@ use super::super::engine::EngineError;
 use super::super::recipe::Place;
 use super::super::reference::ReferenceErrorKind;
 use super::super::study::FileFault;
+use crate::base::diagnostic::Complaint;
 
 /// Something that would go wrong.
 #[derive(Clone, Debug, PartialEq)]
@@ -175,6 +176,8 @@ pub enum Kind {
         /// Whether it is run, rather than created.
         run: bool,
     },
+    /// An attribute of an image block whose value can't be.
+    Attribute(Complaint),
     /// A recipe that `.IMAGE` lists and that is not understood whole.
     NotWhole(NotWhole),
     /// An option that the client does not have.
@@ -212,12 +215,13 @@ impl Kind {
             Kind::RemovesForeign { .. } => "removes-foreign",
             Kind::ContainerLeft { .. } => "container-left",
             Kind::UnknownOption { .. } => "unknown-option",
+            Kind::Attribute(_) => "bad-attribute",
             Kind::NotWhole(_) => "not-understood",
         }
     }
 
     /// All codes, in the order of the manual.
-    pub const CODES: [&'static str; 28] = [
+    pub const CODES: [&'static str; 29] = [
         "unset-variable",
         "malformed-reference",
         "tag-twice",
@@ -245,6 +249,7 @@ impl Kind {
         "removes-foreign",
         "container-left",
         "unknown-option",
+        "bad-attribute",
         "not-understood",
     ];
 }

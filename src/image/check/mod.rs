@@ -14,8 +14,9 @@ mod references;
 pub use kinds::{Finding, Kind, Owner, Severity};
 pub use programs::package_of;
 
-use super::command::whole;
-use super::recipe::Place;
+use super::command::kinds::{ComposeAction, Endpoint};
+use super::command::{ImageCommand, Reach, Reading, Recognised, whole};
+use super::recipe::{Line, Place, Runner};
 use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
 use crate::base::Span;
 
@@ -34,7 +35,7 @@ pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
     for (index, recipe) in study.recipes.iter().enumerate() {
         let mut own = Vec::new();
         let at = At { study, index, recipe, setting };
-        references::check(&at, &mut own);
+        references::check(&at, &mut seen.tags, &mut own);
         builds::check(&at, &mut own);
         programs::check(&at, &mut seen.programs, &mut own);
         programs::engines(&at, &mut seen.engines, &mut own);
@@ -69,6 +70,7 @@ fn listed(at: &At<'_>, found: &mut Vec<Finding>) {
 struct Seen {
     programs: Vec<Vec<u8>>,
     engines: Vec<usize>,
+    tags: references::TagsLeft,
 }
 
 /// A recipe under check.
@@ -105,31 +107,35 @@ impl At<'_> {
 }
 
 fn makes_files(recipe: &RecipeStudy, before: usize) -> bool {
-    use super::command::ImageCommand;
-    use super::command::kinds::{ComposeAction, Endpoint};
-    let lines = recipe.recipe.lines.iter().zip(&recipe.readings).enumerate().take(before.saturating_add(1));
-    for (index, (line, reading)) in lines {
-        // On the build's own line only what stands before it counts, which is taken to be all of it.
-        let others = reading.others.iter().any(|other| !other.name.as_deref().is_some_and(makes_none));
-        let commands = reading.commands.iter().any(|command| match &command.command {
-            ImageCommand::Copy { destination: Endpoint::Local(_) | Endpoint::Unknown(_), .. } => true,
-            ImageCommand::Run(container) => !container.volumes.is_empty() || !container.mounts.is_empty(),
-            ImageCommand::Build(build) => !build.outputs.is_empty(),
-            ImageCommand::Compose(compose) => {
-                matches!(compose.action, ComposeAction::Run { .. } | ComposeAction::Up { .. })
-            }
-            ImageCommand::Save { .. } => true,
-            ImageCommand::Opaque(_) => index != before,
-            _ => false,
-        });
-        let redirected = memchr::memchr(b'>', &line.text).is_some()
-            && !line.text.windows(2).all(|pair| pair[0] != b'>' || b"&/".contains(&pair[1]));
-        let unread = line.runner != super::recipe::Runner::Shell || !reading.opaque.is_empty();
-        if others || commands || redirected || unread {
-            return true;
+    let lines = recipe.recipe.lines.iter().zip(&recipe.readings).enumerate();
+    let mut lines = lines.take(before.saturating_add(1));
+    // On the build's own line only what stands before it counts, which is taken to be all of it.
+    lines.any(|(index, (line, reading))| {
+        line.runner != Runner::Shell || script_makes_files(&line.text, reading, index == before)
+    })
+}
+
+/// Whether a script may make files: one that is not understood may.
+pub fn may_make_files(script: &[u8], reading: &Reading) -> bool {
+    script_makes_files(script, reading, false)
+}
+
+fn script_makes_files(script: &[u8], reading: &Reading, is_builds_own: bool) -> bool {
+    let others = reading.others.iter().any(|other| !other.name.as_deref().is_some_and(makes_none));
+    let commands = reading.commands.iter().any(|command| match &command.command {
+        ImageCommand::Copy { destination: Endpoint::Local(_) | Endpoint::Unknown(_), .. } => true,
+        ImageCommand::Run(container) => !container.volumes.is_empty() || !container.mounts.is_empty(),
+        ImageCommand::Build(build) => !build.outputs.is_empty(),
+        ImageCommand::Compose(compose) => {
+            matches!(compose.action, ComposeAction::Run { .. } | ComposeAction::Up { .. })
         }
-    }
-    false
+        ImageCommand::Save { .. } => true,
+        ImageCommand::Opaque(_) => !is_builds_own,
+        _ => false,
+    });
+    let redirected = memchr::memchr(b'>', script).is_some()
+        && !script.windows(2).all(|pair| pair[0] != b'>' || b"&/".contains(&pair[1]));
+    others || commands || redirected || !reading.opaque.is_empty()
 }
 
 /// Programs that make no file by themselves.
@@ -157,12 +163,27 @@ fn makes_none(name: &[u8]) -> bool {
     NONE.contains(&name)
 }
 
+/// Makes warnings of errors in a command that may not run, or whose failure is ignored: that the run fails of them is not certain.
+fn soften(line: &Line, command: &Recognised, found: &mut [Finding]) {
+    let certain = matches!(command.reach, Reach::Always | Reach::OnSuccess | Reach::OnExit);
+    if certain && !command.failure_ignored && !line.failure_ignored {
+        return;
+    }
+    for finding in found {
+        finding.severity = Severity::Warning;
+    }
+}
+
 /// Takes out what is said twice of one place, as of a line that several targets share.
 fn settle(found: Vec<Finding>) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::with_capacity(found.len());
     for finding in found {
         let twice = |known: &Finding| {
-            known.place.is_some() && known.place == finding.place && known.kind == finding.kind
+            let same = match (&known.kind, &finding.kind) {
+                (Kind::UnusedArg { name, .. }, Kind::UnusedArg { name: other, .. }) => name == other,
+                (kind, other) => kind == other,
+            };
+            known.place.is_some() && known.place == finding.place && same
         };
         if !out.iter().any(twice) {
             out.push(finding);

@@ -69,8 +69,14 @@ pub(super) fn check(at: &At<'_>, seen: &mut Vec<Vec<u8>>, found: &mut Vec<Findin
         let asks = [&b"command -v"[..], b"which ", b"type ", b"hash ", b"PATH="]
             .iter()
             .any(|word| memchr::memmem::find(&line.text, word).is_some());
+        // A file that is sourced may put folders into PATH: a virtual environment's.
+        let sourced = [&b"."[..], b"source", b"eval"];
+        let sources = reading
+            .others
+            .iter()
+            .any(|other| other.name.as_deref().is_some_and(|name| sourced.contains(&name)));
         installs |= installer(reading);
-        if asks || installs || line.failure_ignored {
+        if asks || sources || installs || line.failure_ignored {
             continue;
         }
         let others = reading.others.iter().filter_map(|other| {

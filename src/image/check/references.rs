@@ -8,13 +8,15 @@ use super::super::command::{Client, ImageCommand, Recognised};
 use super::super::recipe::{Line, Place, Reference as Use};
 use super::super::reference::Reference;
 use super::super::study::RecipeStudy;
-use super::{At, Finding, Kind, Severity};
+use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
+use std::collections::{HashMap, HashSet};
 
 /// Finds what is wrong with images' names.
-pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
+pub(super) fn check(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) {
     for (number, _, command) in at.recipe.commands() {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
+        let before = found.len();
         let taken = swallowed(line, command);
         for text in names(&command.command) {
             if !taken.iter().any(|taken| taken.word == text.span) {
@@ -26,8 +28,9 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
             let kind = Kind::SwallowedWord { name, option, word: shown };
             found.push(at.finding(Severity::Error, Some(line.raw_place(reference.raw)), kind));
         }
+        soften(line, command, &mut found[before..]);
     }
-    tags_twice(at, found);
+    tags_twice(at, left, found);
 }
 
 /// The place of a word of `command`; of the command, where the word is in a script within the line.
@@ -148,8 +151,19 @@ pub(super) fn swallowed<'l>(line: &'l Line, command: &Recognised) -> Vec<Swallow
     found
 }
 
-/// The tags of a recipe's builds: canonical, with their place.
-fn tags(recipe: &RecipeStudy) -> Vec<(usize, usize, String, String, Option<Place>)> {
+/// A tag of a build.
+struct Tagged<'r> {
+    line: usize,
+    command: usize,
+    canonical: String,
+    shown: String,
+    place: Option<Place>,
+    /// The build, as the shell gets it.
+    text: &'r [u8],
+}
+
+/// The tags of a recipe's builds, with their place.
+fn tags(recipe: &RecipeStudy) -> Vec<Tagged<'_>> {
     let mut out = Vec::new();
     for (number, index, command) in recipe.commands() {
         let (ImageCommand::Build(build), Some(line)) = (&command.command, recipe.recipe.lines.get(number))
@@ -164,46 +178,53 @@ fn tags(recipe: &RecipeStudy) -> Vec<(usize, usize, String, String, Option<Place
             let Some(Ok(reference)) = tag.known().map(Reference::parse) else { continue };
             let place = place(line, command, tag.span);
             let canonical = reference.with_default_tag().canonical();
-            out.push((number, index, canonical, tag.shown().into_owned(), place));
+            let text = command.span.of(&line.text);
+            let shown = tag.shown().into_owned();
+            out.push(Tagged { line: number, command: index, canonical, shown, place, text });
         }
     }
     out
 }
 
-fn tags_twice(at: &At<'_>, found: &mut Vec<Finding>) {
+/// The tags that recipes leave, each with the indices of these recipes and the build's text as the shell gets it.
+pub(super) type TagsLeft = HashMap<String, Vec<(usize, Vec<u8>)>>;
+
+/// Tags that one build gives twice, or that an earlier recipe leaves, too. Those that this one leaves are added to `left`.
+fn tags_twice(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) {
     let own = tags(at.recipe);
-    for (number, (line, command, canonical, shown, place)) in own.iter().enumerate() {
-        let same = |known: &&(usize, usize, String, String, Option<Place>)| {
-            (known.0, known.1) == (*line, *command) && known.2 == *canonical
-        };
-        if own.iter().take(number).any(|known| same(&known)) {
+    let removed = removed_again(at.recipe);
+    let mut given = HashSet::new();
+    for Tagged { line, command, canonical, shown, place, text } in &own {
+        if !given.insert((line, command, canonical)) {
             found.push(at.finding(Severity::Warning, place.clone(), Kind::TagTwice(shown.clone())));
             continue;
         }
-        if removed_again(at.recipe, canonical) {
+        if removed.contains(canonical) {
             continue;
         }
-        let earlier = at.study.recipes.iter().take(at.index);
-        let mut others = earlier.filter(|other| other.recipe.target != at.recipe.recipe.target);
-        let other = others.find(|other| {
-            tags(other).iter().any(|known| known.2 == *canonical) && !removed_again(other, canonical)
-        });
-        if let Some(other) = other {
-            let other = String::from_utf8_lossy(&other.recipe.target).into_owned();
+        // Twice the same build is one image.
+        let earlier = left.get(canonical).into_iter().flatten().filter(|(_, other)| other != text);
+        let mut others = earlier.filter_map(|&(index, _)| Some(&at.study.recipes.get(index)?.recipe.target));
+        if let Some(other) = others.find(|target| **target != at.recipe.recipe.target) {
+            let other = String::from_utf8_lossy(other).into_owned();
             let kind = Kind::TagOfTwoTargets { tag: shown.clone(), other };
             found.push(at.finding(Severity::Warning, place.clone(), kind));
         }
     }
+    for Tagged { canonical, text, .. } in own {
+        if !removed.contains(&canonical) {
+            left.entry(canonical).or_default().push((at.index, text.to_owned()));
+        }
+    }
 }
 
-/// Whether a recipe removes the tag that it makes.
-fn removed_again(recipe: &RecipeStudy, canonical: &str) -> bool {
+/// The tags that a recipe makes and removes: canonical.
+fn removed_again(recipe: &RecipeStudy) -> HashSet<String> {
     use super::super::command::lifecycle::Thing;
     let removed = recipe.lifecycle.removals.iter().flat_map(|removal| &removal.removes);
-    let mut names = removed.filter_map(|&at| match &recipe.lifecycle.made.get(at)?.thing {
-        Thing::Image(identity) => identity.name.as_ref()?.known(),
+    let names = removed.filter_map(|&at| match &recipe.lifecycle.made.get(at)?.thing {
+        Thing::Image(identity) => Reference::parse(identity.name.as_ref()?.known()?).ok(),
         _ => None,
     });
-    names
-        .any(|name| Reference::parse(name).is_ok_and(|name| name.with_default_tag().canonical() == canonical))
+    names.map(|name| name.with_default_tag().canonical()).collect()
 }

@@ -158,7 +158,9 @@ impl<'s> Walker<'s, '_> {
                 .get(index)
                 .is_some_and(|(connector, next)| *connector == Connector::Or && does_nothing(next))
         };
-        let first = Place { failure_ignored: ignored(0) || item.first.negated, ..place.clone() };
+        // What is within a list whose failure is swallowed fails in vain, too.
+        let outer = place.failure_ignored;
+        let first = Place { failure_ignored: outer || ignored(0) || item.first.negated, ..place.clone() };
         self.pipeline(&item.first, &first);
         let branch = self.mark();
         let mut reach = Reach::Always;
@@ -174,7 +176,7 @@ impl<'s> Walker<'s, '_> {
             });
             let next = Place {
                 reach: place.reach.then(reach),
-                failure_ignored: ignored(index + 1) || pipeline.negated,
+                failure_ignored: outer || ignored(index + 1) || pipeline.negated,
                 ..place.clone()
             };
             self.pipeline(pipeline, &next);

@@ -1,18 +1,19 @@
-//! Recipes understood whole: each script is one build, a tag given to what it built, or an `echo`. Only of such a recipe it is known
-//! that nothing else is left out where its images are fresh. Knows nothing of make and of engines at work.
+//! Recipes understood whole: each script is builds, tags given to what they built, `echo` and `cd`, joined by `&&`. Only of such a
+//! recipe it is known that nothing else is left out where its images are fresh. Knows nothing of make and of engines at work.
 
-use super::kinds::{Build, BuildContext, Pair};
+use super::kinds::{Build, BuildContext, Capture, Pair, Reach};
 use super::lifecycle::{EngineOf, engine_of};
 use super::recognise::Reading;
+use super::shell::{Command, CommandKind, Connector, Operator, Script, Simple, Target, Word, parse};
 use super::text::Text;
-use super::{Client, ImageCommand, Recognised, mentions_client};
+use super::{Client, ImageCommand, Recognised};
 
 /// Why a recipe is not understood whole. Scripts are counted from 0.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum NotWhole {
     /// It builds nothing.
     NoBuild,
-    /// A script is more than one plain command, or another program's.
+    /// A script is more than plain commands joined by `&&`, or another program's.
     Other(usize),
     /// A script's failure is ignored.
     Ignored(usize),
@@ -57,6 +58,8 @@ pub struct WholeBuild {
     pub engine: EngineOf,
     /// Environment that is given for the command alone.
     pub environment: Vec<(Vec<u8>, Vec<u8>)>,
+    /// The folder that it runs in, seen from the recipe's; empty where that is it.
+    pub directory: Vec<u8>,
 }
 
 /// What else the client may be told can change the result in ways that are not followed.
@@ -92,56 +95,120 @@ const FOLLOWED: [&str; 22] = [
 pub fn builds(scripts: &[(&[u8], bool)], readings: &[Reading]) -> Result<Vec<WholeBuild>, NotWhole> {
     let mut out: Vec<WholeBuild> = Vec::new();
     for (at, ((script, ignored), reading)) in scripts.iter().zip(readings).enumerate() {
-        let script = script.trim_ascii();
-        if script.is_empty() || script.starts_with(b"#") {
-            continue;
+        let parsed = parse(script);
+        let commands = one_after_the_other(&parsed).ok_or(NotWhole::Other(at))?;
+        if !reading.opaque.is_empty() {
+            return Err(NotWhole::Other(at));
         }
-        if !mentions_client(script) {
-            if !only_prints(script) {
+        let mut known = 0;
+        let mut harmless = Vec::new();
+        for (simple, command) in commands {
+            if !is_quiet(command) {
                 return Err(NotWhole::Other(at));
             }
-            continue;
-        }
-        let ([command], [], []) = (&*reading.commands, &*reading.others, &*reading.opaque) else {
-            return Err(NotWhole::Other(at));
-        };
-        if !is_alone(command, script) {
-            return Err(NotWhole::Other(at));
-        }
-        if *ignored || command.failure_ignored {
-            return Err(NotWhole::Ignored(at));
-        }
-        match &command.command {
-            ImageCommand::Build(build) => out.push(whole(build, command, at)?),
-            ImageCommand::Tag { source, names } => {
-                let source = source.known().ok_or(NotWhole::Unknown(at))?;
-                let names = all(names).ok_or(NotWhole::Unknown(at))?;
-                let built = out.iter_mut().find(|build| build.tags.iter().any(|tag| tag == source));
-                built.ok_or(NotWhole::Command(at))?.tags.extend(names);
+            // What a script within the script runs has the place of the whole.
+            let own = |found: &&Recognised| found.span == command.span && found.program != command.span;
+            let Some(recognised) = reading.commands.iter().find(own) else {
+                if only_prints(simple) || changes_folder(simple) {
+                    harmless.push(command.span);
+                    continue;
+                }
+                return Err(NotWhole::Other(at));
+            };
+            known += 1;
+            if !is_plain(recognised) {
+                return Err(NotWhole::Other(at));
             }
-            _ => return Err(NotWhole::Command(at)),
+            if *ignored || recognised.failure_ignored {
+                return Err(NotWhole::Ignored(at));
+            }
+            take(recognised, at, &mut out)?;
+        }
+        if known != reading.commands.len()
+            || reading.others.iter().any(|other| !harmless.contains(&other.span))
+        {
+            return Err(NotWhole::Other(at));
         }
     }
     if out.is_empty() { Err(NotWhole::NoBuild) } else { Ok(out) }
 }
 
-/// Whether a script without an engine's command does nothing but print.
-fn only_prints(script: &[u8]) -> bool {
-    let first = script.split(|byte| byte.is_ascii_whitespace()).next().unwrap_or_default();
-    matches!(first, b"echo" | b"printf" | b":" | b"true")
-        && !script.iter().any(|byte| b"<>|&;`$(){}\n".contains(byte))
+/// The commands of a script that is nothing but simple commands joined by `&&`, none where it is empty.
+fn one_after_the_other(script: &Script) -> Option<Vec<(&Simple, &Command)>> {
+    let item = match script.list.items.as_slice() {
+        [] => return Some(Vec::new()),
+        [item] if !item.background => item,
+        _ => return None,
+    };
+    if item.rest.iter().any(|(connector, _)| *connector != Connector::And) {
+        return None;
+    }
+    let pipelines = std::iter::once(&item.first).chain(item.rest.iter().map(|(_, pipeline)| pipeline));
+    pipelines
+        .map(|pipeline| match pipeline.commands.as_slice() {
+            [command] if !pipeline.negated => match &command.kind {
+                CommandKind::Simple(simple) => Some((simple, command)),
+                _ => None,
+            },
+            _ => None,
+        })
+        .collect()
 }
 
-/// Whether a command is all that its script does.
-fn is_alone(command: &Recognised, script: &[u8]) -> bool {
-    let length = command.span.end - command.span.start;
-    length >= script.len()
+/// Whether what a command prints is kept nowhere: no redirection but to nothing and of one stream into the other.
+fn is_quiet(command: &Command) -> bool {
+    command.redirections.iter().all(|redirection| match (&redirection.target, redirection.operator) {
+        (Target::Word(_), Operator::Duplicate) => true,
+        (Target::Word(word), Operator::Write | Operator::Append | Operator::WriteBoth) => {
+            word.literal().as_deref() == Some(b"/dev/null")
+        }
+        _ => false,
+    })
+}
+
+/// Whether a command does nothing but print words that are written out.
+fn only_prints(simple: &Simple) -> bool {
+    let Some(name) = simple.words.first().and_then(Word::literal) else { return false };
+    matches!(&*name, b"echo" | b"printf" | b":" | b"true") && is_written_out(simple)
+}
+
+/// Whether a command is a `cd`; where it leads the reading knows.
+fn changes_folder(simple: &Simple) -> bool {
+    simple.words.first().and_then(Word::literal).as_deref() == Some(b"cd") && is_written_out(simple)
+}
+
+fn is_written_out(simple: &Simple) -> bool {
+    simple.assignments.is_empty() && simple.words.iter().all(|word| word.literal().is_some())
+}
+
+/// Whether a command is what it seems, of which nothing is kept but what is on the engine.
+fn is_plain(command: &Recognised) -> bool {
+    let kept = match &command.capture {
+        None => false,
+        Some(Capture::File(name)) => name.known() != Some(b"/dev/null"),
+        Some(Capture::Variable(..)) => true,
+    };
+    matches!(command.reach, Reach::Always | Reach::OnSuccess)
         && command.doubts.is_empty()
         && !command.elevated
         && !command.background
-        && command.capture.is_none()
+        && !kept
         && command.input.is_none()
-        && !script.contains(&b'>')
+}
+
+/// Adds a build, or the tags that are given to one.
+fn take(command: &Recognised, at: usize, out: &mut Vec<WholeBuild>) -> Result<(), NotWhole> {
+    match &command.command {
+        ImageCommand::Build(build) => out.push(whole(build, command, at)?),
+        ImageCommand::Tag { source, names } => {
+            let source = source.known().ok_or(NotWhole::Unknown(at))?;
+            let names = all(names).ok_or(NotWhole::Unknown(at))?;
+            let built = out.iter_mut().find(|build| build.tags.iter().any(|tag| tag == source));
+            built.ok_or(NotWhole::Command(at))?.tags.extend(names);
+        }
+        _ => return Err(NotWhole::Command(at)),
+    }
+    Ok(())
 }
 
 fn all(texts: &[Text]) -> Option<Vec<Vec<u8>>> {
@@ -178,9 +245,10 @@ pub fn whole(build: &Build, command: &Recognised, at: usize) -> Result<WholeBuil
     if build.file.as_ref().and_then(Text::known) == Some(b"-") {
         return Err(NotWhole::Remote(at));
     }
-    if !build.extra.is_empty() || !command.directory.known().is_some_and(<[u8]>::is_empty) {
+    if !build.extra.is_empty() {
         return Err(NotWhole::Other(at));
     }
+    let directory = command.directory.known().ok_or_else(|| unknown.clone())?.to_vec();
     let tags = all(&build.tags).filter(|tags| !tags.is_empty()).ok_or(NotWhole::NoTag(at))?;
     let given = command.environment.iter();
     let environment = given
@@ -188,7 +256,7 @@ pub fn whole(build: &Build, command: &Recognised, at: usize) -> Result<WholeBuil
         .collect::<Option<Vec<_>>>()
         .ok_or(unknown)?;
     let engine = engine_of(command);
-    Ok(WholeBuild { build: build.clone(), tags, client: command.client, engine, environment })
+    Ok(WholeBuild { build: build.clone(), tags, client: command.client, engine, environment, directory })
 }
 
 #[cfg(test)]
@@ -220,8 +288,14 @@ mod tests {
             "docker tag a:1 b:1",
             "DOCKER_BUILDKIT=1 podman build -t c sub",
             ":",
+            "",
+            "# a comment",
+            "cd sub && echo 'in $sub' && docker build -q -t d . >/dev/null 2>&1 && docker tag d e",
         ];
-        assert_eq!(read(&recipe), Ok(vec![vec!["a:1".into(), "a:2".into(), "b:1".into()], vec!["c".into()]]));
+        let tags = [&["a:1", "a:2", "b:1"][..], &["c"], &["d", "e"]];
+        let tags: Vec<Vec<String>> =
+            tags.iter().map(|tags| tags.iter().map(|tag| tag.to_string()).collect()).collect();
+        assert_eq!(read(&recipe), Ok(tags));
     }
 
     #[test]
@@ -232,7 +306,17 @@ mod tests {
             ("docker build -t a . | tee log", Other(1)),
             ("docker build -t a . > log", Other(1)),
             ("if x; then docker build -t a .; fi", Other(1)),
-            ("cd sub && docker build -t a .", Other(1)),
+            ("cd sub; docker build -t a .", Other(1)),
+            ("cd $X && docker build -t a .", Other(1)),
+            ("X=1 && docker build -t a .", Other(1)),
+            ("docker build -t a . &", Other(1)),
+            ("(docker build -t a .)", Other(1)),
+            ("! docker build -t a .", Other(1)),
+            ("echo a < in && docker build -t a .", Other(1)),
+            ("docker build -t a - < Dockerfile", Other(1)),
+            ("docker build -t a . && docker push a", Command(1)),
+            ("docker build -t a . && docker tag b c", Command(1)),
+            ("sh -c 'docker build -t a .'", Other(1)),
             ("sudo docker build -t a .", Other(1)),
             ("docker build -t a . || true", Other(1)),
             ("touch done", Other(1)),

@@ -246,6 +246,9 @@ fn a_block_is_fresh_under_every_tag_until_something_changes() {
     let gone = place.ask(&second, Proof::Label, &["t:1"]);
     assert_eq!(gone, Err(vec![Reason::InputsChanged { changes: Vec::new() }]));
     assert_eq!(place.ask(&first, Proof::Label, &["t:1"]), Ok(id));
+    place.build("t:2", &second);
+    let moved = place.ask(&first, Proof::Label, &["t:1", "t:2"]);
+    assert_eq!(moved, Err(vec![Reason::TagMoved { tag: "t:2".to_owned() }]));
     place.engine.make_image("t:1");
     let foreign = place.ask(&first, Proof::Label, &["t:1"]);
     assert_eq!(foreign, Err(vec![Reason::NotOurs { tag: "t:1".to_owned() }]));

@@ -50,6 +50,11 @@ pub enum Reason {
         /// The tag; none where none is wanted.
         tag: Option<String>,
     },
+    /// The image is there under another of its tags; this one was given to something else.
+    TagMoved {
+        /// The tag.
+        tag: String,
+    },
     /// The image under this tag was made by something else: nothing says from what.
     NotOurs {
         /// The tag.
@@ -73,7 +78,7 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
     let digest = wanted.components.digest();
     let mut reasons = Vec::new();
     let mut first = None;
-    let mut made_from: Vec<Digest> = Vec::new();
+    let mut others: Vec<(&String, Digest)> = Vec::new();
     for tag in wanted.tags {
         let Some(image) = engine.image(tag)? else {
             reasons.push(Reason::TagMissing { tag: Some(tag.clone()) });
@@ -81,12 +86,17 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
         };
         match inputs_of(&image, wanted.proof, digest, memory) {
             None => reasons.push(Reason::NotOurs { tag: tag.clone() }),
-            Some(own) if own != digest => {
-                if !made_from.contains(&own) {
-                    made_from.push(own);
-                }
-            }
+            Some(own) if own != digest => others.push((tag, own)),
             Some(_) => drop(first.get_or_insert(image)),
+        }
+    }
+    let mut made_from: Vec<Digest> = Vec::new();
+    for (tag, own) in others {
+        match first {
+            // The image is there, and this tag was given to another one.
+            Some(_) => reasons.push(Reason::TagMoved { tag: tag.clone() }),
+            None if made_from.contains(&own) => {}
+            None => made_from.push(own),
         }
     }
     if wanted.tags.is_empty() {
@@ -134,6 +144,7 @@ impl Reason {
             Reason::NeverBuilt => vec!["it was never built".to_owned()],
             Reason::TagMissing { tag: Some(tag) } => vec![format!("there is no image {tag}")],
             Reason::TagMissing { tag: None } => vec!["there is no image of it".to_owned()],
+            Reason::TagMoved { tag } => vec![format!("{tag} is another image")],
             Reason::NotOurs { tag } => vec![format!("nothing says what the image {tag} was made from")],
             Reason::InputsChanged { changes } if changes.is_empty() => {
                 vec!["its inputs changed (what they were is not remembered)".to_owned()]

@@ -4,81 +4,17 @@
 #![allow(unsafe_code)]
 
 pub mod entry;
+mod locale;
+pub mod memory;
 pub mod plugin;
+pub mod spawn;
 pub mod wait;
 
-use std::ffi::{CStr, CString};
+pub use locale::Locale;
+use std::ffi::CStr;
 use std::io;
 use std::os::fd::RawFd;
 use std::ptr;
-
-/// What a child process starts with.
-pub struct Spawn<'a> {
-    /// Path of the program, already searched for.
-    pub program: &'a CStr,
-    /// Its arguments, the name of the program first.
-    pub arguments: &'a [CString],
-    /// Its environment, `NAME=VALUE` each.
-    pub environment: &'a [CString],
-    /// Descriptor to become its standard input, where it is not ours.
-    pub stdin: Option<RawFd>,
-    /// Descriptor to become its standard output, where it is not ours.
-    pub stdout: Option<RawFd>,
-    /// Descriptor to become its standard error, where it is not ours.
-    pub stderr: Option<RawFd>,
-    /// Whether the child leads a process group of its own.
-    pub new_group: bool,
-}
-
-fn pointers(texts: &[CString]) -> Vec<*mut libc::c_char> {
-    texts.iter().map(|text| text.as_ptr().cast_mut()).chain([ptr::null_mut()]).collect()
-}
-
-/// Starts a process by `posix_spawn` and returns its id. Signals that this process blocks are let through in the
-/// child; what it was started to ignore, the child ignores too.
-pub fn spawn(spawn: &Spawn) -> io::Result<i32> {
-    let arguments = pointers(spawn.arguments);
-    let environment = pointers(spawn.environment);
-    let check = |code: libc::c_int| if code == 0 { Ok(()) } else { Err(io::Error::from_raw_os_error(code)) };
-    // SAFETY: the structures are initialised by their own init calls before any use and destroyed after, all pointers
-    // outlive the call, and the argument and environment vectors end with a null pointer.
-    unsafe {
-        let mut attributes = std::mem::zeroed::<libc::posix_spawnattr_t>();
-        check(libc::posix_spawnattr_init(&mut attributes))?;
-        let mut actions = std::mem::zeroed::<libc::posix_spawn_file_actions_t>();
-        let mut result = check(libc::posix_spawn_file_actions_init(&mut actions));
-        let mut signals = std::mem::zeroed::<libc::sigset_t>();
-        libc::sigemptyset(&mut signals);
-        libc::posix_spawnattr_setsigmask(&mut attributes, &signals);
-        let mut flags = libc::POSIX_SPAWN_SETSIGMASK;
-        if spawn.new_group {
-            libc::posix_spawnattr_setpgroup(&mut attributes, 0);
-            flags |= libc::POSIX_SPAWN_SETPGROUP;
-        }
-        libc::posix_spawnattr_setflags(&mut attributes, flags as libc::c_short);
-        for (from, to) in [(spawn.stdin, 0), (spawn.stdout, 1), (spawn.stderr, 2)] {
-            if let Some(from) = from
-                && result.is_ok()
-            {
-                result = check(libc::posix_spawn_file_actions_adddup2(&mut actions, from, to));
-            }
-        }
-        let mut pid = 0;
-        if result.is_ok() {
-            result = check(libc::posix_spawn(
-                &mut pid,
-                spawn.program.as_ptr(),
-                &actions,
-                &attributes,
-                arguments.as_ptr(),
-                environment.as_ptr(),
-            ));
-        }
-        libc::posix_spawn_file_actions_destroy(&mut actions);
-        libc::posix_spawnattr_destroy(&mut attributes);
-        result.map(|()| pid)
-    }
-}
 
 /// Ends this process by `signal` with its default action, as a parent that waits for it expects to see.
 pub fn die_by_signal(signal: i32) -> ! {

@@ -119,6 +119,7 @@ impl Object {
     ///
     /// Errors: the loader's words.
     pub fn open(path: &CStr, services: &mut dyn Services) -> Result<Object, Vec<u8>> {
+        super::spawn::caught_signals_may_change();
         // SAFETY: the path is a C string; what the object's constructors do is the object's responsibility.
         let handle =
             serve(services, || unsafe { libc::dlopen(path.as_ptr(), libc::RTLD_LAZY | libc::RTLD_GLOBAL) });

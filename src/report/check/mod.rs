@@ -16,12 +16,23 @@ pub fn count(findings: &[Finding]) -> (usize, usize) {
     (errors, findings.len() - errors)
 }
 
-/// The findings, and their number in the last line.
-pub fn text(findings: &[Finding], style: Style) -> String {
+/// The findings alone.
+pub fn entries(findings: &[Finding], style: Style) -> String {
     let mut out = String::new();
     for finding in findings {
         one(finding, style, &mut out);
     }
+    out
+}
+
+/// The findings as they are said before image blocks run, on standard error.
+pub fn said(findings: &[Finding], colour: Option<&str>) -> String {
+    entries(findings, Style::of_stderr(colour))
+}
+
+/// The findings, and their number in the last line.
+pub fn text(findings: &[Finding], style: Style) -> String {
+    let mut out = entries(findings, style);
     let (errors, warnings) = count(findings);
     out.push_str(&match (errors, warnings) {
         (0, 0) => "nothing found\n".to_owned(),

@@ -4,6 +4,7 @@ use super::super::dockerfile::{self, Message};
 use super::super::plan::{file_fault, line_of, system_error};
 use super::super::why::not_whole;
 use crate::base::Span;
+use crate::base::diagnostic::wording;
 use crate::image::check::{Kind, Owner};
 use crate::image::reference::ReferenceError;
 
@@ -130,6 +131,7 @@ pub fn message(kind: &Kind) -> Message {
                 (false, None) => plain(text),
             }
         }
+        Kind::Attribute(complaint) => plain(String::from_utf8_lossy(&wording::words(complaint))),
         Kind::NotWhole(why) => hinted(
             format!("`.IMAGE` lists this target, and yet it runs each time: {}", not_whole(why)),
             "only builds, tags of what they built and echoes can be left out while the image is fresh",

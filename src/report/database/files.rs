@@ -39,6 +39,8 @@ impl Page<'_> {
         let session = self.session;
         self.line("\n# Files");
         let (files, figures) = session.rules.files.in_table_order(&session.context.names);
+        // Where the run ended before its own variables were defined, GNU make has entered no file either.
+        let files = if session.default_goal.is_none() { Vec::new() } else { files };
         for file in files {
             for record in session.rules.files.records(file) {
                 // What follows a record of the built-in rules is left out with it.

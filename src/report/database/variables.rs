@@ -2,7 +2,7 @@
 
 use super::Page;
 use crate::base::table_order::{Figures, Table};
-use crate::expand::variables::{GLOBAL_SET, Variable};
+use crate::expand::variables::Variable;
 use crate::expand::{Origin, SetId, VariableId};
 use crate::os::words::skip_space;
 use memchr::memchr;
@@ -19,7 +19,8 @@ impl Page<'_> {
     /// The global variables, then those of patterns.
     pub(super) fn variables(&mut self) {
         self.line("\n# Variables\n");
-        let (members, figures) = self.members(GLOBAL_SET, Table::Variables);
+        let context = &self.session.context;
+        let (members, figures) = context.variables.global_order(&context.names);
         for id in members {
             self.variable(id, b"");
         }

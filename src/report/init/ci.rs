@@ -1,7 +1,28 @@
 //! CI files that run goals: a workflow of GitHub, a pipeline of GitLab. Knows nothing of makefiles.
 
-/// How imk gets onto the machine: what `cargo install` is told, where somebody will want to change it.
-const INSTALL: &str = "cargo install --locked imk";
+/// The variable that says where imk comes from, with its comment, each line indented so far. imk is in no registry: where its manifest
+/// names a repository, that is it, else whoever runs it has to say.
+fn source(indent: &str) -> String {
+    let value = repository().map(|url| format!("--git {url}")).unwrap_or_default();
+    format!(
+        "{indent}# What `cargo install` is told to find imk: `--git URL` of its repository, or `--path FOLDER` of a checkout.\n\
+         {indent}IMK_SOURCE: {}\n",
+        quoted(&value)
+    )
+}
+
+/// How imk gets onto the machine.
+const INSTALL: &str = "cargo install --locked ${IMK_SOURCE:?says what cargo install is told}";
+
+/// The repository that imk's manifest names.
+fn repository() -> Option<&'static str> {
+    option_env!("CARGO_PKG_REPOSITORY").filter(|url| !url.is_empty())
+}
+
+/// Whether the files have to be told where imk comes from.
+pub fn asks_for_source() -> bool {
+    repository().is_none()
+}
 
 /// A scalar that YAML reads as this very text (YAML 1.2, "Single-Quoted Style").
 fn quoted(text: &str) -> String {
@@ -19,8 +40,9 @@ fn word(goal: &str) -> String {
 pub fn github(goals: &[String]) -> String {
     let mut out = format!(
         "# Written by imk --init=github, and yours from now on.\nname: imk\non: [push, pull_request]\npermissions:\n  contents: read\n\
-         jobs:\n  imk:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - name: Install imk\n        \
-         run: {INSTALL}\n"
+         env:\n{}jobs:\n  imk:\n    runs-on: ubuntu-latest\n    steps:\n      - uses: actions/checkout@v4\n      - name: Install imk\n        \
+         run: {INSTALL}\n",
+        source("  ")
     );
     for goal in goals {
         out.push_str(&format!(
@@ -35,9 +57,11 @@ pub fn github(goals: &[String]) -> String {
 /// `.gitlab-ci.yml`: one job a goal. Each has an engine of its own beside it.
 pub fn gitlab(goals: &[String]) -> String {
     let mut out = format!(
-        "# Written by imk --init=gitlab, and yours from now on.\n.imk:\n  image: rust:1-bookworm\n  services:\n    - docker:dind\n  variables:\n    \
-         DOCKER_HOST: tcp://docker:2376\n    DOCKER_TLS_CERTDIR: /certs\n    DOCKER_CERT_PATH: /certs/client\n    DOCKER_TLS_VERIFY: '1'\n  \
-         before_script:\n    - apt-get update -qq && apt-get install -y -qq --no-install-recommends docker.io\n    - {INSTALL}\n"
+        "# Written by imk --init=gitlab, and yours from now on.\n.imk:\n  image: rust:1-trixie\n  services:\n    - docker:dind\n  variables:\n    \
+         DOCKER_HOST: tcp://docker:2376\n    DOCKER_TLS_CERTDIR: /certs\n    DOCKER_CERT_PATH: /certs/client\n    DOCKER_TLS_VERIFY: '1'\n\
+         {}  before_script:\n    - apt-get update -qq && apt-get install -y -qq --no-install-recommends docker-cli docker-buildx\n    - {}\n",
+        source("    "),
+        quoted(INSTALL)
     );
     for goal in goals {
         out.push_str(&format!(
@@ -55,6 +79,9 @@ mod tests {
 
     #[test]
     fn goals_with_odd_names_stay_text() {
+        assert!(
+            source("").lines().count() == 2 && asks_for_source() == source("").ends_with("IMK_SOURCE: ''\n")
+        );
         let text = github(&["it's: a #goal".to_owned()]);
         assert!(
             text.contains("- name: 'it''s: a #goal'\n        run: 'imk ''it''\\''''s: a #goal'''\n"),

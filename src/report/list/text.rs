@@ -1,7 +1,7 @@
 //! The list as text: for people, in groups and columns, and as lines of names for shells. Knows nothing of how targets are found.
 
 use super::Target;
-use crate::report::style::{Style, WIDTH, printable, wrapped_to};
+use crate::report::style::{Style, columns, printable, width, wrapped_to};
 
 /// A name longer than this has a line of its own.
 const WIDEST_NAME: usize = 24;
@@ -9,10 +9,10 @@ const WIDEST_NAME: usize = 24;
 /// The list: each group under its heading, each target with its description, and at the end of the line where it is defined.
 pub fn text(targets: &[Target], style: Style) -> String {
     let mut out = String::new();
-    let widths = targets.iter().map(|target| printable(&target.name).chars().count());
+    let widths = targets.iter().map(|target| columns(&printable(&target.name)));
     let name = widths.filter(|width| *width <= WIDEST_NAME).max().unwrap_or(WIDEST_NAME);
-    let place = targets.iter().map(|target| place_of(target).chars().count()).max().unwrap_or_default();
-    let columns = Columns { name, place };
+    let place = targets.iter().map(|target| columns(&place_of(target))).max().unwrap_or_default();
+    let widths = Columns { name, place };
     let mut groups: Vec<&str> = Vec::new();
     for target in targets {
         if !groups.contains(&target.group.as_str()) {
@@ -29,7 +29,7 @@ pub fn text(targets: &[Target], style: Style) -> String {
             out.push('\n');
         }
         for target in targets.iter().filter(|target| target.group == group) {
-            one(target, columns, style, &mut out);
+            one(target, widths, style, &mut out);
         }
     }
     out
@@ -42,18 +42,18 @@ struct Columns {
     place: usize,
 }
 
-fn one(target: &Target, columns: Columns, style: Style, out: &mut String) {
+fn one(target: &Target, widths: Columns, style: Style, out: &mut String) {
     let name = printable(&target.name);
-    let indent = columns.name + 4;
+    let indent = widths.name + 4;
     // A narrow strip of text would be worse than places that do not line up.
-    let limit = (WIDTH.saturating_sub(columns.place + 2)).max(indent + 24);
+    let limit = (width().saturating_sub(widths.place + 2)).max(indent + 24);
     let mut words: Vec<String> = printable(&target.summary).split_whitespace().map(str::to_owned).collect();
     if target.is_default {
         words.push("(default)".to_owned());
     }
     let mut text = wrapped_to(limit, &words, "", indent, indent);
-    let length = name.chars().count();
-    let own_line = length > columns.name && !text.is_empty();
+    let length = columns(&name);
+    let own_line = length > widths.name && !text.is_empty();
     if own_line {
         text = format!("\n{}{text}", " ".repeat(indent));
     } else if !text.is_empty() {
@@ -61,8 +61,8 @@ fn one(target: &Target, columns: Columns, style: Style, out: &mut String) {
     }
     let (first, rest) = text.split_once('\n').unwrap_or((&text, ""));
     let place = place_of(target);
-    let used = 2 + length + first.chars().count();
-    let room = WIDTH.saturating_sub(used + place.chars().count()).max(2);
+    let used = 2 + length + columns(first);
+    let room = width().saturating_sub(used + columns(&place)).max(2);
     let (name, place) = (style.bold(&name), style.dim(&place));
     out.push_str(&format!("  {name}{first}{}{place}\n", " ".repeat(room)));
     if !rest.is_empty() {

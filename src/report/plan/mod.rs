@@ -6,7 +6,7 @@ mod words;
 pub(super) use words::{error as system_error, fault as file_fault, line_of};
 
 use super::dockerfile;
-use super::style::{Style, WIDTH, bytes, counted, printable, wrapped};
+use super::style::{Style, bytes, columns, counted, printable, width as line_width, wrapped};
 use crate::image::plan::{
     Action, BuildPlan, ContextPlan, DockerfileStatus, Fate, Plan, Step, TargetPlan, Thing,
 };
@@ -37,12 +37,12 @@ fn aligned(left: &str, right: &str, style: Style) -> String {
     if right.is_empty() {
         return text;
     }
-    let used = text.rsplit('\n').next().map_or(0, |line| line.chars().count());
-    let width = right.chars().count();
-    let mut room = WIDTH.saturating_sub(used + width);
+    let used = text.rsplit('\n').next().map_or(0, columns);
+    let width = columns(right);
+    let mut room = line_width().saturating_sub(used + width);
     if room < 2 {
         text.push('\n');
-        room = WIDTH.saturating_sub(width);
+        room = line_width().saturating_sub(width);
     }
     format!("{text}{}{}", " ".repeat(room), style.dim(right))
 }

@@ -7,10 +7,23 @@ use crate::report::summary::{result, why};
 use serde_json::{Value, json};
 use std::time::Duration;
 
-/// The process of imk and its jobs in the trace; its thread 0 is imk itself, a slot's number and one its others.
-const JOBS: u32 = 1;
-/// The process of the engine's steps.
-const ENGINE: u32 = 2;
+/// A track: a process and a thread.
+type Track = (u32, u32);
+
+/// imk itself. A thread with its process's number is the process's first one to Perfetto, and 0 is no thread's number: it would show
+/// what such a thread does within the first one's.
+const IMK: Track = (1, 1);
+
+/// A slot of jobs, beside imk.
+fn slot_track(slot: u32) -> Track {
+    (IMK.0, IMK.1 + 1 + slot)
+}
+
+/// A lane of the engine's steps: a process of its own, whose numbers no slot has.
+fn lane_track(lane: u32) -> Track {
+    const ENGINE: u32 = 1_000_000;
+    (ENGINE, ENGINE + lane)
+}
 
 fn microseconds(time: Duration) -> Value {
     json!((time.as_secs_f64() * 1e9).round() / 1e3)
@@ -20,7 +33,7 @@ fn microseconds(time: Duration) -> Value {
 fn complete(
     name: &str,
     category: &str,
-    (process, thread): (u32, u32),
+    (process, thread): Track,
     began: Duration,
     ended: Duration,
     arguments: Value,
@@ -31,7 +44,7 @@ fn complete(
     })
 }
 
-fn named(what: &str, (process, thread): (u32, u32), name: &str) -> Value {
+fn named(what: &str, (process, thread): Track, name: &str) -> Value {
     json!({ "ph": "M", "name": what, "pid": process, "tid": thread, "args": { "name": name } })
 }
 
@@ -54,21 +67,21 @@ fn lanes(stretches: &[(Duration, Duration)]) -> Vec<u32> {
 pub fn write(record: &Record) -> Vec<u8> {
     let end = record.end.map_or(Duration::ZERO, |(took, _)| took);
     let mut events = vec![
-        named("process_name", (JOBS, 0), &format!("imk {}", record.goals.join(" "))),
-        named("thread_name", (JOBS, 0), "imk"),
+        named("process_name", IMK, &format!("imk {}", record.goals.join(" "))),
+        named("thread_name", IMK, "imk"),
     ];
     for span in &record.spans {
         let (name, ended) = (phase_word(span.phase), span.ended.unwrap_or(end));
-        events.push(complete(name, "imk", (JOBS, 0), span.began, ended, json!({ "what": span.what })));
+        events.push(complete(name, "imk", IMK, span.began, ended, json!({ "what": span.what })));
     }
     let mut slots: Vec<u32> = record.targets.iter().filter_map(|target| target.slot).collect();
     slots.sort_unstable();
     slots.dedup();
-    events.extend(slots.iter().map(|slot| named("thread_name", (JOBS, slot + 1), &format!("slot {slot}"))));
+    events.extend(slots.iter().map(|slot| named("thread_name", slot_track(*slot), &format!("slot {slot}"))));
     let mut steps: Vec<(&str, &Step)> = Vec::new();
     for target in &record.targets {
         let Some(slot) = target.slot else { continue };
-        let thread = (JOBS, slot + 1);
+        let thread = slot_track(slot);
         let arguments = json!({ "result": result(target), "why": why(target) });
         let ended = target.ended.unwrap_or(end);
         events.push(complete(&target.name, "target", thread, target.began, ended, arguments));
@@ -84,15 +97,16 @@ pub fn write(record: &Record) -> Vec<u8> {
         steps.extend(target.steps.iter().map(|step| (target.name.as_str(), step)));
     }
     if !steps.is_empty() {
-        events.push(named("process_name", (ENGINE, 0), "engine"));
+        events.push(named("process_name", lane_track(0), "engine"));
     }
     steps.sort_by_key(|(_, step)| step.began);
     let stretches: Vec<_> = steps.iter().map(|(_, step)| (step.began, step.ended.unwrap_or(end))).collect();
-    for (((target, step), lane), (began, ended)) in
-        steps.iter().zip(lanes(&stretches)).zip(stretches.iter().copied())
-    {
+    let lanes = lanes(&stretches);
+    let used = lanes.iter().max().map_or(0, |most| most + 1);
+    events.extend((0..used).map(|lane| named("thread_name", lane_track(lane), "steps")));
+    for (((target, step), lane), (began, ended)) in steps.iter().zip(lanes).zip(stretches.iter().copied()) {
         let arguments = json!({ "target": target, "number": step.number });
-        events.push(complete(&step.name, "step", (ENGINE, lane), began, ended, arguments));
+        events.push(complete(&step.name, "step", lane_track(lane), began, ended, arguments));
     }
     let mut text =
         serde_json::to_vec(&json!({ "displayTimeUnit": "ms", "traceEvents": events })).unwrap_or_default();

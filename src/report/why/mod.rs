@@ -81,7 +81,7 @@ pub fn not_whole(why: &NotWhole) -> String {
         .map_or_else(|| "its recipe".to_owned(), |at| format!("command {} of its recipe", at + 1));
     let what = match why {
         NotWhole::NoBuild => "builds no image",
-        NotWhole::Other(_) => "is more than a build, a tag or an echo",
+        NotWhole::Other(_) => "is more than builds, tags and echoes",
         NotWhole::Ignored(_) => "may fail unnoticed",
         NotWhole::Command(_) => "is neither a build nor a tag of what was built",
         NotWhole::Unknown(_) => "has a word that only the shell knows",

@@ -29,8 +29,56 @@ pub struct Endings {
     between: Vec<Name>,
     /// What questions of names that can't be made have in common, and whether a name that is known has it, too.
     likes: Vec<(Like, bool)>,
+    /// What a name must have to be like any of them.
+    marks: Marks,
     /// Names up to this number were compared with those.
     names_seen: usize,
+}
+
+/// Bytes that stand in names at places where a likeness has one: few names have any.
+#[derive(Default)]
+struct Marks {
+    /// First bytes of the last part.
+    first: ByteSet,
+    /// Last bytes of the last part.
+    last: ByteSet,
+    /// Last bytes of the folder, before its slash.
+    folder: ByteSet,
+}
+
+/// A set of bytes.
+#[derive(Default)]
+struct ByteSet([u64; 4]);
+
+impl ByteSet {
+    fn add(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    fn has(&self, byte: Option<&u8>) -> bool {
+        byte.is_some_and(|&byte| self.0[usize::from(byte >> 6)] >> (byte & 63) & 1 != 0)
+    }
+}
+
+impl Marks {
+    /// Makes names that are like `like` have a mark. False where all names may be like it.
+    fn add(&mut self, like: &Like) -> bool {
+        let (set, byte) = match like {
+            Like::Begins { below, begins } => match begins.first() {
+                Some(first) => (&mut self.first, Some(first)),
+                None => (&mut self.folder, below.split_last().and_then(|(_, path)| path.last())),
+            },
+            Like::Ends(end) => (&mut self.last, end.last()),
+        };
+        byte.map(|&byte| set.add(byte)).is_some()
+    }
+
+    /// Whether a name may be like one of those added.
+    fn fit(&self, folder: &[u8], entry: &[u8]) -> bool {
+        self.first.has(entry.first())
+            || self.last.has(entry.last())
+            || self.folder.has(folder.len().checked_sub(2).and_then(|at| folder.get(at)))
+    }
 }
 
 /// What is foreseen of names with one ending.
@@ -155,7 +203,7 @@ impl Endings {
             Foreseen::List(_) | Foreseen::Never => {}
         }
         let Some(Foreseen::List(list)) = self.lists.get_mut(ending) else { return false };
-        compare(&mut self.likes, &mut self.names_seen, &host.context().names);
+        compare(&mut self.likes, &self.marks, &mut self.names_seen, &host.context().names);
         if !list.is_in_vain(host, name, folder, &self.likes, &mut self.text, &mut self.between) {
             return false;
         }
@@ -176,6 +224,8 @@ impl Endings {
                     let (folder, entry) = parts(names.text_at(at as u32));
                     like.fits(folder, entry)
                 });
+                // One that no mark tells of counts as seen: it is asked for every time.
+                let seen = !self.marks.add(&like) || seen;
                 self.likes.push((like, seen));
                 self.likes.len() - 1
             });
@@ -184,10 +234,13 @@ impl Endings {
 }
 
 /// Compares the names that are new since the last time with all likenesses.
-fn compare(likes: &mut [(Like, bool)], names_seen: &mut usize, names: &Names) {
+fn compare(likes: &mut [(Like, bool)], marks: &Marks, names_seen: &mut usize, names: &Names) {
     while *names_seen < names.len() {
         let (folder, entry) = parts(names.text_at(*names_seen as u32));
         *names_seen += 1;
+        if !marks.fit(folder, entry) {
+            continue;
+        }
         for (like, seen) in likes.iter_mut() {
             *seen = *seen || like.fits(folder, entry);
         }
