@@ -224,7 +224,8 @@ mod tests {
                 "[1/2] FROM base Done(None)",
                 "[2/2] RUN make Started",
                 "[2/2] RUN make Said(None, \"cc -c a.c\")",
-                "[2/2] RUN make Cached"
+                "[2/2] RUN make Cached",
+                "[2/2] RUN make Said(None, \"#x\")",
             ]
         );
     }
