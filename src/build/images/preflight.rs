@@ -6,6 +6,7 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Severity as Weight, Stop};
 use crate::base::events::Event;
+use crate::base::source::LineStarts;
 use crate::build::Build;
 use crate::build::images::edges::of_process;
 use crate::build::images::freshness::Judged;
@@ -422,8 +423,14 @@ pub(super) fn no_extraction(block: &Block, client: Client) -> Option<Fault> {
 
 /// A recipe that may make any file.
 fn unread() -> Recipe {
-    let written =
-        Written { raw: Rc::from(&b""[..]), file: Rc::default(), offset: None, line: 0, inserted: 0 };
+    let written = Written {
+        raw: Rc::default(),
+        lines: Rc::new(LineStarts::of(b"")),
+        file: Rc::default(),
+        offset: None,
+        line: 0,
+        inserted: 0,
+    };
     let line = Line::of_script(Vec::new(), Vec::new(), Vec::new(), written, Runner::Other(Vec::new()), false);
     Recipe { lines: vec![line], ..Recipe::default() }
 }
