@@ -16,7 +16,7 @@ pub fn raise_limit() {
     if given.current.is_some_and(|current| current < highest) {
         let raised = Rlimit { current: Some(highest), maximum: given.maximum };
         if setrlimit(Resource::Stack, raised).is_ok() {
-            let number = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY as u64);
+            let number = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY);
             let _ = GIVEN.set((number(given.current), number(given.maximum)));
         }
     }

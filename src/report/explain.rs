@@ -149,7 +149,7 @@ fn mark_unclosed(source: &mut Option<Source>, function: &[u8]) {
                 depth > 0
             })
     };
-    if let Some(at) = source.text.match_indices('$').map(|(at, _)| at).filter(begins).next_back() {
+    if let Some(at) = source.text.match_indices('$').map(|(at, _)| at).rfind(begins) {
         source.part = (at + 1, source.text.trim_end().len() - at);
     }
 }

@@ -345,7 +345,9 @@ mod tests {
                 // SAFETY: this thread alone takes pieces of this table, and each is written within its size.
                 let piece = unsafe {
                     let piece = PIECES.take(class);
-                    assert!(!piece.is_null() && PIECES.holds(piece) && piece as usize % GRAIN == 0);
+                    assert!(
+                        !piece.is_null() && PIECES.holds(piece) && (piece as usize).is_multiple_of(GRAIN)
+                    );
                     piece.write_bytes(turn as u8, size_of_class(class));
                     piece as usize
                 };

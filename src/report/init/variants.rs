@@ -22,11 +22,11 @@ const LOCKS: [&str; 8] = [
 
 /// The default of a global ARG, where it is plain text.
 fn default_of(file: &Dockerfile, name: &str) -> Option<String> {
-    let pairs = file.globals.iter().flat_map(|instruction| match &instruction.kind {
+    let mut pairs = file.globals.iter().flat_map(|instruction| match &instruction.kind {
         Kind::Arg(pairs) => pairs.as_slice(),
         _ => &[],
     });
-    let pair = pairs.filter(|pair| pair.name.bytes == name.as_bytes()).next_back()?;
+    let pair = pairs.rfind(|pair| pair.name.bytes == name.as_bytes())?;
     let value = String::from_utf8_lossy(&pair.value.as_ref()?.bytes).into_owned();
     value.chars().all(|char| char.is_alphanumeric() || "-_.".contains(char)).then_some(value)
 }
