@@ -76,7 +76,8 @@ fn holds(place: &Scene, outcome: &Outcome) -> Result<(), Failure> {
     let next = place.imk(&[])?;
     equal(&format!("the next run: {next:?}"), next.status.as_str(), "0")?;
     equal("things after it", left(place)?, Vec::new())?;
-    equal("files after it", place.litter(), Vec::new())
+    let journals: Vec<_> = fs::read_dir(place.dir().join(".imk")).into_iter().flatten().flatten().collect();
+    equal(&format!("files after it, {journals:?}, {reaped:?}"), place.litter(), Vec::new())
 }
 
 /// The engine answers this many questions, and is gone.
@@ -92,7 +93,9 @@ fn an_engine_that_dies_at_any_question() -> Result<(), Failure> {
             let outcome = place.imk(&[])?;
             let what = format!("after {answered} answers: {outcome:?}");
             equal(&what, outcome.status.as_str(), if fails { "2" } else { "0" })?;
-            place.socket = "e.sock";
+            // It comes back where it was.
+            fs::remove_file(place.daemon.path().join(place.socket)).map_err(words)?;
+            place.daemon.listen(place.socket, Manner::Well).map_err(words)?;
             holds(&place, &outcome).map_err(|failure| format!("{what}: {failure}"))?;
             count("engines that fail", 1);
         }
