@@ -96,8 +96,10 @@ impl Pieces {
     #[inline]
     fn holds(&self, address: *mut u8) -> bool {
         let at = address as usize;
-        at.wrapping_sub(self.first.0.get() as usize) < FIRST
-            || at.wrapping_sub(!self.rest.load(Ordering::Relaxed)) < REST
+        let rest = !self.rest.load(Ordering::Relaxed);
+        // No wrapping for the rest: where there is none yet, what lies low would be in it, as the C library's heap does in a
+        // program at a fixed address.
+        at.wrapping_sub(self.first.0.get() as usize) < FIRST || (at >= rest && at - rest < REST)
     }
 
     /// A piece of class `class`; null where there are no more addresses.
@@ -317,6 +319,15 @@ unsafe impl GlobalAlloc for Memory {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_lies_low_is_none_of_the_pieces_while_there_are_no_further_addresses() {
+        static ALONE: Pieces = Pieces::new();
+        for address in [1, 0x40_0000, 0x3fff_0000, REST - 2, REST, 1 << 46] {
+            assert!(!ALONE.holds(ptr::without_provenance_mut(address)), "{address:#x}");
+        }
+        assert!(ALONE.holds(ALONE.first.0.get().cast()));
+    }
 
     #[test]
     fn a_class_holds_what_is_asked_of_it_and_not_much_more() {
