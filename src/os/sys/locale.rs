@@ -15,7 +15,7 @@ impl Locale {
     pub fn of_the_user() -> Option<Locale> {
         // SAFETY: the name is a text that ends in a null byte, and a null base asks for a new locale.
         let locale = unsafe { libc::newlocale(libc::LC_COLLATE_MASK, c"".as_ptr(), std::ptr::null_mut()) };
-        (!locale.is_null()).then_some(Locale(locale))
+        (!locale.is_null()).then(|| Locale(locale))
     }
 
     /// How the locale orders two texts.
