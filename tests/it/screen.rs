@@ -189,8 +189,8 @@ fn the_line_follows_the_width() -> Result<(), Failure> {
 
 fn the_line_has_the_step_that_a_build_is_at() -> Result<(), Failure> {
     let daemon = Daemon::new(Manner::Well).map_err(words)?;
-    // A client that tells what BuildKit's would, and waits in the middle of a step.
-    let client = "#!/bin/sh\n[ \"$1\" = build ] || exit 0\nmkfifo gate\nprintf '%s\\n' '#4 [1/2] FROM a' '#4 DONE 0.1s' '#5 [2/2] RUN make' >&2\n\
+    // A client that tells what BuildKit's would, and waits in the middle of a step. A Dockerfile as young as this one is built once more.
+    let client = "#!/bin/sh\n[ \"$1\" = build ] || exit 0\nmkfifo gate 2>&- || exit 0\nprintf '%s\\n' '#4 [1/2] FROM a' '#4 DONE 0.1s' '#5 [2/2] RUN make' >&2\n\
         read x <gate\necho '#5 DONE 1.0s' >&2\n";
     fs::write(daemon.path().join("bin/docker"), client).map_err(words)?;
     let (path, address) = (daemon.search_path(), daemon.address("e.sock"));

@@ -253,7 +253,9 @@ fn a_block_is_fresh_under_every_tag_until_something_changes() {
     let foreign = place.ask(&first, Proof::Label, &["t:1"]);
     // What was built last was built from the other inputs.
     let changed = |reason: &Reason| matches!(reason, Reason::InputsChanged { changes } if changes.len() == 1);
-    assert!(matches!(foreign.as_deref(), Err([Reason::NotOurs { tag }, other]) if tag == "t:1" && changed(other)));
+    assert!(
+        matches!(foreign.as_deref(), Err([Reason::NotOurs { tag }, other]) if tag == "t:1" && changed(other))
+    );
 }
 
 #[test]
