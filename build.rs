@@ -16,19 +16,5 @@ fn main() {
         println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
         // Addresses known beforehand need not be put right, and the pages that hold them are not touched.
         println!("cargo:rustc-link-arg-bins=-no-pie");
-        put_start_together();
-    }
-}
-
-/// What a start runs is a ninth of the program, and strewn over all of it each function would have its own pages mapped. The linkers
-/// of GNU and of LLVM both read the script; whoever asks for another one does without.
-fn put_start_together() {
-    println!("cargo:rerun-if-changed=start.ld");
-    println!("cargo:rerun-if-env-changed=CARGO_ENCODED_RUSTFLAGS");
-    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    let release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    if release && !["mold", "gold", "wild"].iter().any(|linker| flags.contains(linker)) {
-        let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
-        println!("cargo:rustc-link-arg-bins=-Wl,-T,{folder}/start.ld");
     }
 }
