@@ -1,9 +1,6 @@
 //! The binary: hands arguments and environment to the library and ends with its status.
 #![no_main]
 
-#[global_allocator]
-static MEMORY: imk::os::sys::memory::Memory = imk::os::sys::memory::Memory;
-
 imk::entry!(run);
 
 fn run(arguments: Vec<Vec<u8>>, environment: imk::os::sys::entry::Environment) -> i32 {

@@ -36,7 +36,6 @@ pub unsafe fn start(
 ) -> c_int {
     // SAFETY: the caller vouches for the words; descriptors and the mask of signals are set before any thread starts.
     let arguments = unsafe {
-        super::memory::own();
         open_standard_streams();
         super::wait::hold_child_signal();
         (0..count.max(0) as usize).map(|at| CStr::from_ptr(*words.add(at)).to_bytes().to_vec()).collect()

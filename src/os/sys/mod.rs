@@ -5,7 +5,6 @@
 
 pub mod entry;
 mod locale;
-pub mod memory;
 pub mod plugin;
 pub mod spawn;
 pub mod wait;
