@@ -126,10 +126,9 @@ fn on_one_base(text: &str) -> String {
     let mut out = String::new();
     let mut is_command = false;
     for line in text.lines() {
-        let goes_on = std::mem::replace(
-            &mut is_command,
-            line.ends_with('\\') && (is_command || line.starts_with("RUN ")),
-        );
+        let begins = line.starts_with("RUN ");
+        let goes_on = is_command;
+        is_command = line.ends_with('\\') && (goes_on || begins);
         if line.starts_with("RUN ") {
             out.push_str(&format!("RUN mkdir -p /opt/venv /wheels && : {}\n", out.len()));
         } else if let Some((_, stage)) =
