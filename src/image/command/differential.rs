@@ -211,7 +211,10 @@ fn what_is_recognised_is_what_a_shell_runs() {
     let folder = std::env::temp_dir().join(format!("imk-differential-{}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let stub = folder.join("docker");
-    std::fs::write(&stub, "#!/bin/sh\n{ printf '%s\\002' \"$@\"; printf '\\001'; } >> \"$LOG\"\n").unwrap();
+    // One write, since the commands of a pipeline write at once.
+    let text =
+        "#!/bin/sh\ncall=$(printf '%s\\002' \"$@\"; printf '\\001')\nprintf %s \"$call\" >> \"$LOG\"\n";
+    std::fs::write(&stub, text).unwrap();
     std::fs::set_permissions(&stub, std::fs::Permissions::from_mode(0o755)).unwrap();
     let count = std::env::var("IMK_DIFFERENTIAL").ok().and_then(|count| count.parse().ok()).unwrap_or(150);
     let mut certain = 0;
