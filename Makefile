@@ -36,7 +36,7 @@ $(hadolint):
 
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
-	@scripts/test unit watch conformance instructions dependencies contexts engine plans why listed docs audit builder podman blocks faults faults-podman
+	@scripts/test unit conformance instructions dependencies contexts engine plans why listed docs audit builder podman blocks faults
 
 .PHONY: lint
 lint: ## Check the format and the lints
