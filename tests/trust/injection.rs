@@ -72,7 +72,8 @@ c.txt: out/a out/b
 ";
 const RESULT: &str = "input input in input\ninput\ninput\n";
 
-const IMAGES: &str = "\
+/// A recipe that makes a container and an image, and removes both.
+pub const IMAGES: &str = "\
 all:
 \t@docker build --tag app:t .
 \t@docker create --name app-t app:t

@@ -9,6 +9,7 @@ use rustix::process::{Pid, Signal, kill_process_group};
 
 use crate::daemon::Manner;
 use crate::figures::count;
+use crate::injection::IMAGES;
 use crate::scene::{Outcome, Scene, equal, words};
 use crate::{Failure, scale};
 
@@ -32,15 +33,6 @@ pub fn trials() -> Vec<Trial> {
     trials.extend(mounted.into_iter().map(|trial| trial.with_ignored_flag(may_not_mount)));
     trials
 }
-
-const IMAGES: &str = "\
-all:
-\t@docker build --tag app:t .
-\t@docker create --name app-t app:t
-\t@docker cp app-t:/x .
-\t@docker rm app-t
-\t@docker rmi app:t
-";
 
 /// The user's container, which nothing may touch.
 fn with_mine(makefile: &str) -> Result<Scene, Failure> {
