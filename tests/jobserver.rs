@@ -67,6 +67,24 @@ fn a_fifo_lives_as_long_as_its_maker() {
 }
 
 #[test]
+fn a_fifo_that_is_left_is_named() {
+    let mut gone = make(Style::Fifo, 2);
+    std::fs::remove_file(gone.fifo().expect("a fifo")).expect("it is there");
+    assert_eq!(gone.remove(), Ok(()));
+    let mut server = make(Style::Fifo, 2);
+    let path = server.fifo().expect("a fifo").to_owned();
+    std::fs::remove_file(&path).expect("it is there");
+    std::fs::create_dir(&path).expect("its name is free");
+    let error = server.remove().expect_err("a folder is no file");
+    std::fs::remove_dir(&path).expect("it is there");
+    assert_eq!(error, Error::Remove(path.clone(), Errno::ISDIR));
+    let text = format!("jobserver is left: {}: Is a directory", path.display());
+    assert_eq!(String::from_utf8(message(&error)), Ok(text));
+    assert_eq!(server.fifo(), None);
+    assert_eq!(server.remove(), Ok(()));
+}
+
+#[test]
 fn members_share_the_tokens() {
     for style in STYLES {
         let mut server = make(style, 2);

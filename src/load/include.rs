@@ -11,6 +11,7 @@ use crate::load::evaluate::evaluate_file;
 use crate::load::session::Makefile;
 use crate::os::files;
 use crate::os::files::{Mtime, ReadError};
+use crate::os::folders::is_fault;
 use crate::os::words::words;
 use crate::syntax::lines::normalise;
 
@@ -65,6 +66,10 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
             let candidate = [&folder[..], b"/", &path].concat();
             match files::open_and_read(&candidate) {
                 Err(ReadError::Open(libc::ENOENT)) => {}
+                // What is found here is not made anew by a rule for `name`: whether it is there must be known.
+                Err(ReadError::Open(code)) if is_fault(code) => {
+                    return Err(session.context.fatal(Complaint::System { what: candidate, error: code }));
+                }
                 found => {
                     if let Err(code) = found {
                         error = Some(code);

@@ -6,7 +6,7 @@ use crate::os::files;
 use crate::os::stack::given_limit;
 use crate::os::sys;
 use crate::os::sys::spawn::{Spawn, caught_signals_changed, spawn};
-use crate::os::sys::wait::{release_child_signal, wait_for_any, wait_readable, watch_children};
+use crate::os::sys::wait::{release_child_signal, wait_for_any, wait_readable, wake_at, watch_children};
 use rustix::process::WaitOptions;
 use std::ffi::{CStr, CString};
 use std::io::Read;
@@ -80,17 +80,16 @@ impl Waiter {
         let Ok((reader, writer)) = UnixStream::pair() else { return };
         let _ = reader.set_nonblocking(true);
         let _ = writer.set_nonblocking(true);
+        let writer = Arc::new(writer);
         for signal in FATAL_SIGNALS {
             if sys::is_ignored(signal) {
                 continue;
             }
             let _ = signal_hook::flag::register_usize(signal, Arc::clone(&self.fatal), signal as usize);
-            if let Ok(writer) = writer.try_clone() {
-                let _ = signal_hook::low_level::pipe::register(signal, writer);
-            }
+            wake_at(signal, Arc::clone(&writer));
         }
         if !interrupts || !watch_children() {
-            let _ = signal_hook::low_level::pipe::register(libc::SIGCHLD, writer);
+            wake_at(libc::SIGCHLD, writer);
         }
         let _ = signal_hook::flag::register(libc::SIGUSR1, Arc::clone(&self.debug));
         caught_signals_changed();

@@ -81,10 +81,10 @@ fn entries_of(path: &[u8]) -> Result<Entries, Errno> {
     Ok(entries)
 }
 
-/// Whether a folder that can't be looked at for this error may be there all the same, and hold what is asked for. One that is
-/// missing, is none or is forbidden has nothing, as for GNU make.
-fn is_fault(error: Errno) -> bool {
-    matches!(error, Errno::IO | Errno::MFILE | Errno::NFILE | Errno::NOMEM | Errno::STALE)
+/// Whether what can't be looked at for this error of the system's may be there all the same. What is missing, of another kind or
+/// forbidden is not, as for GNU make.
+pub fn is_fault(error: i32) -> bool {
+    matches!(error, libc::EIO | libc::EMFILE | libc::ENFILE | libc::ENOMEM | libc::ESTALE)
 }
 
 impl Folders {
@@ -154,7 +154,7 @@ impl Folders {
 
     #[cold]
     fn note(&mut self, path: &[u8], error: Errno) {
-        if is_fault(error) {
+        if is_fault(error.raw_os_error()) {
             self.fault.get_or_insert(Fault { path: path.to_vec(), error: error.raw_os_error() });
         }
     }

@@ -53,6 +53,8 @@ pub enum Error {
     Read(Errno),
     /// Giving a token back failed.
     Write(Errno),
+    /// The fifo could not be removed.
+    Remove(PathBuf, Errno),
     /// Nobody holds the pipe's other end any more.
     ShutDown,
 }
@@ -81,6 +83,7 @@ pub fn message(error: &Error) -> Vec<u8> {
         Error::Wait(errno) => plain("pselect jobs pipe", errno),
         Error::Read(errno) => plain("read jobs pipe", errno),
         Error::Write(errno) => plain("write jobserver", errno),
+        Error::Remove(path, errno) => with_path("jobserver is left: ", path, errno),
         Error::ShutDown => b"job server shut down".to_vec(),
     }
 }
@@ -383,6 +386,20 @@ impl Jobserver {
         result
     }
 
+    /// Removes the fifo, where this process made it; no other member can join from then on.
+    ///
+    /// # Errors
+    /// [`Error::Remove`] where it is left. That it is gone already is none.
+    pub fn remove(&mut self) -> Result<(), Error> {
+        match self.fifo.take() {
+            None => Ok(()),
+            Some(path) => match unlink(&path) {
+                Ok(()) | Err(Errno::NOENT) => Ok(()),
+                Err(errno) => Err(Error::Remove(path, errno)),
+            },
+        }
+    }
+
     /// Takes all tokens that are there: the maker's last check, when its children have ended. It is right where this
     /// equals [`Jobserver::made`].
     ///
@@ -399,9 +416,7 @@ impl Jobserver {
 
 impl Drop for Jobserver {
     fn drop(&mut self) {
-        if let Some(path) = &self.fifo {
-            let _ = unlink(path);
-        }
+        let _ = self.remove();
     }
 }
 

@@ -6,7 +6,9 @@ use crate::base::diagnostic::{Complaint, Outcome, Place, Severity, Stop, wording
 use crate::base::events::Event;
 use crate::build::Build;
 use crate::cli::help;
+use crate::os::jobserver::{Jobserver, message};
 use crate::report::database;
+use std::os::unix::ffi::OsStrExt;
 
 impl Run {
     /// Ends the run and returns its exit status.
@@ -50,7 +52,8 @@ impl Run {
         if self.build.session.settings.print_data_base && !self.build.session.settings.print_version {
             database::print(&mut self.build.session);
         }
-        self.build.close_jobserver(status == 2);
+        self.build.close_jobserver();
+        self.build.remove_lock();
         self.end_reading_output();
         self.explain_failures();
         let output = &mut self.build.session.context.output;
@@ -87,7 +90,8 @@ impl Run {
     /// Ends the run by a fatal signal.
     fn die(&mut self, signal: i32) -> i32 {
         self.remove_stdin_copy();
-        self.build.close_jobserver_quietly();
+        self.build.remove_jobserver();
+        self.build.remove_lock();
         self.build.die_for(signal);
         self.build.end_cleanup();
         let output = &mut self.build.session.context.output;
@@ -104,18 +108,30 @@ impl Run {
 
 impl Build {
     /// Gives tokens back and leaves the jobserver.
-    pub(super) fn close_jobserver(&mut self, _failed: bool) {
-        if let Some(mut jobserver) = self.jobserver.take() {
+    pub(super) fn close_jobserver(&mut self) {
+        if let Some(jobserver) = &mut self.jobserver {
             let _ = jobserver.release_all();
+        }
+        self.remove_jobserver();
+        self.jobserver = None;
+    }
+
+    fn remove_jobserver(&mut self) {
+        if let Some(Err(error)) = self.jobserver.as_mut().map(Jobserver::remove) {
+            self.session.complain(None, &Complaint::Text(message(&error)));
         }
     }
 
-    fn close_jobserver_quietly(&mut self) {
-        if let Some(jobserver) = &self.jobserver
-            && let Some(path) = jobserver.fifo()
+    /// Removes the file of the lock by which sub-makes take turns to write, where this make made it.
+    pub(super) fn remove_lock(&mut self) {
+        let Some(path) = self.lock_path.take() else { return };
+        let shown = path.as_os_str().as_bytes().to_vec();
+        if let Err(error) = path.close()
+            && error.kind() != std::io::ErrorKind::NotFound
         {
-            let _ = std::fs::remove_file(path);
+            let error = error.raw_os_error().unwrap_or(libc::EIO);
+            let what = [b"output-sync lock file is left: ", &shown[..]].concat();
+            self.session.complain(None, &Complaint::System { what, error });
         }
-        self.lock_path = None;
     }
 }

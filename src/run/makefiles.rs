@@ -219,7 +219,7 @@ impl Run {
         if self.build.session.settings.print_data_base {
             crate::report::database::print(&mut self.build.session);
         }
-        self.build.close_jobserver(true);
+        self.build.close_jobserver();
         let words = self.given.arguments.get(1..).unwrap_or_default();
         let settings = &self.build.session.settings;
         let arguments = restart_arguments(words, settings, settings.temp_stdin);
@@ -257,7 +257,7 @@ impl Run {
         self.build.heed_signal()?;
         self.hand_on_streams();
         // The lock's file is the parent's to delete, and this process's successor's to make anew.
-        self.build.lock_path = None;
+        self.build.remove_lock();
         self.give_back_stdout();
         let error = std::process::Command::new(OsString::from_vec(program.clone()))
             .arg0(std::ffi::OsStr::from_bytes(&argv0))

@@ -100,9 +100,7 @@ pub fn run(given: Given) -> i32 {
     run.build.images.preflight.words = Some(crate::report::check::said);
     let result = run.everything();
     let status = run.finish(result);
-    // What has an effect when it goes; the memory goes with the process, all of it at once.
-    run.build.lock_path = None;
-    run.build.jobserver = None;
+    // The memory goes with the process, all of it at once.
     std::mem::forget(run);
     status
 }

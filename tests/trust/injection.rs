@@ -11,7 +11,7 @@ use crate::scene::{Outcome, Scene};
 use crate::{Failure, scale};
 
 /// System calls, and the errors that they are made to fail with. First those that a run in CI tries.
-const FAULTS: [(&str, &[&str]); 27] = [
+const FAULTS: [(&str, &[&str]); 29] = [
     ("openat", &["EIO", "EMFILE", "ENOSPC", "EACCES", "EINTR"]),
     ("open", &["EIO", "EMFILE", "ENFILE", "EINTR"]),
     ("read", &["EIO", "EINTR"]),
@@ -28,6 +28,8 @@ const FAULTS: [(&str, &[&str]); 27] = [
     ("fdatasync", &["EIO", "ENOSPC"]),
     ("mkdir", &["ENOSPC", "EROFS"]),
     ("unlinkat", &["EIO", "EROFS"]),
+    ("unlink", &["EIO", "EROFS"]),
+    ("rename", &["EIO", "ENOSPC"]),
     ("rmdir", &["EIO", "EBUSY"]),
     ("flock", &["ENOLCK", "EINTR"]),
     ("connect", &["ECONNREFUSED", "EACCES", "ENOENT"]),
@@ -101,13 +103,16 @@ fn each_fault(
                 let log = log.to_string_lossy();
                 let own = ["strace", "-qq", "-o", &log, "-e", &trace, "-e", &inject, "imk"];
                 let found = place.run(&[&own, arguments].concat());
-                if !fs::read_to_string(&*log).unwrap_or_default().contains("(INJECTED)") {
-                    break;
-                }
+                let calls = fs::read_to_string(&*log).unwrap_or_default();
+                let Some(hit) = calls.lines().find(|line| line.contains("(INJECTED)")) else { break };
                 count("faults of system calls", 1);
                 let held = found.and_then(|outcome| {
                     // Before imk's own first instruction.
                     if outcome.stderr.contains("error while loading shared libraries") {
+                        return Ok(());
+                    }
+                    // A makefile that is forbidden in a folder of such is the one meant, and may be missing, as for GNU make.
+                    if hit.contains("/include/gen.mk\"") && matches!(*error, "EACCES" | "ENOSPC") {
                         return Ok(());
                     }
                     let known = matches!(outcome.status.as_str(), "0" | "1" | "2");
@@ -144,7 +149,8 @@ fn plain_holds(place: &Scene, outcome: &Outcome) -> Result<(), Failure> {
     if is_told {
         let _ = fs::remove_file(place.dir().join("c.txt"));
     }
-    let litter = place.litter();
+    let mut litter = place.litter();
+    litter.retain(|name| !outcome.stderr.contains(" is left: ") || !outcome.stderr.contains(&name[..]));
     if !litter.is_empty() {
         return Err(format!("left: {litter:?}"));
     }

@@ -7,7 +7,8 @@
 use crate::base::events::Usage;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
-use std::sync::OnceLock;
+use std::os::unix::net::UnixStream;
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 /// The signals blocked while waiting, which that of a child's end is not; set once it is blocked otherwise.
@@ -54,6 +55,17 @@ pub fn watch_children() -> bool {
         action.sa_sigaction = handler as libc::sighandler_t;
         libc::sigemptyset(&mut action.sa_mask);
         libc::sigaction(libc::SIGCHLD, &action, std::ptr::null_mut()) == 0
+    }
+}
+
+/// Has `signal` write a byte into `writer`, where there is room. The signals that share it take one descriptor between them.
+pub fn wake_at(signal: i32, writer: Arc<UnixStream>) {
+    // SAFETY: the action makes one system call that a handler may make, on a descriptor that it owns a part of.
+    unsafe {
+        let wake = move || {
+            libc::send(writer.as_raw_fd(), c"X".as_ptr().cast(), 1, libc::MSG_DONTWAIT);
+        };
+        let _ = signal_hook::low_level::register(signal, wake);
     }
 }
 
