@@ -62,6 +62,26 @@ pub fn cut(text: &str, room: usize) -> String {
     }
 }
 
+/// The same with its end kept, the ellipsis in place of the beginning.
+pub fn cut_start(text: &str, room: usize) -> String {
+    if columns(text) <= room {
+        return text.to_owned();
+    }
+    let mut used = 1;
+    let kept = text.char_indices().rev().take_while(|&(_, c)| {
+        used += columns_of(c);
+        used <= room
+    });
+    // What is set upon a character that has no room goes with it.
+    let end = kept.last().map_or("", |(at, _)| &text[at..]).trim_start_matches(|c| columns_of(c) == 0);
+    if room == 0 { String::new() } else { format!("…{end}") }
+}
+
+/// `text` with spaces behind it up to `room` columns.
+pub fn padded(text: &str, room: usize) -> String {
+    format!("{text}{}", " ".repeat(room.saturating_sub(columns(text))))
+}
+
 /// `text` of several lines without what a terminal would obey, line ends and tabs apart; as it is where there is nothing of the
 /// kind.
 pub fn printable_lines(text: &[u8]) -> Cow<'_, [u8]> {
@@ -85,6 +105,16 @@ mod tests {
             ("日本語".into(), "日本…".into(), "日…".into())
         );
         assert_eq!((cut("abc", 3), cut("abc", 2), cut("abc", 0)), ("abc".into(), "a…".into(), String::new()));
+        let start = |text: &str, room| cut_start(text, room);
+        assert_eq!(
+            (start("日本語", 6), start("日本語", 5), start("日本語", 4)),
+            ("日本語".into(), "…本語".into(), "…語".into())
+        );
+        assert_eq!(
+            (start("abc", 2), start("abc", 0), start("ae\u{301}b", 2)),
+            ("…c".into(), String::new(), "…b".into())
+        );
+        assert_eq!((padded("日本", 5), padded("日本", 3)), ("日本 ".into(), "日本".into()));
     }
 
     #[test]

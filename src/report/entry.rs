@@ -11,11 +11,11 @@ pub struct Entry<'e> {
     pub head: Option<String>,
     /// The place; its line is shown.
     pub place: Option<&'e Place>,
-    /// `error`, `warning` or `info`.
+    /// `error`, `warning` or `info`; of what could not be judged, `not judged`.
     pub severity: &'static str,
     /// What is wrong.
     pub text: &'e str,
-    /// The finding's stable name.
+    /// The finding's stable name; empty for what has none.
     pub code: &'e str,
     /// What to do about it.
     pub hint: Option<&'e str>,
@@ -26,7 +26,7 @@ pub struct Entry<'e> {
 /// `text` in the colour of a severity.
 pub fn coloured(style: Style, severity: &str, text: &str) -> String {
     match severity {
-        "error" => style.error(text),
+        "error" | "not judged" => style.error(text),
         "warning" => style.warning(text),
         _ => style.bold(text),
     }
@@ -45,17 +45,16 @@ impl Entry<'_> {
         };
         let severity = coloured(style, self.severity, self.severity);
         let text = printable(&secret::masked(self.text));
-        let code = style.dim(&format!("[{}]", self.code));
+        let plain = if self.code.is_empty() { String::new() } else { format!("[{}]", self.code) };
+        let code = if plain.is_empty() { String::new() } else { style.dim(&plain) };
         let head = printable(&head);
         let used = columns(&head) + self.severity.len() + 2;
         let text = match self.wraps {
             true => {
-                let words: Vec<String> =
-                    text.split(' ').map(str::to_owned).chain([format!("[{}]", self.code)]).collect();
+                let last = (!plain.is_empty()).then(|| plain.clone());
+                let words: Vec<String> = text.split(' ').map(str::to_owned).chain(last).collect();
                 let text = wrapped(&words, "", used, 4);
-                text.strip_suffix(&format!("[{}]", self.code))
-                    .map(|text| format!("{text}{code}"))
-                    .unwrap_or(text)
+                text.strip_suffix(&plain).map(|text| format!("{text}{code}")).unwrap_or(text)
             }
             false => format!("{text} {code}"),
         };

@@ -1,6 +1,6 @@
 //! Lines for people: colour where a terminal shows them, text wrapped and aligned. Knows nothing of what the lines say.
 
-pub use crate::base::printable::{columns, columns_of, cut, fitting, printable};
+pub use crate::base::printable::{columns, columns_of, cut, cut_start, fitting, padded, printable};
 
 /// Columns that lines keep to where nothing narrower shows them.
 pub const WIDTH: usize = 80;

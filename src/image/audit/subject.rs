@@ -4,6 +4,7 @@ use super::super::command::ImageCommand;
 use super::super::command::kinds::{Build, Reach};
 use super::super::command::lifecycle::Thing;
 use super::super::dockerfile;
+use super::super::recipe::Place;
 use super::super::reference::Reference;
 use super::super::study::{BuildStudy, FileFault, RecipeStudy, Study};
 use super::finding::{Criterion, Finding, Kind, Level};
@@ -47,8 +48,8 @@ pub enum Unread {
     NoFile,
     /// It can't be read.
     Fault(String, FileFault),
-    /// An engine refuses it, or the request for it.
-    Refused(String, dockerfile::Error),
+    /// An engine refuses it, or the request for it; where in it.
+    Refused(Place, dockerfile::Error),
     /// Another frontend than Docker's reads it.
     Foreign(String, dockerfile::Opaque),
     /// The image can't be read; why, in words.

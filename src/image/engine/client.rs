@@ -8,7 +8,7 @@ use super::{
 use crate::image::reference::Reference;
 use serde_json::Value;
 use std::ffi::OsStr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 /// The client programs.
@@ -93,6 +93,19 @@ impl ClientEngine {
     fn run(&self, arguments: &[&str], patience: Duration) -> Result<Finished, EngineError> {
         let arguments: Vec<&OsStr> = arguments.iter().map(OsStr::new).collect();
         process::run(&self.program, &arguments, &self.environment, patience)
+    }
+
+    /// Runs skopeo with the registries' settings that the environment names for the engines: it reads no such variable by itself.
+    fn skopeo(&self, program: &Path, arguments: &[&str], input: &[u8]) -> Result<Finished, EngineError> {
+        let settings = ["CONTAINERS_REGISTRIES_CONF", "REGISTRIES_CONFIG_PATH"];
+        let settings = settings.into_iter().filter_map(std::env::var_os).find(|path| !path.is_empty());
+        let mut words: Vec<&OsStr> = Vec::new();
+        if let Some(path) = &settings {
+            words.extend([OsStr::new("--registries-conf"), path]);
+        }
+        words.extend(arguments.iter().map(OsStr::new));
+        let done = process::run_with_input(program, &words, &self.environment, input, REGISTRY_PATIENCE);
+        registry::in_time(done, REGISTRY_PATIENCE)
     }
 
     fn failed(&self, finished: &Finished) -> EngineError {
@@ -299,30 +312,27 @@ impl Engine for ClientEngine {
     fn published(&self, reference: &Reference) -> Result<Option<Published>, EngineError> {
         let name = reference.canonical();
         if self.kind == ClientKind::Docker {
-            let done = self.run(&["buildx", "imagetools", "inspect", &name], REGISTRY_PATIENCE)?;
+            let done = self.run(&["buildx", "imagetools", "inspect", &name], REGISTRY_PATIENCE);
+            let done = registry::in_time(done, REGISTRY_PATIENCE)?;
             return match done.success {
                 true => registry::inspected(&String::from_utf8_lossy(&done.output)),
-                false => registry::unread(&done.errors),
+                false => registry::unread(&registry::complaint(&done.errors)),
             };
         }
         let skopeo = which::which("skopeo").map_err(|_| {
             let kind = self.kind.name();
             EngineError::Registry(format!("{kind} asks none without a pull, and skopeo is not on PATH"))
         })?;
+        // The manifest as the registry has it: without --raw skopeo looks into a list for this machine's platform, and fails where the
+        // list has none for it.
         let name = format!("docker://{name}");
-        let ask = |arguments: &[&str]| {
-            let words = [&["inspect"], arguments, &[&name]].concat();
-            let words: Vec<&OsStr> = words.into_iter().map(OsStr::new).collect();
-            process::run(&skopeo, &words, &self.environment, REGISTRY_PATIENCE)
-        };
-        let done = ask(&["--no-tags", "--format", "{{.Digest}}"])?;
-        if !done.success {
-            return registry::unread(&done.errors);
+        let raw = self.skopeo(&skopeo, &["inspect", "--raw", &name], b"")?;
+        if !raw.success {
+            return registry::unread(&registry::complaint(&raw.errors));
         }
-        let found = registry::published(Some(String::from_utf8_lossy(&done.output).trim()), None)?;
-        let raw = ask(&["--raw"])?;
-        let is_list = registry::is_list(&raw.output).filter(|_| raw.success);
-        Ok(found.map(|found| Published { is_list, ..found }))
+        let digest = self.skopeo(&skopeo, &["manifest-digest", "/dev/stdin"], &raw.output)?;
+        let found = registry::published(Some(String::from_utf8_lossy(&digest.output).trim()), None)?;
+        Ok(found.map(|found| Published { is_list: registry::is_list(&raw.output), ..found }))
     }
 
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {

@@ -2,6 +2,7 @@
 
 use super::{EngineError, Published, answers};
 use serde_json::Value;
+use std::time::Duration;
 
 /// What a registry says of a name that it does not have, in lower case.
 const ABSENT: [&str; 5] =
@@ -26,6 +27,29 @@ pub(super) fn unread(said: &str) -> Result<Option<Published>, EngineError> {
         Ok(None)
     } else {
         Err(EngineError::Registry(shown()))
+    }
+}
+
+/// What an engine or a client that had `patience` says of a registry: where no answer came, it is the registry that gave none.
+pub(super) fn in_time<T>(said: Result<T, EngineError>, patience: Duration) -> Result<T, EngineError> {
+    said.map_err(|fault| match fault {
+        EngineError::Timeout(_) => {
+            EngineError::Registry(format!("no answer within {} seconds", patience.as_secs()))
+        }
+        other => other,
+    })
+}
+
+/// What a client complains of, without what it puts around it: `ERROR: ` of buildx, the fields of a line of skopeo's log.
+pub(super) fn complaint(errors: &str) -> String {
+    let message = |line: &str| {
+        let text = line.split_once(" level=fatal msg=")?.1.trim();
+        serde_json::from_str::<String>(text).ok().or_else(|| Some(text.trim_matches('"').to_owned()))
+    };
+    let fatal: Vec<String> = errors.lines().filter_map(message).collect();
+    match fatal.is_empty() {
+        true => errors.trim().trim_start_matches("ERROR: ").to_owned(),
+        false => fatal.join(" "),
     }
 }
 
@@ -88,6 +112,19 @@ mod tests {
         {
             assert_eq!(unread(other), Err(EngineError::Registry(other.to_owned())));
         }
+    }
+
+    #[test]
+    fn complaints_of_clients_are_bare() {
+        let log = "time=\"2026-01-01T00:00:00Z\" level=warning msg=\"Failed, retrying in 1s\"\n\
+                   time=\"2026-01-01T00:00:01Z\" level=fatal msg=\"Error parsing image name \\\"docker://x/y:1\\\": \
+                   reading manifest 1 in x/y: manifest unknown\"\n";
+        assert_eq!(
+            complaint(log),
+            "Error parsing image name \"docker://x/y:1\": reading manifest 1 in x/y: manifest unknown"
+        );
+        assert_eq!(complaint("ERROR: x/y:1: not found\n"), "x/y:1: not found");
+        assert_eq!(complaint("a level=fatal msg=plain\n"), "plain");
     }
 
     #[test]

@@ -266,14 +266,11 @@ impl Engine for DockerSocket {
             login.map(|login| format!("X-Registry-Auth: {}\r\n", login.header())).unwrap_or_default();
         let (major, minor) = self.api()?;
         let path = format!("/v{major}.{minor}/distribution/{}/json", encode(&reference.canonical()));
-        match self.exchange("GET", &path, &header, REGISTRY_PATIENCE) {
-            Ok(answer) if answer.status == 200 => registry::described(&answer.body),
-            Ok(answer) => registry::unread(&answers::error_message(&answer.body)),
-            Err(EngineError::Timeout(_)) => {
-                let seconds = REGISTRY_PATIENCE.as_secs();
-                Err(EngineError::Registry(format!("no answer within {seconds} seconds")))
-            }
-            Err(fault) => Err(fault),
+        let answer =
+            registry::in_time(self.exchange("GET", &path, &header, REGISTRY_PATIENCE), REGISTRY_PATIENCE)?;
+        match answer.status {
+            200 => registry::described(&answer.body),
+            _ => registry::unread(&answers::error_message(&answer.body)),
         }
     }
 

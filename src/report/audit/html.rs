@@ -1,7 +1,7 @@
 //! The audit as one HTML file that needs nothing besides: no script, no font, no picture of anywhere else. Knows no other form.
 
 use super::super::style::{bytes, counted};
-use super::words::{mended, title, unread};
+use super::words::{mended, title, unread_at};
 use super::{Report, bars, verdict};
 use crate::image::audit::{Audit, Criterion, Finding, Sizes};
 use crate::image::recipe::Place;
@@ -19,7 +19,6 @@ const HEAD: &str = include_str!("page-head.html");
 
 /// The report.
 pub fn html(report: &Report<'_>) -> String {
-    let (errors, warnings, infos) = report.counts();
     let names: Vec<String> = report.audits.iter().map(|audit| escaped(&name(audit))).collect();
     let passed = report.passes();
     let mut out = String::new();
@@ -30,11 +29,10 @@ pub fn html(report: &Report<'_>) -> String {
     ));
     let badge = if passed { ("ok", "passed") } else { ("error", "not passed") };
     out.push_str(&format!(
-        "<header><h1>Audit</h1><span class=\"badge {}\">{}</span><p>{}, {}, {infos} info{}</p></header>\n<main>\n",
+        "<header><h1>Audit</h1><span class=\"badge {}\">{}</span><p>{}{}</p></header>\n<main>\n",
         badge.0,
         badge.1,
-        counted(errors as u64, "error"),
-        counted(warnings as u64, "warning"),
+        escaped(&report.sums().join(", ")),
         if report.is_static { ". Of the stages alone: no image was looked at" } else { "" },
     ));
     for audit in report.audits {
@@ -58,7 +56,17 @@ fn one(audit: &Audit, out: &mut String) {
     }
     out.push_str(&format!("<p class=\"about\">{}</p>\n", about.join(" · ")));
     for why in &audit.unread {
-        out.push_str(&format!("<p class=\"unread\">{}</p>\n", escaped(&unread(why))));
+        let (place, message) = unread_at(why);
+        out.push_str(&format!(
+            "<p class=\"unread\">Not judged: {}</p>\n",
+            escaped(&secret::masked(&message.text))
+        ));
+        if let Some(place) = place {
+            source(place, out);
+        }
+        if let Some(mend) = &message.hint {
+            out.push_str(&format!("<p class=\"mend\">{}</p>\n", escaped(mend)));
+        }
     }
     out.push_str("<ul class=\"verdicts\">\n");
     for criterion in Criterion::ALL {
@@ -81,7 +89,7 @@ fn one(audit: &Audit, out: &mut String) {
     if let Some(found) = &audit.sizes {
         sizes(found, out);
     }
-    if audit.findings.is_empty() {
+    if audit.findings.is_empty() && audit.unread.is_empty() {
         out.push_str("<p class=\"none\">Nothing was found.</p>\n");
     }
     let mut last = None;
@@ -214,7 +222,7 @@ fn escaped(text: &str) -> String {
 mod tests {
     use super::*;
     use crate::image::audit::stages::Kind;
-    use crate::image::audit::{FileSize, Layer, LayerSize, Level};
+    use crate::image::audit::{FileSize, Layer, LayerSize, Level, Unread};
 
     #[test]
     fn everything_is_escaped() {
@@ -246,6 +254,7 @@ mod tests {
             reference: Some(evil.to_owned()),
             dockerfile: Some(evil.to_owned()),
             stage: Some(evil.to_owned()),
+            unread: vec![Unread::Image(evil.to_owned())],
             findings: vec![finding],
             sizes: Some(sizes),
             ..Audit::default()
@@ -255,6 +264,7 @@ mod tests {
             !text.contains("<script") && !text.contains("alert(\"") && !text.contains('\u{1b}'),
             "{text}"
         );
+        assert!(text.contains("Not judged: &lt;script"), "{text}");
         assert!(!text.contains("http://") && !text.contains("https://") && !text.contains("url("));
     }
 }

@@ -21,6 +21,7 @@ pub fn json(report: &Report<'_>) -> Vec<u8> {
         "errors": errors,
         "warnings": warnings,
         "infos": infos,
+        "unjudged": report.unjudged(),
         "images": report.audits.iter().map(audit).collect::<Vec<_>>(),
     });
     let mut text = serde_json::to_vec_pretty(&value).unwrap_or_default();

@@ -11,6 +11,8 @@ mod words;
 
 pub use words::{line, mended, message, unread};
 
+use super::style::{counted, printable};
+
 use crate::image::audit::{Audit, Criterion, Level};
 
 /// What is reported.
@@ -34,6 +36,35 @@ impl Report<'_> {
                 .count()
         };
         (count(Level::Error), count(Level::Warning), count(Level::Info))
+    }
+
+    /// The targets of which something could not be judged, each once.
+    pub fn unjudged(&self) -> Vec<&str> {
+        let mut targets: Vec<&str> = self
+            .audits
+            .iter()
+            .filter(|audit| !audit.unread.is_empty())
+            .map(|own| own.target.as_str())
+            .collect();
+        targets.dedup();
+        targets
+    }
+
+    /// What stands beside the verdict: what could not be judged, and the numbers of findings.
+    fn sums(&self) -> Vec<String> {
+        let (errors, warnings, infos) = self.counts();
+        let unjudged = self.unjudged();
+        let mut parts = Vec::new();
+        if let Some((last, others)) = unjudged.split_last() {
+            parts.extend(others.iter().map(|target| printable(target)));
+            parts.push(format!("{} could not be judged", printable(last)));
+        }
+        parts.extend([
+            counted(errors as u64, "error"),
+            counted(warnings as u64, "warning"),
+            format!("{infos} info"),
+        ]);
+        parts
     }
 
     /// Whether every image passes.

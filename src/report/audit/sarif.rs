@@ -2,8 +2,9 @@
 //! of terminals.
 
 use super::Report;
-use super::words::{mended, title, unread};
-use crate::image::audit::{Audit, Criterion, Finding, Level};
+use super::words::{NOT_JUDGED, mended, title, unread, unread_at};
+use crate::image::audit::{Audit, Criterion, Finding, Level, Unread};
+use crate::image::recipe::Place;
 use crate::image::secret;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
@@ -12,15 +13,21 @@ const SCHEMA: &str = "https://json.schemastore.org/sarif-2.1.0.json";
 
 /// The report, with a newline at its end.
 pub fn sarif(report: &Report<'_>) -> Vec<u8> {
-    let mut rules: BTreeMap<&'static str, Criterion> = BTreeMap::new();
+    let mut rules: BTreeMap<&'static str, Option<Criterion>> = BTreeMap::new();
     for finding in report.audits.iter().flat_map(|audit| &audit.findings) {
-        rules.insert(finding.kind.code(), finding.criterion());
+        rules.insert(finding.kind.code(), Some(finding.criterion()));
+    }
+    if report.audits.iter().any(|audit| !audit.unread.is_empty()) {
+        rules.insert(NOT_JUDGED, None);
     }
     let index: BTreeMap<&str, usize> = rules.keys().enumerate().map(|(at, code)| (*code, at)).collect();
     let results: Vec<Value> = report
         .audits
         .iter()
-        .flat_map(|audit| audit.findings.iter().map(|finding| result(audit, finding, &index)))
+        .flat_map(|audit| {
+            let unread = audit.unread.iter().map(|why| not_judged(audit, why, &index));
+            unread.chain(audit.findings.iter().map(|finding| result(audit, finding, &index)))
+        })
         .collect();
     let notes: Vec<Value> = report
         .audits
@@ -49,7 +56,7 @@ pub fn sarif(report: &Report<'_>) -> Vec<u8> {
     text
 }
 
-fn rule(code: &str, criterion: Criterion) -> Value {
+fn rule(code: &str, criterion: Option<Criterion>) -> Value {
     // A rule's name is one word in Pascal case.
     let name: String = code
         .split('-')
@@ -63,12 +70,47 @@ fn rule(code: &str, criterion: Criterion) -> Value {
                 .collect::<String>()
         })
         .collect();
+    let Some(criterion) = criterion else {
+        return json!({ "id": code, "name": name, "shortDescription": { "text": "An image that can be judged" } });
+    };
     json!({
         "id": code,
         "name": name,
         "shortDescription": { "text": format!("A good image: {}", title(criterion)) },
         "properties": { "criterion": criterion.code() },
     })
+}
+
+/// What could not be judged, as a result: services show no notifications.
+fn not_judged(audit: &Audit, why: &Unread, rules: &BTreeMap<&str, usize>) -> Value {
+    let (place, message) = unread_at(why);
+    let mut properties = Map::new();
+    properties.insert("target".into(), audit.target.clone().into());
+    if let Some(image) = &audit.reference {
+        properties.insert("image".into(), image.clone().into());
+    }
+    let text = format!("{} could not be judged: {}", audit.target, secret::masked(&message.text));
+    let mut out = json!({
+        "ruleId": NOT_JUDGED,
+        "ruleIndex": rules.get(NOT_JUDGED),
+        "level": "error",
+        "message": { "text": message.hint.map_or(text.clone(), |hint| format!("{text}. {hint}")) },
+        "properties": properties,
+    });
+    if let Some(location) = location(audit, place) {
+        out["locations"] = json!([location]);
+    }
+    out
+}
+
+/// Where a result is. What has no place of its own belongs to the Dockerfile: services show only what has a file.
+fn location(audit: &Audit, place: Option<&Place>) -> Option<Value> {
+    let file = place.map(|place| &place.file).or(audit.dockerfile.as_ref())?;
+    let mut physical = json!({ "artifactLocation": { "uri": uri(file) } });
+    if let Some(place) = place {
+        physical["region"] = region(place);
+    }
+    Some(json!({ "physicalLocation": physical }))
 }
 
 fn result(audit: &Audit, finding: &Finding, rules: &BTreeMap<&str, usize>) -> Value {
@@ -102,25 +144,18 @@ fn result(audit: &Audit, finding: &Finding, rules: &BTreeMap<&str, usize>) -> Va
         "message": { "text": text },
         "properties": properties,
     });
-    // What has no place of its own belongs to the Dockerfile: services show only what has a file.
-    let file = finding.place.as_ref().map(|place| place.file.clone()).or_else(|| audit.dockerfile.clone());
-    if let (Some(file), Value::Object(object)) = (file, &mut out) {
-        let mut physical = json!({ "artifactLocation": { "uri": uri(&file) } });
-        if let Some(place) = &finding.place {
-            physical["region"] = region(place);
-        }
-        let mut location = json!({ "physicalLocation": physical });
+    if let Some(mut location) = location(audit, finding.place.as_ref()) {
         if let Some(stage) = &finding.stage {
             let name = stage.name.clone().unwrap_or_else(|| stage.index.to_string());
             location["logicalLocations"] = json!([{ "name": name, "kind": "module" }]);
         }
-        object.insert("locations".into(), json!([location]));
+        out["locations"] = json!([location]);
     }
     out
 }
 
 /// The region of a place: columns are of UTF-16, and the last is one past the end.
-fn region(place: &crate::image::recipe::Place) -> Value {
+fn region(place: &Place) -> Value {
     let (Some(column), Some(text)) = (place.column, &place.text) else {
         return json!({ "startLine": place.line });
     };
@@ -156,6 +191,27 @@ fn uri(path: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::source::Span;
+    use crate::image::dockerfile;
+
+    #[test]
+    fn what_could_not_be_judged_is_a_result_at_its_place() {
+        let fault = dockerfile::Error::new(Span::new(13, 18), dockerfile::ErrorKind::NoStage);
+        let place = Place::of("Dockerfile", b"FROM scratch\nCOPPY a b\n", fault.span);
+        let audit = Audit {
+            target: "app".to_owned(),
+            unread: vec![Unread::Refused(place, fault)],
+            ..Audit::default()
+        };
+        let text = sarif(&Report { audits: &[audit], goals: &[], is_static: true });
+        let log: Value = serde_json::from_slice(&text).unwrap();
+        let run = &log["runs"][0];
+        let result = &run["results"][0];
+        assert_eq!((&result["ruleId"], &result["level"]), (&json!(NOT_JUDGED), &json!("error")));
+        assert_eq!(run["tool"]["driver"]["rules"][0]["id"], NOT_JUDGED);
+        assert_eq!(result["locations"][0]["physicalLocation"]["region"]["startLine"], 2);
+        assert_eq!(run["invocations"][0]["executionSuccessful"], false);
+    }
 
     #[test]
     fn paths_become_uris() {

@@ -1,13 +1,12 @@
 //! The audit as text of 80 columns: a verdict for each criterion, the findings, where the bytes are. Knows no other form.
 
 use super::super::entry::{Entry, coloured};
-use super::super::style::{Style, WIDTH, bytes, counted, printable};
-use super::words::{mended, title, unread};
+use super::super::style::{
+    Style, bytes, columns, counted, cut, cut_start, padded, printable, width, wrapped,
+};
+use super::words::{mended, title, unread_at};
 use super::{Report, bars, verdict};
 use crate::image::audit::{Audit, Criterion, Level, Sizes};
-
-/// Columns of a bar.
-const BAR: usize = 26;
 
 /// Files that are listed.
 const MOST_FILES: usize = 10;
@@ -21,14 +20,12 @@ pub fn text(report: &Report<'_>, style: Style) -> String {
         }
         one(audit, report.is_static, style, &mut out);
     }
-    let (errors, warnings, infos) = report.counts();
     let verdict = match report.passes() {
         true => "passed",
         false => "not passed",
     };
-    let counts =
-        [counted(errors as u64, "error"), counted(warnings as u64, "warning"), format!("{infos} info")];
-    out.push_str(&format!("\n{}: {}\n", style.bold(verdict), counts.join(", ")));
+    let sums = wrapped(&report.sums(), ", ", verdict.len() + 2, 4);
+    out.push_str(&format!("\n{}: {sums}\n", style.bold(verdict)));
     out
 }
 
@@ -42,7 +39,17 @@ fn one(audit: &Audit, is_static: bool, style: Style, out: &mut String) {
     let head = format!("{}: {}", audit.target, about.join(" - "));
     out.push_str(&format!("{}\n", style.bold(&printable(&head))));
     for why in &audit.unread {
-        out.push_str(&format!("{}: {}\n", style.warning("warning"), printable(&unread(why))));
+        let (place, message) = unread_at(why);
+        let entry = Entry {
+            head: None,
+            place,
+            severity: "not judged",
+            text: &message.text,
+            code: "",
+            hint: message.hint.as_deref(),
+            wraps: true,
+        };
+        entry.write(style, out);
     }
     out.push('\n');
     verdicts(audit, is_static, style, out);
@@ -95,7 +102,7 @@ fn verdicts(audit: &Audit, is_static: bool, style: Style, out: &mut String) {
             "ok" | "unjudged" => plain.clone(),
             word => coloured(style, word, &plain),
         };
-        (plain.chars().count(), shown)
+        (columns(&plain), shown)
     };
     for row in 0..half {
         let (width, left) = cell(Criterion::ALL[row]);
@@ -120,15 +127,20 @@ fn sizes(found: &Sizes, style: Style, out: &mut String) {
     };
     let head = format!("{} in {}{hidden}", bytes(found.total), counted(found.layers.len() as u64, "layer"));
     out.push_str(&format!("\n{}\n", style.bold(&head)));
-    let room = WIDTH - BAR - 12;
+    let bar_width = width() / 3;
+    let room = width() - bar_width - 12;
     let rows = bars::rows(found);
     let most = rows.iter().map(|row| row.bytes).max().unwrap_or(0);
     for row in &rows {
         let line = row.line.map_or(String::new(), |line| format!("{line}: "));
         let label = cut(&printable(&format!("{line}{}", row.label)), room);
-        let bar = bars::bar(row.bytes, row.hidden, most, BAR);
-        let gap = " ".repeat(BAR - bar.chars().count());
-        out.push_str(&format!("{label:<room$} {bar}{gap} {:>9}\n", bytes(row.bytes)));
+        let bar = bars::bar(row.bytes, row.hidden, most, bar_width);
+        out.push_str(&format!(
+            "{} {} {:>9}\n",
+            padded(&label, room),
+            padded(&bar, bar_width),
+            bytes(row.bytes)
+        ));
     }
     if !found.files.is_empty() {
         out.push_str(&format!("\n{}\n", style.bold("the biggest files")));
@@ -136,26 +148,13 @@ fn sizes(found: &Sizes, style: Style, out: &mut String) {
         for file in found.files.iter().take(MOST_FILES) {
             let from = if file.inherited { " (base)" } else { "" };
             let label = cut_start(&printable(&file.path), room - from.len()) + from;
-            let bar = bars::bar(file.bytes, 0, most, BAR);
-            let gap = " ".repeat(BAR - bar.chars().count());
-            out.push_str(&format!("{label:<room$} {bar}{gap} {:>9}\n", bytes(file.bytes)));
+            let bar = bars::bar(file.bytes, 0, most, bar_width);
+            out.push_str(&format!(
+                "{} {} {:>9}\n",
+                padded(&label, room),
+                padded(&bar, bar_width),
+                bytes(file.bytes)
+            ));
         }
-    }
-}
-
-/// `text` in `room` columns, its end cut.
-fn cut(text: &str, room: usize) -> String {
-    match text.chars().count() <= room {
-        true => text.to_owned(),
-        false => text.chars().take(room - 1).chain(['…']).collect(),
-    }
-}
-
-/// `text` in `room` columns, its beginning cut.
-fn cut_start(text: &str, room: usize) -> String {
-    let count = text.chars().count();
-    match count <= room {
-        true => text.to_owned(),
-        false => std::iter::once('…').chain(text.chars().skip(count + 1 - room)).collect(),
     }
 }

@@ -5,6 +5,7 @@ use super::super::plan::file_fault;
 use super::super::style::bytes;
 use super::{image, stages};
 use crate::image::audit::{Criterion, Finding, Kind, Unread};
+use crate::image::recipe::Place;
 
 /// What `kind` says, with how to mend it as the hint.
 pub fn message(kind: &Kind) -> Message {
@@ -65,22 +66,33 @@ pub fn title(criterion: Criterion) -> &'static str {
     }
 }
 
-/// Why stages, or the image, could not be judged.
-pub fn unread(unread: &Unread) -> String {
-    match unread {
-        Unread::NoFile => {
-            "the Dockerfile is no file of this machine, so its stages were not judged".to_owned()
+/// The code of what could not be judged, where a form wants one.
+pub const NOT_JUDGED: &str = "not-judged";
+
+/// Why stages, or the image, could not be judged, and where that is, apart from each other.
+pub fn unread_at(unread: &Unread) -> (Option<&Place>, Message) {
+    let text = match unread {
+        Unread::Refused(place, error) => {
+            let Message { text, hint } = dockerfile::message(&error.kind);
+            return (Some(place), Message { text: format!("the Dockerfile is refused: {text}"), hint });
         }
+        Unread::NoFile => "the Dockerfile is no file of this machine".to_owned(),
         Unread::Fault(path, fault) => format!("{path} can't be read: {}", file_fault(fault)),
-        Unread::Refused(path, error) => {
-            format!("{path} is refused: {}", dockerfile::message(&error.kind).text)
-        }
         Unread::Foreign(path, why) => format!("{path} can't be judged: {}", dockerfile::opaque(why)),
         Unread::Image(why) => why.clone(),
         Unread::NotRepeated(why) => format!("it was not built a second time: {why}"),
         Unread::NotStarted(why) => format!("it was not started: {why}"),
-        Unread::Unknown => {
-            "the stage is known only to the running shell, so no stages were judged".to_owned()
+        Unread::Unknown => "the stage is known only to the running shell".to_owned(),
+    };
+    (None, Message { text, hint: None })
+}
+
+/// The same in a sentence.
+pub fn unread(unread: &Unread) -> String {
+    match unread {
+        Unread::Refused(Place { file, line, .. }, error) => {
+            format!("{file}:{line} is refused: {}", dockerfile::message(&error.kind).text)
         }
+        other => unread_at(other).1.text,
     }
 }

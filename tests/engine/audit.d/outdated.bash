@@ -139,7 +139,7 @@ check 'a name that the registry does not have' '2 gone/None' "$(compared gone "F
 check 'a name that only the shell knows' '2 unnamed/None' \
     "$(compared unnamed $'ARG BASE=x\nFROM $BASE' OPTIONS='--build-arg "BASE=$$(cat text)"')"
 check 'a Dockerfile that is refused is no pass' '2' "$(compared refused $'ARG BASE\nFROM $BASE')"
-check 'and why' 1 "$(grep -c 'refused.Dockerfile is refused: FROM of nothing' report.json)"
+check 'and why' 1 "$(grep -c 'refused.Dockerfile:2 is refused: FROM of nothing' report.json)"
 
 # Registries that do not tell: never called up to date.
 check 'a registry that is down' '2 unread/None' "$(compared down 'FROM 127.0.0.1:9/base:1')"
