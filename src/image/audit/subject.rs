@@ -49,7 +49,7 @@ pub enum Unread {
     /// It can't be read.
     Fault(String, FileFault),
     /// An engine refuses it, or the request for it; where in it.
-    Refused(Place, dockerfile::Error),
+    Refused(Box<Place>, dockerfile::Error),
     /// Another frontend than Docker's reads it.
     Foreign(String, dockerfile::Opaque),
     /// The image can't be read; why, in words.

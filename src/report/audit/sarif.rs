@@ -200,7 +200,7 @@ mod tests {
         let place = Place::of("Dockerfile", b"FROM scratch\nCOPPY a b\n", fault.span);
         let audit = Audit {
             target: "app".to_owned(),
-            unread: vec![Unread::Refused(place, fault)],
+            unread: vec![Unread::Refused(Box::new(place), fault)],
             ..Audit::default()
         };
         let text = sarif(&Report { audits: &[audit], goals: &[], is_static: true });

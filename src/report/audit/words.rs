@@ -90,7 +90,8 @@ pub fn unread_at(unread: &Unread) -> (Option<&Place>, Message) {
 /// The same in a sentence.
 pub fn unread(unread: &Unread) -> String {
     match unread {
-        Unread::Refused(Place { file, line, .. }, error) => {
+        Unread::Refused(place, error) => {
+            let Place { file, line, .. } = &**place;
             format!("{file}:{line} is refused: {}", dockerfile::message(&error.kind).text)
         }
         other => unread_at(other).1.text,

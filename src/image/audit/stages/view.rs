@@ -113,7 +113,7 @@ impl<'s> View<'s> {
         let text =
             found.text.as_deref().map_err(|fault| Unread::Fault(found.shown.clone(), fault.clone()))?;
         let refused = |error: &crate::image::dockerfile::Error| {
-            Unread::Refused(Place::of(&found.shown, text, error.span), error.clone())
+            Unread::Refused(Box::new(Place::of(&found.shown, text, error.span)), error.clone())
         };
         let file = found.parsed().ok_or(Unread::Unknown)?.as_ref().map_err(refused)?;
         let analysis = build.analysis.as_ref().ok_or(Unread::Unknown)?.as_ref().map_err(refused)?;
