@@ -108,6 +108,6 @@ check 'a configuration without history' '0 True' "$(said history)"
 check 'paths that lead out' '1 False' "$(said escapes | cut -c1-7)"
 check 'an image that is not there' '1 False the engine has no image absent:1' "$(said absent)"
 PATH=$PWD/client:$PATH DOCKER_HOST=unix://$PWD/daemon.sock "$runner" --audit all >text.log 2>&1 </dev/null
-check 'one line for each' 7 "$(grep -c '^warning: ' text.log)"
+check 'one line for each' 7 "$(grep -c '^not judged: ' text.log)"
 kill "$daemon"
 trap 'remove_ours; rm -rf "$work"' EXIT
