@@ -1,6 +1,7 @@
 //! The audit as SARIF 2.1.0 (OASIS, Static Analysis Results Interchange Format), which CI services show in place. Knows nothing
 //! of terminals.
 
+use super::super::dockerfile::Message;
 use super::Report;
 use super::words::{NOT_JUDGED, mended, title, unread, unread_at};
 use crate::image::audit::{Audit, Criterion, Finding, Level, Unread};
@@ -81,21 +82,35 @@ fn rule(code: &str, criterion: Option<Criterion>) -> Value {
     })
 }
 
-/// What could not be judged, as a result: services show no notifications.
-fn not_judged(audit: &Audit, why: &Unread, rules: &BTreeMap<&str, usize>) -> Value {
-    let (place, message) = unread_at(why);
+/// What is wrong and how to mend it, values of secrets masked.
+fn sentences(message: &Message) -> String {
+    let text = secret::masked(&message.text);
+    match &message.hint {
+        Some(mend) => format!("{text}. {mend}"),
+        None => text,
+    }
+}
+
+/// What each result of an image has.
+fn properties(audit: &Audit, target: &str) -> Map<String, Value> {
     let mut properties = Map::new();
-    properties.insert("target".into(), audit.target.clone().into());
+    properties.insert("target".into(), target.into());
     if let Some(image) = &audit.reference {
         properties.insert("image".into(), image.clone().into());
     }
-    let text = format!("{} could not be judged: {}", audit.target, secret::masked(&message.text));
+    properties
+}
+
+/// What could not be judged, as a result: services show no notifications.
+fn not_judged(audit: &Audit, why: &Unread, rules: &BTreeMap<&str, usize>) -> Value {
+    let (place, message) = unread_at(why);
+    let text = format!("{} could not be judged: {}", audit.target, sentences(&message));
     let mut out = json!({
         "ruleId": NOT_JUDGED,
         "ruleIndex": rules.get(NOT_JUDGED),
         "level": "error",
-        "message": { "text": message.hint.map_or(text.clone(), |hint| format!("{text}. {hint}")) },
-        "properties": properties,
+        "message": { "text": text },
+        "properties": properties(audit, &audit.target),
     });
     if let Some(location) = location(audit, place) {
         out["locations"] = json!([location]);
@@ -114,18 +129,9 @@ fn location(audit: &Audit, place: Option<&Place>) -> Option<Value> {
 }
 
 fn result(audit: &Audit, finding: &Finding, rules: &BTreeMap<&str, usize>) -> Value {
-    let message = mended(finding);
-    let mut text = secret::masked(&message.text);
-    if let Some(mend) = &message.hint {
-        text = format!("{text}. {mend}");
-    }
-    let mut properties = Map::new();
+    let mut properties = properties(audit, &finding.target);
     properties.insert("criterion".into(), finding.criterion().code().into());
-    properties.insert("target".into(), finding.target.clone().into());
     properties.insert("inherited".into(), finding.inherited.into());
-    if let Some(image) = &audit.reference {
-        properties.insert("image".into(), image.clone().into());
-    }
     if let Some(layer) = &finding.layer {
         properties.insert("layer".into(), json!({ "index": layer.index, "digest": layer.digest }));
     }
@@ -141,7 +147,7 @@ fn result(audit: &Audit, finding: &Finding, rules: &BTreeMap<&str, usize>) -> Va
             Level::Warning => "warning",
             Level::Info => "note",
         },
-        "message": { "text": text },
+        "message": { "text": sentences(&mended(finding)) },
         "properties": properties,
     });
     if let Some(mut location) = location(audit, finding.place.as_ref()) {

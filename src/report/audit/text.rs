@@ -129,18 +129,15 @@ fn sizes(found: &Sizes, style: Style, out: &mut String) {
     out.push_str(&format!("\n{}\n", style.bold(&head)));
     let bar_width = width() / 3;
     let room = width() - bar_width - 12;
+    let line_of = |label: &str, bar: &str, size: u64| {
+        format!("{} {} {:>9}\n", padded(label, room), padded(bar, bar_width), bytes(size))
+    };
     let rows = bars::rows(found);
     let most = rows.iter().map(|row| row.bytes).max().unwrap_or(0);
     for row in &rows {
         let line = row.line.map_or(String::new(), |line| format!("{line}: "));
         let label = cut(&printable(&format!("{line}{}", row.label)), room);
-        let bar = bars::bar(row.bytes, row.hidden, most, bar_width);
-        out.push_str(&format!(
-            "{} {} {:>9}\n",
-            padded(&label, room),
-            padded(&bar, bar_width),
-            bytes(row.bytes)
-        ));
+        out.push_str(&line_of(&label, &bars::bar(row.bytes, row.hidden, most, bar_width), row.bytes));
     }
     if !found.files.is_empty() {
         out.push_str(&format!("\n{}\n", style.bold("the biggest files")));
@@ -148,13 +145,7 @@ fn sizes(found: &Sizes, style: Style, out: &mut String) {
         for file in found.files.iter().take(MOST_FILES) {
             let from = if file.inherited { " (base)" } else { "" };
             let label = cut_start(&printable(&file.path), room - from.len()) + from;
-            let bar = bars::bar(file.bytes, 0, most, bar_width);
-            out.push_str(&format!(
-                "{} {} {:>9}\n",
-                padded(&label, room),
-                padded(&bar, bar_width),
-                bytes(file.bytes)
-            ));
+            out.push_str(&line_of(&label, &bars::bar(file.bytes, 0, most, bar_width), file.bytes));
         }
     }
 }
