@@ -28,10 +28,7 @@ pub fn rehash(session: &mut Session, file: FileId, name: Name) -> Outcome<FileId
     };
     merge_recipes(session, from, to, name);
     let files = &mut session.rules.files;
-    files.straighten(from);
-    files.straighten(to);
-    let mut dependencies = std::mem::take(&mut files[from].dependencies);
-    files[to].dependencies.append(&mut dependencies);
+    files.append(to, from);
     match (files[to].scope, files[from].scope) {
         (Some(to), Some(from)) => session.context.variables.merge(to, from),
         (None, Some(scope)) => files[to].scope = Some(scope),

@@ -104,6 +104,28 @@ impl Files {
         self[file].dependencies = list;
     }
 
+    /// Puts the list of `from`, which gives it up, behind that of `to`; cells go on taking each other's turns.
+    pub fn append(&mut self, to: FileId, from: FileId) {
+        if self.first_cell(from).is_none() {
+            return;
+        }
+        let mut before = self.cells(to);
+        before.extend(self.cells(from));
+        let turns: Vec<Cell> = before.iter().map(|&cell| self.turn(cell)).collect();
+        self.straighten(to);
+        self.straighten(from);
+        let mut list = std::mem::take(&mut self[from].dependencies);
+        self[to].dependencies.append(&mut list);
+        if before != turns {
+            let after = self.cells(to);
+            let places: HashMap<Cell, usize, FxBuildHasher> = before.into_iter().zip(0..).collect();
+            // A cell whose turn is that of one that was cut takes its own.
+            let taken = |turn, own| places.get(turn).map_or(own, |&at: &usize| after[at]);
+            let order: Vec<Cell> = turns.iter().zip(&after).map(|(turn, &own)| taken(turn, own)).collect();
+            self.set_turns(&after, &order);
+        }
+    }
+
     /// Lets the cells of a chain take each other's turns: that of `cells[n]` is taken by `order[n]`.
     pub fn set_turns(&mut self, cells: &[Cell], order: &[Cell]) {
         self.chains.turns.extend(cells.iter().copied().zip(order.iter().copied()));
