@@ -5,15 +5,12 @@ use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::image::command::ImageCommand;
 use crate::image::context::{EntryKind, Ignore, select};
-use crate::image::engine::choose::Surroundings;
 use crate::image::freshness::{
     Components, ContextInput, Digest, FileInput, FileKind, Places, affected, changed_since, work_tree,
 };
 use crate::image::recipe::Runner;
 use crate::image::reference::Reference;
-use crate::image::study::{
-    BuildStudy, ContextUse, DockerfileUse, Outside, RecipeStudy, Study, address::FromProcess,
-};
+use crate::image::study::{BuildStudy, ContextUse, DockerfileUse, RecipeStudy, Study, address::FromProcess};
 use crate::rules::file::{FileId, Status};
 use crate::watch::recipe;
 use std::collections::{HashMap, HashSet};
@@ -79,15 +76,14 @@ impl Run {
     /// After the walk: prints the goals that the change since `revision` reaches.
     pub(super) fn print_affected(&mut self, revision: &[u8]) -> Outcome {
         let walked = self.build.walked();
-        let surroundings = Surroundings::of_process();
-        let directory = surroundings.directory.clone();
+        let connect = FromProcess::new(self.build.engine.client);
+        let outside = connect.outside();
+        let directory = outside.directory.clone();
         let revision = String::from_utf8_lossy(revision).into_owned();
         let fatal = |text: String| Stop::fatal(None, Complaint::Text(text.into_bytes()));
         let top = work_tree(&directory).map_err(|error| fatal(error.message()))?;
         let paths = changed_since(&directory, &revision).map_err(|error| fatal(error.message()))?;
         let changes = Changes { directory: directory.clone(), top, paths };
-        let connect = FromProcess(surroundings);
-        let outside = Outside { directory, connect: &connect };
         let files = walked.files;
         let study = Study::of(walked.recipes, walked.before, &outside);
         let reads: Vec<Read> = study.recipes.iter().map(|recipe| read_of(recipe, &changes)).collect();

@@ -7,10 +7,9 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::build::plan::Collector;
 use crate::image::audit::releases::Date;
 use crate::image::audit::{Audit, Finding, Sizes, Subject, Unread, image, stages, subjects};
-use crate::image::engine::choose::Surroundings;
 use crate::image::engine::{Engine, EngineError};
 use crate::image::log::Log;
-use crate::image::study::{Address, Connect, Outside, Study, address::FromProcess};
+use crate::image::study::{Address, Connect, Study, address::FromProcess};
 use crate::report::audit::{Report, html, json, sarif, text};
 use crate::report::style::Style;
 use crate::rules::file::{State, Status};
@@ -122,11 +121,11 @@ impl Run {
         let goals: Vec<Vec<u8>> =
             self.goals.iter().map(|&goal| self.build.session.name_of(goal).to_vec()).collect();
         let walked = self.build.walked();
-        let surroundings = Surroundings::of_process();
-        let directory = surroundings.directory.clone();
-        let process = FromProcess(surroundings);
-        let connect: &dyn Connect = if is_static { &Nobody } else { &process };
-        let outside = Outside { directory, connect };
+        let process = FromProcess::new(self.build.engine.client);
+        let mut outside = process.outside();
+        if is_static {
+            outside.connect = &Nobody;
+        }
         let study = Study::of(walked.recipes, walked.before, &outside);
         let day = std::env::var("IMK_TODAY").ok().and_then(|text| Date::parse(&text));
         let setting = stages::Setting { today: day.unwrap_or_else(Date::today), layers: FEW_LAYERS };

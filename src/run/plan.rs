@@ -4,9 +4,8 @@ use super::Run;
 use crate::base::diagnostic::Outcome;
 use crate::build::plan::Collector;
 use crate::image::check::{Setting, check};
-use crate::image::engine::choose::Surroundings;
 use crate::image::plan::Plan;
-use crate::image::study::{Outside, Study, address::FromProcess};
+use crate::image::study::{Study, address::FromProcess};
 use crate::report;
 use crate::report::style::Style;
 
@@ -44,10 +43,8 @@ impl Run {
             return self.print_affected(&revision);
         }
         let walked = self.build.walked();
-        let surroundings = Surroundings::of_process();
-        let directory = surroundings.directory.clone();
-        let connect = FromProcess(surroundings);
-        let outside = Outside { directory, connect: &connect };
+        let connect = FromProcess::new(self.build.engine.client);
+        let outside = connect.outside();
         let study = Study::of(walked.recipes, walked.before, &outside);
         if let Some(form) = self.build.session.settings.own.outdated {
             return self.print_outdated(&study, form);

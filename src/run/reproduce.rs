@@ -71,7 +71,7 @@ impl Run {
             .made
             .iter()
             .find(|made| (made.by.line, made.by.command) == (build.line, build.command));
-        let kind = self.build.engine.kind;
+        let kind = self.build.engine.client;
         let address =
             made.and_then(|made| engines::of_command(&made.engine, kind, &|name| value(&environment, name)));
         let address = address.ok_or_else(|| because("its engine is known only to the running shell"))?;

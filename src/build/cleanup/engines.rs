@@ -4,12 +4,11 @@
 use crate::image::command::Client;
 use crate::image::command::lifecycle::EngineOf;
 use crate::image::engine::choose::{self, Surroundings};
-use crate::image::engine::client::ClientKind;
 use crate::image::engine::{Engine, EngineError};
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 /// The value of a variable in the environment of a command; none where it is not set.
 pub type Lookup<'l> = dyn Fn(&str) -> Option<Vec<u8>> + 'l;
@@ -47,9 +46,9 @@ impl Engines {
 
 /// Address of the engine called `name` (`--engine`, `IMK_ENGINE`, a block's `engine`); none where there is none of that name.
 pub fn chosen(name: &str, environment: &Lookup<'_>) -> Option<String> {
-    let kind = ClientKind::of(name)?;
+    let kind = Client::of(name)?;
     Some(match kind {
-        ClientKind::Docker => format!("docker {}", surroundings(environment).docker_address()),
+        Client::Docker => format!("docker {}", surroundings(environment).docker_address()),
         other => other.name().to_owned(),
     })
 }
@@ -58,14 +57,14 @@ pub fn chosen(name: &str, environment: &Lookup<'_>) -> Option<String> {
 /// `chosen` is the engine of `--engine`, which stands behind the name `docker`.
 pub fn of_command(
     command: &EngineOf,
-    chosen_engine: Option<ClientKind>,
+    chosen_engine: Option<Client>,
     environment: &Lookup<'_>,
 ) -> Option<String> {
     let mut around = surroundings(environment);
     match command.client {
         Client::Docker => {
-            let kind = chosen_engine.unwrap_or_else(|| behind_docker(&around));
-            if kind != ClientKind::Docker {
+            let kind = chosen_engine.unwrap_or_else(|| around.behind_docker());
+            if kind != Client::Docker {
                 return (command.connection.is_empty() && is_local(kind, environment))
                     .then(|| kind.name().to_owned());
             }
@@ -87,20 +86,15 @@ pub fn of_command(
             (!address.contains(' ')).then(|| format!("docker {address}"))
         }
         other => {
-            let kind = match other {
-                Client::Podman => ClientKind::Podman,
-                Client::Nerdctl => ClientKind::Nerdctl,
-                _ => ClientKind::Buildah,
-            };
-            (command.connection.is_empty() && is_local(kind, environment)).then(|| kind.name().to_owned())
+            (command.connection.is_empty() && is_local(other, environment)).then(|| other.name().to_owned())
         }
     }
 }
 
 /// Whether nothing in the environment sends the client to another engine than the one that this process would ask.
-fn is_local(kind: ClientKind, environment: &Lookup<'_>) -> bool {
+fn is_local(kind: Client, environment: &Lookup<'_>) -> bool {
     let names: &[&str] = match kind {
-        ClientKind::Nerdctl => &["CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE"],
+        Client::Nerdctl => &["CONTAINERD_ADDRESS", "CONTAINERD_NAMESPACE"],
         _ => &[
             "CONTAINER_HOST",
             "CONTAINER_CONNECTION",
@@ -128,23 +122,4 @@ fn surroundings(environment: &Lookup<'_>) -> Surroundings {
         path: value("PATH").map(OsString::from_vec),
         directory: std::env::current_dir().unwrap_or_default(),
     }
-}
-
-/// The engine that the program called `docker` is a client of: podman where it is a link to podman or the script of the
-/// package `podman-docker`.
-fn behind_docker(around: &Surroundings) -> ClientKind {
-    let Ok(program) = around.program(ClientKind::Docker) else { return ClientKind::Docker };
-    let name = std::fs::canonicalize(&program).ok().and_then(|path| path.file_name().map(OsString::from));
-    if let Some(kind) = name.as_ref().and_then(|name| name.to_str()).and_then(ClientKind::of) {
-        return kind;
-    }
-    if passes_on_to_podman(&program) { ClientKind::Podman } else { ClientKind::Docker }
-}
-
-/// Whether a program is a short script that calls podman with its own arguments.
-fn passes_on_to_podman(program: &Path) -> bool {
-    const LENGTH_MAX: u64 = 4096;
-    let short = std::fs::metadata(program).is_ok_and(|status| status.is_file() && status.len() <= LENGTH_MAX);
-    let text = if short { std::fs::read(program).unwrap_or_default() } else { Vec::new() };
-    text.starts_with(b"#!") && memchr::memmem::find(&text, b"podman \"$@\"").is_some()
 }

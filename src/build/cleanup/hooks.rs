@@ -13,9 +13,9 @@ use crate::build::Build;
 use crate::build::job::Child;
 use crate::build::start::without_prefix;
 use crate::expand::command_line::{Command, Shell, command, is_bourne_shell};
+use crate::image::command::Client;
 use crate::image::engine::EngineError;
 use crate::image::engine::choose::Surroundings;
-use crate::image::engine::client::ClientKind;
 use crate::image::journal::JournalError;
 use crate::os::children::Ended;
 use crate::os::words::is_blank;
@@ -27,7 +27,7 @@ use std::path::Path;
 #[derive(Default)]
 pub struct ChosenEngine {
     /// Which; none where none was named.
-    pub kind: Option<ClientKind>,
+    pub client: Option<Client>,
     /// Has `docker` lead to it.
     _shim: Option<Shim>,
 }
@@ -39,14 +39,14 @@ impl Build {
         let given = given.or_else(|| std::env::var_os("IMK_ENGINE").map(|name| name.as_bytes().to_vec()));
         let Some(name) = given.filter(|name| !name.is_empty()) else { return Ok(()) };
         let name = String::from_utf8_lossy(&name);
-        let chosen = ClientKind::of(&name)
+        let chosen = Client::of(&name)
             .ok_or_else(|| ShimError::Engine(EngineError::UnknownEngine(name.clone().into_owned())))
-            .and_then(|kind| Ok((kind, Shim::make(kind, &Surroundings::of_process())?)));
+            .and_then(|client| Ok((client, Shim::make(client, &Surroundings::of_process())?)));
         match chosen {
-            Ok((kind, shim)) => {
+            Ok((client, shim)) => {
                 let front = shim.as_ref().map(|shim| shim.path().as_os_str().as_bytes().to_vec());
                 self.session.context.path_front = front;
-                self.engine = ChosenEngine { kind: Some(kind), _shim: shim };
+                self.engine = ChosenEngine { client: Some(client), _shim: shim };
                 Ok(())
             }
             Err(fault) => Err(Stop::fatal(None, Complaint::Text(wording::shim(&fault).into_bytes()))),
@@ -111,7 +111,7 @@ impl Build {
                 .find_map(|entry| entry.as_bytes().strip_prefix(name.as_bytes())?.strip_prefix(b"="));
             entry.map(<[u8]>::to_vec)
         };
-        Ok(recipe::plan(&scripts, self.engine.kind, &value))
+        Ok(recipe::plan(&scripts, self.engine.client, &value))
     }
 
     /// What killed runs left goes before it is in the way.

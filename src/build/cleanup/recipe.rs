@@ -9,9 +9,8 @@ use crate::image::command::lifecycle::{Identity, Made, OwnRemoval, Thing as Made
 use crate::image::command::recognise::Reading;
 use crate::image::command::text::Text;
 use crate::image::command::variables::Inherited;
-use crate::image::command::{ImageCommand, Recognised, lifecycle, mentions_client, recognise};
+use crate::image::command::{Client, ImageCommand, Recognised, lifecycle, mentions_client, recognise};
 use crate::image::engine::EngineError;
-use crate::image::engine::client::ClientKind;
 use crate::image::journal::Thing;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
@@ -71,7 +70,7 @@ pub struct Planned {
 }
 
 /// Reads the scripts of one recipe. `chosen` is the engine of `--engine`.
-pub fn plan(scripts: &[Vec<u8>], chosen: Option<ClientKind>, environment: &Lookup<'_>) -> Plan {
+pub fn plan(scripts: &[Vec<u8>], chosen: Option<Client>, environment: &Lookup<'_>) -> Plan {
     let inherited = |name: &[u8]| {
         let value = std::str::from_utf8(name).ok().and_then(environment);
         value.map_or(Inherited::Unset, Inherited::Value)
@@ -165,7 +164,7 @@ mod tests {
     use super::*;
 
     /// Each thing as `made→removed thing [engine]`.
-    fn planned(scripts: &[&str], chosen: Option<ClientKind>) -> Vec<String> {
+    fn planned(scripts: &[&str], chosen: Option<Client>) -> Vec<String> {
         let scripts: Vec<Vec<u8>> = scripts.iter().map(|script| script.as_bytes().to_vec()).collect();
         let environment = |name: &str| match name {
             "DOCKER_HOST" => Some(b"unix:///e.sock".to_vec()),
@@ -196,7 +195,7 @@ mod tests {
             "2→4 container app-refresh [docker unix:///e.sock]",
         ];
         assert_eq!(planned(&refresh, None), expected);
-        let on_podman = planned(&refresh, Some(ClientKind::Podman));
+        let on_podman = planned(&refresh, Some(Client::Podman));
         assert_eq!(on_podman[0], "1→5 image app:refresh [podman]");
         let file = [
             "cd x && docker create app > id",

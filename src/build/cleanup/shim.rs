@@ -1,9 +1,9 @@
 //! `--engine NAME` for recipes that call `docker`: a private folder in front of their PATH, in which `docker` is the chosen
 //! engine's client. Knows nothing of what recipes do with it.
 
+use crate::image::command::Client;
 use crate::image::engine::EngineError;
 use crate::image::engine::choose::Surroundings;
-use crate::image::engine::client::ClientKind;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::{PermissionsExt, symlink};
@@ -27,15 +27,13 @@ pub enum ShimError {
 impl Shim {
     /// A folder in which `docker` is the client of `kind`; none where `docker` is that already, as below a run that was told
     /// the same. A link, not a script: it works where no file of ours may be executed, and with any name of a folder.
-    pub fn make(kind: ClientKind, surroundings: &Surroundings) -> Result<Option<Shim>, ShimError> {
+    pub fn make(kind: Client, surroundings: &Surroundings) -> Result<Option<Shim>, ShimError> {
         let client = surroundings.program(kind).map_err(ShimError::Engine)?;
         let same = |docker: &Path| match (std::fs::canonicalize(docker), std::fs::canonicalize(&client)) {
             (Ok(docker), Ok(client)) => docker == client,
             _ => false,
         };
-        if kind == ClientKind::Docker
-            || surroundings.program(ClientKind::Docker).is_ok_and(|docker| same(&docker))
-        {
+        if kind == Client::Docker || surroundings.program(Client::Docker).is_ok_and(|docker| same(&docker)) {
             return Ok(None);
         }
         let fault = |fault: std::io::Error| ShimError::Folder(fault.kind());
@@ -70,16 +68,16 @@ mod tests {
         std::fs::write(&client, "#!/bin/sh\n").unwrap();
         std::fs::set_permissions(&client, std::fs::Permissions::from_mode(0o755)).unwrap();
         let around = Surroundings { path: Some(tools.path().into()), ..Surroundings::default() };
-        let shim = Shim::make(ClientKind::Podman, &around).unwrap().unwrap();
+        let shim = Shim::make(Client::Podman, &around).unwrap().unwrap();
         assert_eq!(std::fs::read_link(shim.path().join("docker")).unwrap(), client);
         assert_eq!(std::fs::metadata(shim.path()).unwrap().permissions().mode() & 0o077, 0);
         let path = std::env::join_paths([shim.path(), tools.path()]).unwrap();
         let below = Surroundings { path: Some(path), ..Surroundings::default() };
-        assert!(Shim::make(ClientKind::Podman, &below).unwrap().is_none());
+        assert!(Shim::make(Client::Podman, &below).unwrap().is_none());
         let folder = shim.path().to_owned();
         drop(shim);
         assert!(!folder.exists());
-        let absent = Shim::make(ClientKind::Nerdctl, &around).err();
+        let absent = Shim::make(Client::Nerdctl, &around).err();
         assert_eq!(absent, Some(ShimError::Engine(EngineError::NoClient("nerdctl".into()))));
     }
 }

@@ -211,7 +211,9 @@ impl Build {
             let Some(tag) = name.known().and_then(|name| String::from_utf8(name.to_vec()).ok()) else {
                 continue;
             };
-            let Some(address) = engines::of_command(&made.engine, self.engine.kind, &value) else { continue };
+            let Some(address) = engines::of_command(&made.engine, self.engine.client, &value) else {
+                continue;
+            };
             let sources = whole::whole(build, command, made.by.command).ok();
             let sources = sources.map(|whole| Sources::of_command(&whole, &of_environment(&environment)));
             images.push((tag, address, sources));

@@ -82,7 +82,7 @@ impl Build {
         let mut judged = Vec::with_capacity(builds.len());
         for (number, build) in builds.iter().enumerate() {
             let variable = |name: &str| lookup(name.as_bytes());
-            let Some(engine) = engines::of_command(&build.engine, self.engine.kind, &variable) else {
+            let Some(engine) = engines::of_command(&build.engine, self.engine.client, &variable) else {
                 return Ok(Ok(Vec::new()));
             };
             let sources = Sources::of_command(build, &lookup);

@@ -20,7 +20,6 @@ use crate::image::block::{Block, Fault, Program};
 use crate::image::command::Client;
 use crate::image::engine::EngineError;
 use crate::image::engine::choose::{self, Surroundings};
-use crate::image::engine::client::ClientKind;
 use crate::os::files::Mtime;
 use crate::rules::automatic;
 use crate::rules::file::{FileId, Status};
@@ -189,25 +188,20 @@ impl Build {
     pub fn engine_for(&mut self, block: &Block) -> InUse {
         let own =
             block.word(Attribute::Engine).map(|given| String::from_utf8_lossy(&given.text).into_owned());
-        let name = own.or_else(|| self.engine.kind.map(|kind| kind.name().to_owned())).unwrap_or_default();
+        let name =
+            own.or_else(|| self.engine.client.map(|client| client.name().to_owned())).unwrap_or_default();
         if let Some(known) = self.images.engines.get(&name) {
             return known.clone();
         }
-        let (kind, fault) = match ClientKind::of(&name) {
-            Some(kind) => (kind, None),
+        let (client, fault) = match Client::of(&name) {
+            Some(client) => (client, None),
             None if name.is_empty() => match choose::first(&Surroundings::of_process()) {
-                Ok((kind, _)) => (kind, None),
-                Err(fault) => (ClientKind::Docker, Some(fault)),
+                Ok((client, _)) => (client, None),
+                Err(fault) => (Client::Docker, Some(fault)),
             },
-            None => (ClientKind::Docker, Some(EngineError::UnknownEngine(name.clone()))),
+            None => (Client::Docker, Some(EngineError::UnknownEngine(name.clone()))),
         };
-        let client = match kind {
-            ClientKind::Docker => Client::Docker,
-            ClientKind::Podman => Client::Podman,
-            ClientKind::Nerdctl => Client::Nerdctl,
-            ClientKind::Buildah => Client::Buildah,
-        };
-        let program = Program { client, path: kind.name().as_bytes().to_vec() };
+        let program = Program { client, path: client.name().as_bytes().to_vec() };
         let in_use = InUse { program, fault };
         self.images.engines.insert(name, in_use.clone());
         in_use

@@ -19,10 +19,9 @@ use crate::image::check::{Finding, Kind, Setting, Severity, check, may_make_file
 use crate::image::command::variables::Inherited;
 use crate::image::command::{Client, recognise};
 use crate::image::dockerfile::NoBases;
-use crate::image::engine::choose::Surroundings;
 use crate::image::recipe::{Line, Recipe, Runner, Written};
+use crate::image::study::Study;
 use crate::image::study::address::FromProcess;
-use crate::image::study::{Outside, Study};
 use crate::os::files;
 use crate::rules::file::FileId;
 use crate::rules::images::Attribute;
@@ -359,10 +358,8 @@ impl Build {
             recipes.push(unread());
             before.push(HashSet::new());
         }
-        let surroundings = Surroundings::of_process();
-        let directory = surroundings.directory.clone();
-        let connect = FromProcess(surroundings);
-        let outside = Outside { directory, connect: &connect };
+        let connect = FromProcess::new(self.engine.client);
+        let outside = connect.outside();
         let study = Study::of(recipes, before, &outside);
         let parallel = !self.session.rules.not_parallel;
         let mut found = check(&study, &Setting { outside: &outside, parallel });

@@ -8,7 +8,7 @@ use super::super::context::{Choice, Ignore, LoadError};
 use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, WarningKind, nearest};
 use super::super::recipe::{Line, Place};
 use super::super::secret::is_secret_name;
-use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, GivenArg, Inputs, address};
+use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, GivenArg, Inputs};
 use super::references::{place, swallowed};
 use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
@@ -34,8 +34,7 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
         match &command.command {
             ImageCommand::Opaque(OpaqueReason::Flags(FlagError::UnknownOption(option, span))) => {
-                let kind =
-                    Kind::UnknownOption { engine: address::name(command.client), option: option.clone() };
+                let kind = Kind::UnknownOption { engine: command.client.name(), option: option.clone() };
                 found.push(at.finding(Severity::Warning, place(line, command, *span), kind));
             }
             ImageCommand::Login { password_shown: true, .. } => {

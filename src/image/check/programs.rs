@@ -4,7 +4,7 @@ use super::super::command::Reach;
 use super::super::command::variables::Inherited;
 use super::super::engine::EngineError;
 use super::super::recipe::Line;
-use super::super::study::{RecipeStudy, address};
+use super::super::study::RecipeStudy;
 use super::{At, Finding, Kind, Severity};
 use crate::base::Span;
 use std::ffi::OsString;
@@ -143,7 +143,7 @@ pub(super) fn engines(at: &At<'_>, seen: &mut Vec<usize>, found: &mut Vec<Findin
             // That the client is not there is said of the program.
             Ok(()) | Err(EngineError::NoClient(_)) => {}
             Err(error) => {
-                let kind = Kind::EngineSilent { engine: address::name(command.client), error };
+                let kind = Kind::EngineSilent { engine: connection.address.client.name(), error };
                 found.push(at.finding(Severity::Error, line.place(command.program), kind));
             }
         }

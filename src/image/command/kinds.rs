@@ -14,8 +14,28 @@ pub enum Client {
     Podman,
     /// nerdctl.
     Nerdctl,
-    /// buildah.
+    /// buildah: builds only, without volumes and networks.
     Buildah,
+}
+
+impl Client {
+    /// All of them, in the order in which an engine is looked for.
+    pub const ALL: [Client; 4] = [Client::Docker, Client::Podman, Client::Nerdctl, Client::Buildah];
+
+    /// The program's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Client::Docker => "docker",
+            Client::Podman => "podman",
+            Client::Nerdctl => "nerdctl",
+            Client::Buildah => "buildah",
+        }
+    }
+
+    /// The client of a name.
+    pub fn of(name: &str) -> Option<Client> {
+        Self::ALL.into_iter().find(|client| client.name() == name)
+    }
 }
 
 /// An engine command found in a script.

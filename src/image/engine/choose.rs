@@ -1,8 +1,9 @@
 //! Which engine to use: the one that is named, else the first that answers. Runs nothing but look-ups.
 
-use super::client::{ClientEngine, ClientKind};
+use super::client::ClientEngine;
 use super::socket::{DEFAULT_SOCKET, DockerSocket};
 use super::{Engine, EngineError, answers};
+use crate::image::command::Client;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -82,10 +83,30 @@ impl Surroundings {
     }
 
     /// The program of this client along `PATH`.
-    pub fn program(&self, kind: ClientKind) -> Result<PathBuf, EngineError> {
+    pub fn program(&self, kind: Client) -> Result<PathBuf, EngineError> {
         let found = which::which_in(kind.name(), self.path.as_ref(), &self.directory);
         found.map_err(|_| EngineError::NoClient(kind.name().to_owned()))
     }
+
+    /// The engine that the program called `docker` is a client of: podman where it is a link to podman or a script that
+    /// hands over to it, as that of the package podman-docker.
+    pub fn behind_docker(&self) -> Client {
+        let Ok(program) = self.program(Client::Docker) else { return Client::Docker };
+        let name = std::fs::canonicalize(&program).ok().and_then(|path| path.file_name().map(OsString::from));
+        match name.as_ref().and_then(|name| name.to_str()).and_then(Client::of) {
+            Some(other) if other != Client::Docker => other,
+            _ if passes_on_to_podman(&program) => Client::Podman,
+            _ => Client::Docker,
+        }
+    }
+}
+
+/// Whether a program is a short script that calls podman with its own arguments.
+fn passes_on_to_podman(program: &Path) -> bool {
+    const LENGTH_MAX: u64 = 4096;
+    let short = std::fs::metadata(program).is_ok_and(|status| status.is_file() && status.len() <= LENGTH_MAX);
+    let text = if short { std::fs::read(program).unwrap_or_default() } else { Vec::new() };
+    text.starts_with(b"#!") && memchr::memmem::find(&text, b"podman \"$@\"").is_some()
 }
 
 /// A file of the client's configuration; none where it can't be read or is of no likely size.
@@ -97,8 +118,8 @@ pub(super) fn read_small(path: &Path) -> Option<Vec<u8>> {
 
 /// The engine called `name` (`docker`, `podman`, `nerdctl`, `buildah`), whether or not it answers.
 pub fn named(name: &str, surroundings: &Surroundings) -> Result<Box<dyn Engine>, EngineError> {
-    let kind = ClientKind::of(name).ok_or_else(|| EngineError::UnknownEngine(name.to_owned()))?;
-    if kind == ClientKind::Docker
+    let kind = Client::of(name).ok_or_else(|| EngineError::UnknownEngine(name.to_owned()))?;
+    if kind == Client::Docker
         && let Ok(socket) = docker_socket(surroundings)
     {
         return Ok(Box::new(socket));
@@ -110,7 +131,7 @@ pub fn named(name: &str, surroundings: &Surroundings) -> Result<Box<dyn Engine>,
 /// reaches the same engine, whatever `DOCKER_HOST` is by then.
 pub fn at(address: &str, surroundings: &Surroundings) -> Result<Box<dyn Engine>, EngineError> {
     let Some((name, host)) = address.split_once(' ') else { return named(address, surroundings) };
-    if name != ClientKind::Docker.name() {
+    if name != Client::Docker.name() {
         return Err(EngineError::UnknownEngine(name.to_owned()));
     }
     let there = Surroundings { docker_host: Some(host.to_owned()), ..surroundings.clone() };
@@ -118,7 +139,7 @@ pub fn at(address: &str, surroundings: &Surroundings) -> Result<Box<dyn Engine>,
         return Ok(Box::new(socket));
     }
     let environment = vec![("DOCKER_HOST".to_owned(), host.to_owned())];
-    Ok(Box::new(ClientEngine::new(ClientKind::Docker, there.program(ClientKind::Docker)?, environment)))
+    Ok(Box::new(ClientEngine::new(Client::Docker, there.program(Client::Docker)?, environment)))
 }
 
 /// The docker daemon's socket, where its address is one.
@@ -132,7 +153,7 @@ pub fn docker_socket(surroundings: &Surroundings) -> Result<DockerSocket, Engine
     }
 }
 
-/// The engine called `name`, or without a name the first that answers, in the order of [`ClientKind::ALL`].
+/// The engine called `name`, or without a name the first that answers, in the order of [`Client::ALL`].
 pub fn choose(name: Option<&str>, surroundings: &Surroundings) -> Result<Box<dyn Engine>, EngineError> {
     if let Some(name) = name.filter(|name| !name.is_empty()) {
         return named(name, surroundings);
@@ -140,11 +161,11 @@ pub fn choose(name: Option<&str>, surroundings: &Surroundings) -> Result<Box<dyn
     first(surroundings).map(|(_, engine)| engine)
 }
 
-/// The first engine that answers, in the order of [`ClientKind::ALL`], with its kind.
-pub fn first(surroundings: &Surroundings) -> Result<(ClientKind, Box<dyn Engine>), EngineError> {
-    for kind in ClientKind::ALL {
+/// The first engine that answers, in the order of [`Client::ALL`], with its kind.
+pub fn first(surroundings: &Surroundings) -> Result<(Client, Box<dyn Engine>), EngineError> {
+    for kind in Client::ALL {
         let Ok(engine) = named(kind.name(), surroundings) else { continue };
-        if engine.version().is_ok() {
+        if engine.answers().is_ok() {
             return Ok((kind, engine));
         }
     }
@@ -195,6 +216,32 @@ mod tests {
         assert_eq!(found, Ok("the engine at /run/one.sock".to_owned()));
         assert!(matches!(at("docker tcp://host:1", &surroundings), Err(EngineError::NoClient(_))));
         assert!(matches!(at("rkt x", &surroundings), Err(EngineError::UnknownEngine(_))));
+    }
+
+    #[test]
+    fn podman_is_known_behind_dockers_name() {
+        let bin = folder("behind");
+        let surroundings = Surroundings { path: Some(bin.clone().into()), ..Surroundings::default() };
+        let program = bin.join("docker");
+        let script = |text: &str| {
+            use std::os::unix::fs::PermissionsExt;
+            let _ = std::fs::remove_file(&program);
+            std::fs::write(&program, text).unwrap();
+            std::fs::set_permissions(&program, std::fs::Permissions::from_mode(0o755)).unwrap();
+            surroundings.behind_docker()
+        };
+        assert_eq!(surroundings.behind_docker(), Client::Docker);
+        assert_eq!(script("#!/bin/sh\nexec /opt/docker/docker \"$@\"\n"), Client::Docker);
+        assert_eq!(script("#!/bin/sh\necho Emulate >&2\nexec /usr/bin/podman \"$@\"\n"), Client::Podman);
+        std::fs::write(bin.join("podman"), "").unwrap();
+        std::fs::remove_file(&program).unwrap();
+        std::os::unix::fs::symlink("podman", &program).unwrap();
+        assert_eq!(surroundings.behind_docker(), Client::Docker, "it can't be run");
+        script("");
+        std::fs::rename(&program, bin.join("podman")).unwrap();
+        std::os::unix::fs::symlink("podman", &program).unwrap();
+        assert_eq!(surroundings.behind_docker(), Client::Podman);
+        std::fs::remove_dir_all(bin).unwrap();
     }
 
     #[test]

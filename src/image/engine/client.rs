@@ -5,49 +5,16 @@ use super::{
     Container, Engine, EngineError, Filter, Image, Network, Published, Removed, Version, Volume, answers,
     registry,
 };
+use crate::image::command::Client;
 use crate::image::reference::Reference;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-/// The client programs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum ClientKind {
-    /// docker
-    Docker,
-    /// podman
-    Podman,
-    /// nerdctl
-    Nerdctl,
-    /// buildah: builds only, without volumes and networks.
-    Buildah,
-}
-
-impl ClientKind {
-    /// All of them, in the order in which an engine is looked for.
-    pub const ALL: [ClientKind; 4] =
-        [ClientKind::Docker, ClientKind::Podman, ClientKind::Nerdctl, ClientKind::Buildah];
-
-    /// The program's name.
-    pub fn name(self) -> &'static str {
-        match self {
-            ClientKind::Docker => "docker",
-            ClientKind::Podman => "podman",
-            ClientKind::Nerdctl => "nerdctl",
-            ClientKind::Buildah => "buildah",
-        }
-    }
-
-    /// The kind of a name.
-    pub fn of(name: &str) -> Option<ClientKind> {
-        Self::ALL.into_iter().find(|kind| kind.name() == name)
-    }
-}
-
 /// An engine behind its client program.
 pub struct ClientEngine {
-    kind: ClientKind,
+    kind: Client,
     program: PathBuf,
     environment: Vec<(String, String)>,
     look_up_patience: Duration,
@@ -74,7 +41,7 @@ const IN_USE: [&str; 5] = ["conflict", "in use", "being used", "is used by", "ha
 
 impl ClientEngine {
     /// The client `program`, run with `environment` added to this process's own.
-    pub fn new(kind: ClientKind, program: PathBuf, environment: Vec<(String, String)>) -> ClientEngine {
+    pub fn new(kind: Client, program: PathBuf, environment: Vec<(String, String)>) -> ClientEngine {
         ClientEngine {
             kind,
             program,
@@ -137,7 +104,7 @@ impl ClientEngine {
             return Ok(None);
         }
         let output = match self.kind {
-            ClientKind::Buildah => self.output(&["inspect", "--type", group, "--", name])?,
+            Client::Buildah => self.output(&["inspect", "--type", group, "--", name])?,
             _ => self.output(&[group, "inspect", "--", name])?,
         };
         let Some(output) = output else { return Ok(None) };
@@ -176,7 +143,7 @@ impl ClientEngine {
 
     fn only_with_containers(&self, what: &'static str) -> Result<(), EngineError> {
         match self.kind {
-            ClientKind::Buildah => Err(EngineError::Unsupported(what)),
+            Client::Buildah => Err(EngineError::Unsupported(what)),
             _ => Ok(()),
         }
     }
@@ -205,8 +172,8 @@ impl Engine for ClientEngine {
     fn version(&self) -> Result<Version, EngineError> {
         // `--version` would not say whether the engine behind the client answers.
         let arguments: &[&str] = match self.kind {
-            ClientKind::Buildah => &["version", "--json"],
-            ClientKind::Podman => &["version", "--format", "json"],
+            Client::Buildah => &["version", "--json"],
+            Client::Podman => &["version", "--format", "json"],
             _ => &["version", "--format", "{{json .}}"],
         };
         let finished = self.run(arguments, self.look_up_patience)?;
@@ -225,7 +192,7 @@ impl Engine for ClientEngine {
     fn image(&self, reference: &str) -> Result<Option<Image>, EngineError> {
         let Some(value) = self.inspect("image", reference)? else { return Ok(None) };
         let image = match self.kind {
-            ClientKind::Buildah => {
+            Client::Buildah => {
                 let mut image = answers::buildah_image(&value)?;
                 image.tags = self.buildah_tags(&image.id)?;
                 image
@@ -250,7 +217,7 @@ impl Engine for ClientEngine {
     }
 
     fn container(&self, name: &str) -> Result<Option<Container>, EngineError> {
-        if self.kind == ClientKind::Buildah {
+        if self.kind == Client::Buildah {
             let all = self.buildah_containers()?;
             return Ok(all.into_iter().find(|container| container.answers_to(name)));
         }
@@ -263,7 +230,7 @@ impl Engine for ClientEngine {
             filter.name.as_ref().is_none_or(|name| *name == container.name)
                 && filter.matches_label(&container.labels)
         };
-        if self.kind == ClientKind::Buildah {
+        if self.kind == Client::Buildah {
             return Ok(self.buildah_containers()?.into_iter().filter(selected).collect());
         }
         let label = filter.label_text().map(|label| format!("label={label}"));
@@ -281,14 +248,14 @@ impl Engine for ClientEngine {
 
     fn remove_container(&self, id: &str) -> Result<Removed, EngineError> {
         match self.kind {
-            ClientKind::Buildah => self.remove(&["rm", "--", id]),
+            Client::Buildah => self.remove(&["rm", "--", id]),
             _ => self.remove(&["container", "rm", "--force", "--volumes", "--", id]),
         }
     }
 
     fn remove_image(&self, reference: &str) -> Result<Removed, EngineError> {
         match self.kind {
-            ClientKind::Buildah => self.remove(&["rmi", "--", reference]),
+            Client::Buildah => self.remove(&["rmi", "--", reference]),
             _ => self.remove(&["image", "rm", "--", reference]),
         }
     }
@@ -311,7 +278,7 @@ impl Engine for ClientEngine {
     /// their configuration, asks for them.
     fn published(&self, reference: &Reference) -> Result<Option<Published>, EngineError> {
         let name = reference.canonical();
-        if self.kind == ClientKind::Docker {
+        if self.kind == Client::Docker {
             let done = self.run(&["buildx", "imagetools", "inspect", &name], REGISTRY_PATIENCE);
             let done = registry::in_time(done, REGISTRY_PATIENCE)?;
             return match done.success {

@@ -25,8 +25,16 @@ pub trait Engine: Send + Sync {
     /// Which engine it is and how it is reached, for people.
     fn description(&self) -> String;
 
-    /// Asks for its version: the proof that it answers.
+    /// Asks for its version.
     fn version(&self) -> Result<Version, EngineError>;
+
+    /// The proof that it answers, by the cheapest question there is.
+    ///
+    /// # Errors
+    /// Why it does not.
+    fn answers(&self) -> Result<(), EngineError> {
+        self.version().map(drop)
+    }
 
     /// The image that a reference or a whole id names; none where there is none. An id's beginning is no name.
     fn image(&self, reference: &str) -> Result<Option<Image>, EngineError>;
@@ -325,6 +333,7 @@ impl EngineError {
             EngineError::Garbage(what) => format!("the engine's answer makes no sense: no {what}"),
             EngineError::Conflict(message) => message.clone(),
             EngineError::Refused(status, message) => format!("the engine refused ({status}): {message}"),
+            EngineError::Failed(program, message) if message.trim().is_empty() => format!("{program} failed"),
             EngineError::Failed(program, message) => format!("{program} failed: {message}"),
             EngineError::Unsupported(what) => format!("this engine has no {what}"),
             EngineError::Denied(said) => format!("the registry wants a login: {said}"),

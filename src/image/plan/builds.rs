@@ -1,13 +1,13 @@
 //! One build as a plan says it: stages, arguments and where their values are from, what is read. Looks at no file.
 
-use super::super::command::ImageCommand;
 use super::super::command::kinds::Build;
 use super::super::command::text::Text;
+use super::super::command::{Client, ImageCommand};
 use super::super::context::LoadError;
 use super::super::dockerfile::{Analysis, Base, Error, Origin, Read, StageUse, Value};
 use super::super::recipe::{Line, Place};
 use super::super::secret::is_secret_name;
-use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, RecipeStudy, Study, address};
+use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, RecipeStudy, Study};
 use super::{
     ArgPlan, ArgValue, BuildPlan, ContextPlan, DockerfilePlan, DockerfileStatus, ImagePlan, StageNeed,
     StagePlan,
@@ -28,8 +28,7 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
         _ => &none,
     };
     let line = recipe.recipe.lines.get(study.line);
-    let connection = recipe.engines.get(study.line).and_then(|engines| *engines.get(study.command)?);
-    let connection = connection.and_then(|at| all.connections.get(at));
+    let connection = all.connection(recipe, study.line, study.command);
     let analysis = study.analysis.as_ref().and_then(|analysis| analysis.as_ref().ok());
     let text = text_of(study);
     let texts = |texts: &[Text]| texts.iter().map(|text| text.shown().into_owned()).collect();
@@ -41,7 +40,7 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
     secrets.dedup();
     BuildPlan {
         place: command.and_then(|command| line?.place(command.span)),
-        engine: command.map_or("", |command| address::name(command.client)),
+        engine: all.client(recipe, study.line, study.command).map_or("", Client::name),
         dockerfile: dockerfile(study),
         target: build.target.as_ref().map(|target| target.shown().into_owned()),
         stages: analysis.map_or_else(Vec::new, |analysis| stages(analysis, text)),

@@ -3,9 +3,9 @@
 use super::super::command::kinds::{ComposeAction, Endpoint, Reach, Removal};
 use super::super::command::lifecycle::{self, Identity};
 use super::super::command::text::Text;
-use super::super::command::{ImageCommand, Recognised};
+use super::super::command::{Client, ImageCommand, Recognised};
 use super::super::recipe::Runner;
-use super::super::study::{RecipeStudy, Study, address};
+use super::super::study::{RecipeStudy, Study};
 use super::{Action, Fate, Opacity, Step, TargetPlan, Thing, builds};
 use crate::base::Span;
 use std::collections::{HashMap, HashSet};
@@ -13,7 +13,7 @@ use std::collections::{HashMap, HashSet};
 /// What the recipe would do.
 pub(super) fn target(recipe: &RecipeStudy, study: &Study) -> TargetPlan {
     let mut steps = Vec::new();
-    let index = Index::of(recipe);
+    let index = Index::of(recipe, study);
     for line in 0..recipe.recipe.lines.len() {
         add_line(recipe, &index, line, &mut steps);
     }
@@ -29,16 +29,17 @@ pub(super) fn target(recipe: &RecipeStudy, study: &Study) -> TargetPlan {
 }
 
 /// What of a recipe belongs to which of its commands, by line and index.
-#[derive(Default)]
-struct Index {
+struct Index<'s> {
+    study: &'s Study,
     makes: HashMap<(usize, usize), Vec<usize>>,
     removes: HashMap<(usize, usize), Vec<usize>>,
     builds: HashMap<(usize, usize), usize>,
 }
 
-impl Index {
-    fn of(recipe: &RecipeStudy) -> Index {
-        let mut index = Index::default();
+impl<'s> Index<'s> {
+    fn of(recipe: &RecipeStudy, study: &'s Study) -> Index<'s> {
+        let (makes, removes, builds) = <_>::default();
+        let mut index = Index { study, makes, removes, builds };
         for (at, made) in recipe.lifecycle.made.iter().enumerate() {
             index.makes.entry((made.by.line, made.by.command)).or_default().push(at);
         }
@@ -110,7 +111,7 @@ fn kind_of(thing: &lifecycle::Thing) -> (&'static str, Option<&Identity>) {
     }
 }
 
-fn add_line(recipe: &RecipeStudy, known: &Index, number: usize, out: &mut Vec<Step>) {
+fn add_line(recipe: &RecipeStudy, known: &Index<'_>, number: usize, out: &mut Vec<Step>) {
     let Some(line) = recipe.recipe.lines.get(number) else { return };
     let plain = |action, span| Step {
         action,
@@ -155,7 +156,7 @@ fn add_line(recipe: &RecipeStudy, known: &Index, number: usize, out: &mut Vec<St
 
 fn engine_step(
     recipe: &RecipeStudy,
-    known: &Index,
+    known: &Index<'_>,
     at: (usize, usize),
     command: &Recognised,
     plain: Step,
@@ -172,7 +173,7 @@ fn engine_step(
     };
     Step {
         action,
-        engine: Some(address::name(command.client)),
+        engine: known.study.client(recipe, at.0, at.1).map(Client::name),
         subjects,
         makes: known.makes.get(&at).cloned().unwrap_or_default(),
         removes,

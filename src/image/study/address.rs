@@ -4,6 +4,7 @@ use super::super::command::{Client, Recognised};
 use super::super::engine::choose::{Surroundings, named};
 use super::super::engine::{Engine, EngineError, Image};
 use super::super::recipe::Recipe;
+use super::Outside;
 use std::cell::{OnceCell, RefCell};
 use std::collections::HashMap;
 
@@ -27,30 +28,54 @@ pub trait Connect {
     /// # Errors
     /// There is none that could be asked; one that does not answer is no error yet.
     fn connect(&self, address: &Address) -> Result<Box<dyn Engine>, EngineError>;
+
+    /// The client that stands behind the name of `client` along `path`.
+    fn client(&self, client: Client, path: Option<&str>) -> Client {
+        let _ = path;
+        client
+    }
 }
 
 /// Reaches engines as the clients themselves would, from this process.
-pub struct FromProcess(pub Surroundings);
+pub struct FromProcess {
+    surroundings: Surroundings,
+    /// To which `docker` leads.
+    chosen: Option<Client>,
+}
+
+impl FromProcess {
+    /// From this process, where `chosen` is the engine of `--engine` or `IMK_ENGINE`.
+    pub fn new(chosen: Option<Client>) -> FromProcess {
+        FromProcess { surroundings: Surroundings::of_process(), chosen }
+    }
+
+    /// The outside as this process sees it.
+    pub fn outside(&self) -> Outside<'_> {
+        Outside { directory: self.surroundings.directory.clone(), connect: self }
+    }
+}
 
 impl Connect for FromProcess {
+    fn client(&self, client: Client, path: Option<&str>) -> Client {
+        if client != Client::Docker {
+            return client;
+        }
+        self.chosen.unwrap_or_else(|| match path {
+            Some(path) => {
+                Surroundings { path: Some(path.into()), ..self.surroundings.clone() }.behind_docker()
+            }
+            None => self.surroundings.behind_docker(),
+        })
+    }
+
     fn connect(&self, address: &Address) -> Result<Box<dyn Engine>, EngineError> {
-        let mut surroundings = self.0.clone();
+        let mut surroundings = self.surroundings.clone();
         surroundings.docker_host.clone_from(&address.host);
         surroundings.docker_context.clone_from(&address.context);
         if let Some(path) = &address.path {
             surroundings.path = Some(path.into());
         }
-        named(name(address.client), &surroundings)
-    }
-}
-
-/// The name of a client.
-pub fn name(client: Client) -> &'static str {
-    match client {
-        Client::Docker => "docker",
-        Client::Podman => "podman",
-        Client::Nerdctl => "nerdctl",
-        Client::Buildah => "buildah",
+        named(address.client.name(), &surroundings)
     }
 }
 
@@ -64,7 +89,7 @@ pub struct Connection {
 }
 
 impl Connection {
-    /// Whether it answers.
+    /// Whether it answers, and sensibly: its version is asked for, as what is wrong with an engine is looked for here.
     pub fn answers(&self) -> Result<(), EngineError> {
         let ask = || self.engine.as_ref().map_err(Clone::clone)?.version().map(drop);
         self.answer.get_or_init(ask).clone()
@@ -120,11 +145,12 @@ impl<'o> Connections<'o> {
                 None => Some(recipe.value(variable)),
             }
         };
+        let path = recipe.value("PATH");
         let address = Address {
-            client: command.client,
+            client: self.connect.client(command.client, path.as_deref()),
             host: one("host", "DOCKER_HOST")?,
             context: one("context", "DOCKER_CONTEXT")?,
-            path: recipe.value("PATH"),
+            path,
         };
         if let Some(&known) = self.known.get(&address) {
             return Some(known);

@@ -13,7 +13,7 @@ pub use builds::{BuildStudy, ContextUse, DockerfileUse, GivenArg};
 pub use files::{DockerfileText, FileFault};
 pub use inputs::{Amount, IgnoreUse, Inputs, ReadFound};
 
-use super::command::{Lifecycle, Reading, Recognised, lifecycle, recognise};
+use super::command::{Client, Lifecycle, Reading, Recognised, lifecycle, recognise};
 use super::recipe::{Recipe, Runner};
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -49,6 +49,20 @@ pub struct RecipeStudy {
     pub engines: Vec<Vec<Option<usize>>>,
     /// Indices of the recipes that have ended when this one starts.
     pub before: HashSet<usize>,
+}
+
+impl Study {
+    /// The engine of a command of `recipe`; none where it is not known.
+    pub fn connection(&self, recipe: &RecipeStudy, line: usize, command: usize) -> Option<&Connection> {
+        let at = (*recipe.engines.get(line)?.get(command)?)?;
+        self.connections.get(at)
+    }
+
+    /// The client that a command runs: podman, where that stands behind docker's name.
+    pub fn client(&self, recipe: &RecipeStudy, line: usize, command: usize) -> Option<Client> {
+        let named = recipe.command(line, command)?.client;
+        Some(self.connection(recipe, line, command).map_or(named, |found| found.address.client))
+    }
 }
 
 impl RecipeStudy {

@@ -99,7 +99,10 @@ pub fn message(kind: &Kind) -> Message {
         },
         Kind::EngineSilent { engine, error } => hinted(
             format!("{engine} does not answer: {}", error.message()),
-            "is it running, and is DOCKER_HOST as it should be?",
+            match *engine {
+                "docker" => "is it running, and is DOCKER_HOST as it should be?".to_owned(),
+                other => format!("does '{other} version' work?"),
+            },
         ),
         Kind::MissingEdge { image, builder, at } => {
             let at = at.as_ref().map(|place| format!(" ({})", line_of(place))).unwrap_or_default();

@@ -6,7 +6,7 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 /// A client that is this shell script.
-fn stub(name: &str, kind: ClientKind, script: &str) -> (PathBuf, ClientEngine) {
+fn stub(name: &str, kind: Client, script: &str) -> (PathBuf, ClientEngine) {
     let folder = std::env::temp_dir().join(format!("imk-client-{}-{name}", std::process::id()));
     std::fs::create_dir_all(&folder).unwrap();
     let program = folder.join(kind.name());
@@ -28,7 +28,7 @@ fn answers_of_a_client_are_read() {
         "version "*) echo '{"Client":{"Version":"5.1"}}';;
         *) echo "cannot connect to the daemon" >&2; exit 1;;
     esac"#;
-    let (folder, engine) = stub("answers", ClientKind::Podman, script);
+    let (folder, engine) = stub("answers", Client::Podman, script);
     assert_eq!(engine.version().map(|version| version.version), Ok("5.1".into()));
     assert_eq!(engine.image("app").unwrap().map(|image| image.id), Some(format!("sha256:{:064}", 7)));
     assert_eq!(engine.image("dead"), Ok(None));
@@ -45,7 +45,7 @@ fn answers_of_a_client_are_read() {
 /// Whatever a name is, clients are given it after `--`, where it is no option.
 #[test]
 fn a_name_is_no_option() {
-    for kind in ClientKind::ALL {
+    for kind in Client::ALL {
         let (folder, engine) = stub("option", kind, r#"echo "$@" >>"$0.log"; echo "[]""#);
         let name = "--privileged";
         let _ = (engine.image(name), engine.container(name), engine.volume(name), engine.network(name));
@@ -62,7 +62,7 @@ fn a_name_is_no_option() {
 
 #[test]
 fn buildah_has_no_volumes() {
-    let (folder, engine) = stub("buildah", ClientKind::Buildah, "echo '[]'");
+    let (folder, engine) = stub("buildah", Client::Buildah, "echo '[]'");
     assert_eq!(engine.volume("v"), Err(EngineError::Unsupported("volumes")));
     assert_eq!(engine.remove_network("n"), Err(EngineError::Unsupported("networks")));
     assert_eq!(engine.containers(&Filter::default()), Ok(Vec::new()));
@@ -77,11 +77,11 @@ fn run(program: &Path, arguments: &[&str]) -> Option<String> {
 }
 
 /// Makes a container by the client and looks it up and removes it by `engine`.
-fn lives_up_to_the_trait(engine: &dyn Engine, kind: ClientKind, program: &Path, image: &str) {
+fn lives_up_to_the_trait(engine: &dyn Engine, kind: Client, program: &Path, image: &str) {
     let name = format!("imk-contract-{}-{}", kind.name(), engine.description().len());
     let _ = engine.remove_container(&name);
     let made = match kind {
-        ClientKind::Buildah => run(program, &["from", "--name", &name, image]),
+        Client::Buildah => run(program, &["from", "--name", &name, image]),
         _ => run(program, &["create", "--name", &name, "--label", "imk.contract=1", image, "true"]),
     };
     assert!(made.is_some(), "{name} from {image}");
@@ -91,7 +91,7 @@ fn lives_up_to_the_trait(engine: &dyn Engine, kind: ClientKind, program: &Path, 
     let by_name = Filter { name: Some(name.clone()), ..Filter::default() };
     let listed: Vec<String> = engine.containers(&by_name).unwrap().into_iter().map(|one| one.id).collect();
     assert_eq!(listed, std::slice::from_ref(&container.id));
-    if kind != ClientKind::Buildah {
+    if kind != Client::Buildah {
         assert!(!container.running && container.created.is_some());
         let by_label = engine.containers(&Filter::label("imk.contract", "1")).unwrap();
         assert!(by_label.iter().any(|one| one.id == container.id));
@@ -122,7 +122,7 @@ fn lives_up_to_the_trait(engine: &dyn Engine, kind: ClientKind, program: &Path, 
 #[test]
 fn every_engine_that_answers_lives_up_to_the_trait() {
     let surroundings = Surroundings::of_process();
-    for kind in ClientKind::ALL {
+    for kind in Client::ALL {
         let Ok(program) = which::which(kind.name()) else { continue };
         let client = ClientEngine::new(kind, program.clone(), Vec::new());
         let images = match client.version() {
@@ -133,7 +133,7 @@ fn every_engine_that_answers_lives_up_to_the_trait() {
         eprintln!("{}: {:?}, with {image}", client.description(), client.version());
         lives_up_to_the_trait(&client, kind, &program, image);
         // What is called docker may be podman in disguise.
-        if let (ClientKind::Docker, Ok(socket)) = (kind, docker_socket(&surroundings))
+        if let (Client::Docker, Ok(socket)) = (kind, docker_socket(&surroundings))
             && socket.image(image).ok().flatten().map(|image| image.id)
                 == client.image(image).ok().flatten().map(|image| image.id)
         {
