@@ -2,6 +2,7 @@
 //! Knows nothing of engines.
 
 mod ignore;
+mod listing;
 mod load;
 mod pattern;
 mod reach;

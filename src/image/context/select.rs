@@ -362,6 +362,9 @@ impl Selector<'_> {
         let known = narrow.map(|narrow| narrow.excludes.root());
         let inside = narrow.is_none_or(|narrow| narrow.below.is_none());
         let visible = !self.tree.nodes[top].excluded;
+        if narrow.is_none() {
+            self.tree.read_below(top);
+        }
         let mut levels = vec![open(self, top, known, inside, visible)];
         while let Some(level) = levels.last_mut() {
             let Some(id) = level.children.next() else {
@@ -430,8 +433,13 @@ impl Selector<'_> {
                 Found { entries, ignored }
             })
             .collect();
-        let faults =
-            self.tree.faults.into_iter().map(|(path, errno): (_, Errno)| (path, errno.raw_os_error()));
-        Selection { entries: out, reads, faults: faults.collect() }
+        let mut faults: Vec<(Vec<u8>, i32)> = self
+            .tree
+            .faults
+            .into_iter()
+            .map(|(path, errno): (_, Errno)| (path, errno.raw_os_error()))
+            .collect();
+        faults.sort_unstable();
+        Selection { entries: out, reads, faults }
     }
 }

@@ -2,11 +2,12 @@
 //! once, no link ever followed. Knows nothing of Dockerfiles.
 
 use super::ignore::{Folder, Ignore};
+use super::listing::{self, Listing, Source, Task};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::os::fd::OwnedFd;
 use std::path::Path;
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// The type of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,7 +23,7 @@ pub enum EntryKind {
 }
 
 impl EntryKind {
-    fn of(kind: FileType) -> Option<Self> {
+    pub(super) fn of(kind: FileType) -> Option<Self> {
         match kind {
             FileType::RegularFile => Some(EntryKind::File),
             FileType::Directory => Some(EntryKind::Folder),
@@ -60,7 +61,7 @@ pub(super) struct Node {
     /// Excluded by the ignore file.
     pub excluded: bool,
     /// What the ignore file needs to know of a folder.
-    folder: Option<Rc<Folder>>,
+    folder: Option<Arc<Folder>>,
     /// First entry and number of entries, where the folder has been read.
     children: Option<(Id, usize)>,
     pub status: Option<Status>,
@@ -94,7 +95,7 @@ impl<'i> Tree<'i> {
             name: Box::default(),
             kind: EntryKind::Folder,
             excluded: false,
-            folder: Some(Rc::new(ignore.root())),
+            folder: Some(Arc::new(ignore.root())),
             children: None,
             status: None,
             link: None,
@@ -125,92 +126,74 @@ impl<'i> Tree<'i> {
             return first..first + count;
         }
         let path = self.path(id);
-        let first = self.nodes.len();
         if let Err(errno) = self.load(id, &path, look) {
-            // What vanished meanwhile was not there.
-            if errno != Errno::NOENT && errno != Errno::NOTDIR {
-                self.faults.push((path, errno));
-            }
+            self.fault(id, path, errno);
         }
-        let count = self.nodes.len() - first;
-        self.nodes[id].children = Some((first, count));
+        let (first, count) = self.nodes[id].children.unwrap_or_default();
         first..first + count
     }
 
     fn load(&mut self, id: Id, path: &[u8], look: bool) -> Result<(), Errno> {
-        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
-        let name: &[u8] = if path.is_empty() { b"." } else { path };
-        let fd = rustix::fs::openat(&self.root, name, flags, Mode::empty())?;
-        let mut found: Vec<(Box<[u8]>, FileType)> = Vec::new();
-        for entry in rustix::fs::Dir::read_from(&fd)? {
-            let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                found.push((name.into(), entry.file_type()));
-            }
-        }
-        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let Some(folder) = self.nodes[id].folder.clone() else { return Ok(()) };
-        let mut full = path.to_vec();
-        if !full.is_empty() {
-            full.push(b'/');
-        }
-        let start = full.len();
-        self.nodes.reserve(found.len());
-        for (name, kind) in found {
-            full.truncate(start);
-            full.extend_from_slice(&name);
-            let mut status = None;
-            let kind = match EntryKind::of(kind) {
-                Some(kind) => kind,
-                None => match self.stat(&fd, &name, &full) {
-                    Some((kind, found)) => {
-                        status = Some(found);
-                        kind
-                    }
-                    None => continue,
-                },
-            };
-            let (excluded, known) = if self.ignore.is_empty() {
-                (false, (kind == EntryKind::Folder).then(|| folder.clone()))
-            } else if kind == EntryKind::Folder {
-                let (verdict, known) = self.ignore.folder(&folder, &full);
-                (verdict.excluded(), Some(Rc::new(known)))
-            } else {
-                (self.ignore.entry(&folder, &full).excluded(), None)
-            };
-            if look && !excluded && status.is_none() {
-                status = self.stat(&fd, &name, &full).map(|(_, status)| status);
-                if status.is_none() {
-                    continue;
-                }
-            }
-            let link = None;
-            self.nodes.push(Node {
-                parent: id,
-                name,
-                kind,
-                excluded,
-                folder: known,
-                children: None,
-                status,
-                link,
-                taken_by: 0,
-            });
-        }
+        let source = Source { root: &self.root, ignore: self.ignore };
+        let listing = source.list(path, &folder, look)?;
+        self.enter(id, listing);
         Ok(())
     }
 
-    fn stat(&mut self, folder: &OwnedFd, name: &[u8], path: &[u8]) -> Option<(EntryKind, Status)> {
-        match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => Some(status(&stat)),
-            Err(errno) => {
-                if errno != Errno::NOENT {
-                    self.faults.push((path.to_vec(), errno));
-                }
-                None
-            }
+    /// Takes in what folder `id` holds.
+    fn enter(&mut self, id: Id, listing: Listing) {
+        let first = self.nodes.len();
+        self.nodes.reserve(listing.entries.len());
+        self.nodes.extend(listing.entries.into_iter().map(|entry| Node {
+            parent: id,
+            name: entry.name,
+            kind: entry.kind,
+            excluded: entry.excluded,
+            folder: entry.folder,
+            children: None,
+            status: entry.status,
+            link: None,
+            taken_by: 0,
+        }));
+        self.nodes[id].children = Some((first, self.nodes.len() - first));
+        self.faults.extend(listing.faults);
+    }
+
+    /// A folder that could not be read has no entries.
+    fn fault(&mut self, id: Id, path: Vec<u8>, errno: Errno) {
+        self.nodes[id].children = Some((self.nodes.len(), 0));
+        // What vanished meanwhile was not there.
+        if errno != Errno::NOENT && errno != Errno::NOTDIR {
+            self.faults.push((path, errno));
         }
+    }
+
+    /// Reads folder `top` and all below it that the ignore file does not leave out, and looks at each entry: as [`Tree::children`]
+    /// would one by one, on several threads where that pays.
+    pub fn read_below(&mut self, top: Id) {
+        let Some(task) = self.task(top) else { return };
+        let (root, ignore) = match self.root.try_clone() {
+            Ok(root) => (root, self.ignore),
+            // Each folder is read when it is asked for.
+            Err(_) => return,
+        };
+        listing::all(Source { root: &root, ignore }, vec![task], |(task, found)| {
+            match found {
+                Ok(found) => self.enter(task.id, found),
+                Err(errno) => self.fault(task.id, task.path, errno),
+            }
+            let (first, count) = self.nodes[task.id].children.unwrap_or_default();
+            let wanted = |&id: &Id| !self.nodes[id].excluded || self.ignore.may_include_below(&self.path(id));
+            (first..first + count).filter(wanted).filter_map(|id| self.task(id)).collect()
+        });
+    }
+
+    /// What it takes to read folder `id`; none where it is no folder, or was read.
+    fn task(&self, id: Id) -> Option<Task> {
+        let node = &self.nodes[id];
+        let unread = node.kind == EntryKind::Folder && node.children.is_none();
+        Some(Task { id, path: self.path(id), folder: node.folder.clone().filter(|_| unread)? })
     }
 
     /// Looks at entry `id`: its status, and of a link its text. Whether it is (still) there.
@@ -254,7 +237,7 @@ impl<'i> Tree<'i> {
 }
 
 #[allow(clippy::unnecessary_cast)] // The fields' types differ between systems.
-fn status(stat: &rustix::fs::Stat) -> (EntryKind, Status) {
+pub(super) fn status(stat: &rustix::fs::Stat) -> (EntryKind, Status) {
     let kind = EntryKind::of(FileType::from_raw_mode(stat.st_mode)).unwrap_or(EntryKind::Other);
     let time = |seconds: i64, nanoseconds: i128| i128::from(seconds) * 1_000_000_000 + nanoseconds;
     let status = Status {
