@@ -8,12 +8,16 @@ use crate::build::cleanup::ledger::Fault;
 use crate::build::cleanup::{self, Policy, Ticket};
 use crate::build::images::InUse;
 use crate::build::images::bake::Running;
+use crate::build::images::edges::of_process;
 use crate::build::images::freshness::Judged;
 use crate::build::images::preflight::no_extraction;
+use crate::build::images::sources::Sources;
 use crate::build::job::Child;
 use crate::cli::settings::DebugLevels;
 use crate::image::block::extract::{Passage, landing};
-use crate::image::block::{Block, Cleanup, Program, secrets_by_environment, words};
+use crate::image::block::{Block, Cleanup, Given, Program, secrets_by_environment, words};
+use crate::image::command::Client;
+use crate::image::dockerfile::{NoBases, parse, stage_args};
 use crate::image::journal::Thing;
 use crate::os::children::Ended;
 use crate::rules::file::{FileId, State, Status};
@@ -104,14 +108,35 @@ impl Step {
 /// The build of a block. Its own label is not shown.
 pub(super) fn build_step(block: &Block, program: &Program, judged: Option<Judged>, again: u32) -> Step {
     let label: Vec<(String, String)> = judged.as_ref().and_then(Judged::label).into_iter().collect();
-    let texts = |labels: &[(String, String)]| -> Vec<Vec<u8>> {
-        block.build(program, labels).into_iter().map(|word| word.text).collect()
+    let defaults = stage_defaults(block, program);
+    let words = |labels: &[(String, String)]| -> Vec<Given> {
+        let mut words = block.build(program, labels);
+        // The context is the last.
+        let at = words.len().saturating_sub(1);
+        words.splice(at..at, defaults.iter().cloned());
+        words
     };
-    let mut step = Step::new(texts(&[]), block.place, Work::Build(judged.map(Box::new), again));
+    let texts = |words: Vec<Given>| -> Vec<Vec<u8>> { words.into_iter().map(|word| word.text).collect() };
+    let mut step = Step::new(texts(words(&[])), block.place, Work::Build(judged.map(Box::new), again));
     step.shown = words::quoted(&secrets_by_environment(&step.arguments).0);
-    step.arguments = texts(&label);
-    step.places = block.build(program, &[]).iter().map(|word| word.place).collect();
+    step.arguments = texts(words(&label));
+    step.places = words(&[]).iter().map(|word| word.place).collect();
     step
+}
+
+/// The arguments that podman and buildah have to be told, their defaults or not: see [`stage_args`].
+fn stage_defaults(block: &Block, program: &Program) -> Vec<Given> {
+    if !matches!(program.client, Client::Podman | Client::Buildah) {
+        return Vec::new();
+    }
+    let sources = Sources::of_block(block, program.client, &of_process);
+    let text = sources.dockerfile.as_deref().and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+    let (Some(analysis), Ok(file)) = (sources.analyse(&text, &NoBases), parse(&text)) else {
+        return Vec::new();
+    };
+    let args = stage_args(&file, &analysis).into_iter();
+    let words = args.flat_map(|(name, value)| [b"--build-arg".to_vec(), [&name[..], b"=", &value].concat()]);
+    words.map(|text| Given { text, place: block.place }).collect()
 }
 
 /// The name of the container that files are copied out of: of this run alone where its token is given.

@@ -16,6 +16,7 @@ pub mod names;
 mod parse;
 pub mod runes;
 mod scope;
+mod stage_args;
 mod syntax;
 mod value;
 
@@ -33,4 +34,5 @@ pub use instruction::{
 };
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
 pub use scope::Env;
+pub use stage_args::stage_args;
 pub use value::{Lookup, Scope, Value};

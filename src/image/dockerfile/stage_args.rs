@@ -1,0 +1,86 @@
+//! The arguments whose defaults choose stages. Reads no file, and knows no engine.
+
+use super::analysis::{Analysis, ArgUse, Base, Origin};
+use super::instruction::Kind;
+use super::parse::Dockerfile;
+use super::value::Value;
+
+/// The global arguments that have their defaults and stand in the FROM of a reached stage that starts from another stage, each
+/// with its value. buildah to 1.28 looks for the stages that it needs before it has these defaults (`imagebuildah/executor.go`).
+///
+/// One that a stage gives another default is not among them: given to the build, it would take the place of that as well.
+pub fn stage_args(file: &Dockerfile, analysis: &Analysis) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let chooses = |name: &[u8]| {
+        let mut from_stages = analysis.stages.iter().filter(|stage| matches!(stage.base, Base::Stage(_)));
+        from_stages.any(|stage| {
+            file.stages.get(stage.index).is_some_and(|stage| mentions(&stage.from.base.bytes, name))
+        })
+    };
+    let has_another = |name: &[u8]| {
+        let instructions = file.stages.iter().flat_map(|stage| &stage.instructions);
+        let mut pairs = instructions.filter_map(|instruction| match &instruction.kind {
+            Kind::Arg(pairs) => Some(pairs),
+            _ => None,
+        });
+        pairs.any(|pairs| pairs.iter().any(|pair| pair.name.bytes == name && pair.value.is_some()))
+    };
+    let wanted = |arg: &&ArgUse| arg.stage.is_none() && arg.origin == Origin::Default;
+    let mut out: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
+    for arg in analysis.args.iter().filter(wanted) {
+        if let Some(Value::Known(value)) = &arg.value
+            && chooses(&arg.name)
+            && !has_another(&arg.name)
+            && out.iter().all(|(known, _)| *known != arg.name)
+        {
+            out.push((arg.name.clone(), value.clone()));
+        }
+    }
+    out
+}
+
+/// Whether `$name` or `${name…}` stands in `text`.
+fn mentions(text: &[u8], name: &[u8]) -> bool {
+    memchr::memchr_iter(b'$', text).any(|at| {
+        let rest = &text[at + 1..];
+        let rest = rest.strip_prefix(b"{").unwrap_or(rest);
+        let follows =
+            |rest: &[u8]| rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        rest.strip_prefix(name).is_some_and(follows)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NoBases, Request, analyse, parse};
+    use super::*;
+
+    fn found(text: &str, given: &[(&str, &str)]) -> String {
+        let given: Vec<(Vec<u8>, Value)> =
+            given.iter().map(|(name, value)| ((*name).into(), Value::Known((*value).into()))).collect();
+        let request = Request {
+            target: None,
+            build_args: &given,
+            named_contexts: &[],
+            platform_args: &[],
+            bases: &NoBases,
+        };
+        let file = parse(text.as_bytes()).unwrap();
+        let found = stage_args(&file, &analyse(text.as_bytes(), &request).unwrap());
+        let shown = |text: &[u8]| String::from_utf8_lossy(text).into_owned();
+        found.iter().map(|(name, value)| format!("{}={} ", shown(name), shown(value))).collect()
+    }
+
+    #[test]
+    fn defaults_that_name_stages_are_found() {
+        let text = "ARG V=one\nARG W=two\nARG IMAGE=3\nFROM scratch AS pkg-one\nFROM pkg-${V:-x} AS b\nFROM app:$IMAGE\nCOPY --from=b / /\n";
+        assert_eq!(found(text, &[]), "V=one ");
+        assert_eq!(found(text, &[("V", "one")]), "");
+    }
+
+    #[test]
+    fn a_default_of_a_stages_own_is_kept() {
+        assert_eq!(found("ARG V=one\nFROM scratch AS one\nFROM $V\nARG V=two\n", &[]), "");
+        assert_eq!(found("ARG V=one\nFROM scratch AS one\nFROM $V\nARG V\n", &[]), "V=one ");
+        assert_eq!(found("ARG VV=one\nARG V=two\nFROM scratch AS one\nFROM $VV\n", &[]), "VV=one ");
+    }
+}
