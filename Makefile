@@ -36,7 +36,8 @@ $(hadolint):
 
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
-	@scripts/test unit conformance instructions dependencies contexts engine plans why listed docs audit builder podman blocks faults
+	@scripts/test unit conformance instructions dependencies contexts engine plans why listed docs audit builder podman blocks faults \
+		faults-podman watch edits-part reports
 
 .PHONY: lint
 lint: ## Check the format and the lints

@@ -297,9 +297,10 @@ impl Engine for ClientEngine {
         if !raw.success {
             return registry::unread(&registry::complaint(&raw.errors));
         }
+        let is_list = registry::is_list(&raw.output).ok_or(EngineError::Garbage("manifest"))?;
         let digest = self.skopeo(&skopeo, &["manifest-digest", "/dev/stdin"], &raw.output)?;
         let found = registry::published(Some(String::from_utf8_lossy(&digest.output).trim()), None)?;
-        Ok(found.map(|found| Published { is_list: registry::is_list(&raw.output), ..found }))
+        Ok(found.map(|found| Published { is_list: Some(is_list), ..found }))
     }
 
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {

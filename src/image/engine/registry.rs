@@ -69,10 +69,10 @@ pub(super) fn inspected(text: &str) -> Result<Option<Published>, EngineError> {
     published(field("Digest"), field("MediaType"))
 }
 
-/// The manifest that `skopeo inspect --raw` prints: whether it is a list.
+/// The manifest that `skopeo inspect --raw` prints: whether it is a list; none where it is no manifest at all.
 pub(super) fn is_list(manifest: &[u8]) -> Option<bool> {
     let value: Value = serde_json::from_slice(manifest).ok()?;
-    Some(value["manifests"].is_array())
+    value.is_object().then(|| value["manifests"].is_array())
 }
 
 /// A manifest's digest with its media type, where both make sense.
@@ -145,6 +145,9 @@ mod tests {
         }
         assert_eq!(described(b"<html>"), Err(EngineError::Garbage("JSON")));
         assert_eq!(is_list(br#"{"manifests":[]}"#), Some(true));
-        assert_eq!((is_list(br#"{"layers":[]}"#), is_list(b"x")), (Some(false), None));
+        assert_eq!(
+            (is_list(br#"{"layers":[]}"#), is_list(b"<html>"), is_list(b"[]")),
+            (Some(false), None, None)
+        );
     }
 }

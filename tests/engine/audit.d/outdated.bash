@@ -164,6 +164,103 @@ check 'the login of its helper' '0 absent/None' \
     "$(DOCKER_CONFIG=$PWD/client PATH=$PWD/client:$PATH compared login "FROM $locked/private:1")"
 check 'no secret is shown' 0 "$(cat report.json report.log | grep -c secret)"
 
+# The same asked by clients: of podman by skopeo, and of a docker that no socket leads to by imagetools.
+podman_exports=
+if [[ $engine == docker ]]; then
+    "$root/scripts/apt-ensure" skopeo >apt.log 2>&1 && podman_exports=$("$root/scripts/engine" ensure podman 2>engine.log)
+fi
+if [[ -n $podman_exports ]] && command -v skopeo >/dev/null; then
+    {
+        echo 'unqualified-search-registries = []'
+        for place in "$registry" "$faulty" "$locked"; do printf '[[registry]]\nlocation = "%s"\ninsecure = true\n' "$place"; done
+    } >registries.conf
+    by_podman() {
+        eval "$podman_exports"
+        export CONTAINERS_REGISTRIES_CONF=$PWD/registries.conf IMK_ENGINE=podman
+        "$@"
+    }
+    publish three
+    (by_podman podman pull -q "$registry/base:1") >pull.log 2>&1 || fail 'podman pulls' pull.log
+    third=$digest
+    check 'skopeo: a base that is what the registry has' '0 current/engine' "$(by_podman compared current "FROM $registry/base:1")"
+    publish four
+    check 'skopeo: a base that has moved' '1 moved/engine' "$(by_podman compared moved "FROM $registry/base:1")"
+    check 'skopeo: both digests' '1 1' "$(grep -c "$third" report.json) $(grep -c "$digest" report.json)"
+    check 'skopeo: a digest that is locked' '1 moved/lock' "$(by_podman compared lock "FROM $registry/base:1@$third")"
+    check 'skopeo: the lock of today' '0 current/lock' "$(by_podman compared lock "FROM $registry/base:1@$digest")"
+    (by_podman podman manifest create "$run-list" && by_podman podman manifest add --tls-verify=false "$run-list" "docker://$registry/base:1" &&
+        by_podman podman manifest push --all --tls-verify=false "$run-list" "docker://$registry/list:1") >list.log 2>&1 ||
+        fail 'a list is pushed' list.log
+    (by_podman podman pull -q "$registry/list:1") >pull.log 2>&1 || fail 'podman pulls one of a list' pull.log
+    check 'skopeo: an image of a list' '0 current/engine' "$(by_podman compared list "FROM $registry/list:1")"
+    (by_podman podman rmi -f "$registry/base:1" "$registry/list:1" "$run-list") >/dev/null 2>&1
+    check 'skopeo: a base that the engine does not have' '0 absent/None' "$(by_podman compared absent "FROM $registry/base:1")"
+    check 'skopeo: a name that the registry does not have' '2 gone/None' "$(by_podman compared gone "FROM $registry/none:1")"
+    check 'skopeo: a registry that is down' '2 unread/None' "$(by_podman compared down 'FROM 127.0.0.1:9/base:1')"
+    check 'skopeo: a registry that wants a login' '2 unread/None' "$(by_podman compared denied "FROM $locked/private:1")"
+    check 'skopeo: and says so' 1 "$(grep -c 'the registry wants a login' report.json)"
+    check 'skopeo: the login of podman' '0 absent/None' \
+        "$(printf '{"auths":{"%s":{"auth":"%s"}}}\n' "$locked" "$(printf 'someone:secret' | base64)" >auth.json
+        REGISTRY_AUTH_FILE=$PWD/auth.json by_podman compared login "FROM $locked/private:1")"
+    check 'skopeo: a registry that talks nonsense' '2 unread/None' "$(by_podman compared garbage "FROM $faulty/garbage:1")"
+    check 'skopeo: a registry that never answers' '2 unread/None' "$(by_podman compared slow "FROM $faulty/slow:1")"
+    check 'skopeo: and says so' 1 "$(grep -c 'no answer within' report.json)"
+    mkdir none
+    for tool in podman tail sh; do ln -s "$(type -P $tool)" none/; done
+    ln -s "$(python3 -c 'import sys; print(sys.executable)')" none/python3
+    without_skopeo() { by_podman eval 'PATH=$PWD/none compared none "FROM $registry/base:1"'; }
+    check 'no skopeo' '2 unread/None' "$(without_skopeo)"
+    check 'and says so' 1 "$(grep -c 'skopeo is not on PATH' report.json)"
+elif [[ $engine == docker ]]; then
+    skipped=$((skipped + 1))
+    echo 'skip  --outdated by skopeo: there is no podman, or no skopeo'
+fi
+if plugin=$("$root/scripts/buildx" 2>buildx.log) && [[ $DOCKER_HOST == unix://* ]]; then
+    # A way to the daemon that only the client goes.
+    cat >forward.py <<'PYTHON'
+import socket, sys, threading
+def pass_on(source, target):
+    while data := source.recv(65536):
+        target.sendall(data)
+    target.shutdown(socket.SHUT_WR)
+server = socket.create_server(("127.0.0.1", 0))
+print(server.getsockname()[1], flush=True)
+while True:
+    client, daemon = server.accept()[0], socket.socket(socket.AF_UNIX)
+    daemon.connect(sys.argv[1])
+    for pair in ((client, daemon), (daemon, client)):
+        threading.Thread(target=pass_on, args=pair, daemon=True).start()
+PYTHON
+    rm -f port
+    python3 forward.py "${DOCKER_HOST#unix://}" >port 2>/dev/null &
+    started+=($!)
+    until [[ -s port ]]; do kill -0 "${started[-1]}" || break; done
+    read -r port <port
+    by_client() { DOCKER_HOST=tcp://127.0.0.1:$port DOCKER_CONFIG=${config:-$plugin} "$@"; }
+    publish five
+    fifth=$digest
+    check 'imagetools: a base that is what the registry has' '0 current/engine' "$(by_client compared current "FROM $registry/base:1")"
+    publish six
+    docker tag "$run-published:five" "$registry/base:1"
+    check 'imagetools: a base that has moved' '1 moved/engine' "$(by_client compared moved "FROM $registry/base:1")"
+    check 'imagetools: a digest that is locked' '1 moved/lock' "$(by_client compared lock "FROM $registry/base:1@$fifth")"
+    check 'imagetools: the lock of today' '0 current/lock' "$(by_client compared lock "FROM $registry/base:1@$digest")"
+    docker rmi -f "$registry/base:1" >/dev/null
+    check 'imagetools: a base that the engine does not have' '0 absent/None' "$(by_client compared absent "FROM $registry/base:1")"
+    check 'imagetools: a name that the registry does not have' '2 gone/None' "$(by_client compared gone "FROM $registry/none:1")"
+    check 'imagetools: a registry that is down' '2 unread/None' "$(by_client compared down 'FROM 127.0.0.1:9/base:1')"
+    check 'imagetools: a registry that wants a login' '2 unread/None' "$(by_client compared denied "FROM $locked/private:1")"
+    check 'imagetools: and says so' 1 "$(grep -c 'the registry wants a login' report.json)"
+    cp -r "$plugin/cli-plugins" client/
+    printf '{"auths":{"%s":{"auth":"%s"}}}\n' "$locked" "$(printf 'someone:secret' | base64)" >client/config.json
+    check 'imagetools: the login of the client' '0 absent/None' "$(config=$PWD/client by_client compared login "FROM $locked/private:1")"
+    check 'imagetools: a registry that never answers' '2 unread/None' "$(by_client compared slow "FROM $faulty/slow:1")"
+    check 'imagetools: and says so' 1 "$(grep -c 'no answer within' report.json)"
+else
+    skipped=$((skipped + 1))
+    echo 'skip  --outdated by imagetools: there is no buildx'
+fi
+
 # Several targets, and images that another target builds.
 printf 'FROM %s\n' "$run-outdated:latest" >other.Dockerfile
 printf 'FROM %s\n' "$registry/base:1@$first" >both.Dockerfile
