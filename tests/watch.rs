@@ -1,6 +1,9 @@
 //! Watch sessions for real: the program, files, editors, git, signals and a terminal. Each step waits for a line that the session
 //! says; that something does not start a run is seen by what the next run says it started for.
 
+#[path = "watch/edited.rs"]
+mod edited;
+
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::os::unix::process::ExitStatusExt;

@@ -127,7 +127,7 @@ impl Build {
                 }
                 any |= entry.changed();
             }
-            let changed = entry.changed() || absent || time > this_mtime;
+            let changed = entry.changed() || absent || mtime::is_newer(&self.session, dep, time, this_mtime);
             if let Some(entry) = self.session.rules.files.dep_mut(cell) {
                 entry.enter(dep);
                 entry.set_changed(changed);

@@ -164,7 +164,13 @@ impl Build {
                         self.session.context.output.show(capture);
                     }
                     child.pid = 0;
-                    self.start_line(&mut child)?;
+                    if let Err(stop) = self.start_line(&mut child) {
+                        if matches!(stop, Stop::Signal(_)) {
+                            // What its lines made so far is to be deleted with what others made.
+                            self.children.insert(index.min(self.children.len()), child);
+                        }
+                        return Err(stop);
+                    }
                     if self.session.rules.files[file].state == State::Running {
                         self.children.insert(index.min(self.children.len()), child);
                         return Ok(false);
@@ -280,12 +286,14 @@ impl Build {
                 let file = child.file;
                 self.delete_child_targets(file);
             }
+            self.give_up_unstarted();
             while !self.children.is_empty() {
                 if self.reap(true, false).is_err() {
                     break;
                 }
             }
         } else {
+            self.give_up_unstarted();
             while !self.children.is_empty() {
                 if self.reap(true, true).is_err() {
                     break;
@@ -293,5 +301,19 @@ impl Build {
             }
         }
         self.remove_intermediates(true);
+    }
+
+    /// Ends the jobs whose next process was not started since a signal had come: there is nothing to wait for.
+    fn give_up_unstarted(&mut self) {
+        while let Some(index) = self.children.iter().rposition(|child| child.pid == 0) {
+            let mut child = self.children.remove(index);
+            self.session.context.output.close(std::mem::take(&mut child.streams));
+            self.session.rules.files[child.file].status = Status::Failed;
+            self.job_over(&mut child, false);
+            self.tell_target_ended(child.file, true);
+            if self.free(child).is_err() {
+                break;
+            }
+        }
     }
 }

@@ -8,7 +8,7 @@ use crate::cli::settings::{DebugLevels, OutputSync};
 use crate::expand::command_line::{self, Shell, is_bourne_shell};
 use crate::expand::environment::environment;
 use crate::image::command::mentions_client;
-use crate::os::children::{self, Streams, Waited};
+use crate::os::children::{Streams, Waited};
 use crate::os::jobserver::Acquired;
 use crate::os::relay::Listener;
 use crate::os::words::is_blank;
@@ -86,7 +86,14 @@ impl Build {
             return Ok(false);
         }
         let file = child.file;
-        self.start_line(&mut child)?;
+        if let Err(stop) = self.start_line(&mut child) {
+            if matches!(stop, Stop::Signal(_)) {
+                // No line of it has run, so that its target is none of its work.
+                child.deleted = true;
+                self.children.push(child);
+            }
+            return Err(stop);
+        }
         match self.session.rules.files[file].state {
             State::Running => {
                 if child.pid > 0 {
@@ -255,6 +262,8 @@ impl Build {
         flags: u8,
         just_print: bool,
     ) -> Outcome<bool> {
+        // Nothing is shown that is not run.
+        self.heed_signal()?;
         if just_print || self.debugging(DebugLevels::PRINT) || (flags & SILENT == 0 && !self.is_silent()) {
             self.session.context.output.out(&[shown, b"\n"].concat());
         }
@@ -334,9 +343,13 @@ impl Build {
             stdout = Some(rustix::stdio::stderr());
         }
         let stdin = if child.good_input { None } else { self.no_input.as_ref().map(|file| file.as_fd()) };
-        let started = children::start(arguments, &environment, Streams { stdin, stdout, stderr });
+        let started = self.waiter.start(arguments, &environment, Streams { stdin, stdout, stderr });
         if inherit && let Some(jobserver) = &self.jobserver {
             jobserver.set_inheritable(false);
+        }
+        child.streams = routed.streams;
+        if started == Err(libc::EINTR) {
+            self.heed_signal()?;
         }
         match started {
             Ok(pid) => child.pid = pid,
@@ -346,7 +359,6 @@ impl Build {
                 self.session.complain(None, &Complaint::System { what, error });
             }
         }
-        child.streams = routed.streams;
         child.program = arguments.first().cloned();
         Ok(())
     }

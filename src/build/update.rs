@@ -363,7 +363,9 @@ impl Build {
             file = self.session.rules.files.resolve(file);
             let time = mtime::of(&mut self.session, file)?;
             file = self.session.rules.files.resolve(file);
-            if (time == Mtime::ABSENT && !self.is_unchanged_image(file)) || time > this_mtime {
+            if (time == Mtime::ABSENT && !self.is_unchanged_image(file))
+                || mtime::is_newer(&self.session, file, time, this_mtime)
+            {
                 *must_make = true;
             }
         } else {
@@ -371,7 +373,7 @@ impl Build {
             file = self.session.rules.files.resolve(file);
             let time = mtime::of(&mut self.session, file)?;
             file = self.session.rules.files.resolve(file);
-            if time != Mtime::ABSENT && time > this_mtime {
+            if time != Mtime::ABSENT && mtime::is_newer(&self.session, file, time, this_mtime) {
                 *must_make = true;
             } else {
                 self.check_through(file, depth, this_mtime, must_make, &mut status)?;

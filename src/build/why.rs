@@ -59,6 +59,8 @@ pub enum Demand {
     Remade,
     /// `-W` takes it for new.
     TakenForNew,
+    /// It was seen to change while a run went on, or has a time of before its change.
+    Edited,
     /// It is phony.
     Phony,
     /// It is not there, and is not made either.
@@ -160,7 +162,7 @@ impl Build {
             };
         }
         if time <= this_mtime {
-            return None;
+            return record.edited.then_some(Demand::Edited);
         }
         let name = self.session.name_of(dep);
         if record.mtime_before != time && record.mtime_before != Mtime::UNKNOWN {

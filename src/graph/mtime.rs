@@ -111,6 +111,7 @@ pub fn look_up(session: &mut Session, file: FileId, search: bool) -> Outcome<Mti
         }
     }
     check_skew(session, file, mtime);
+    let edited = !session.edited.is_empty() && is_edited(session, file);
     let first = session.rules.files[file].double_colon.unwrap_or(file);
     let updated = session.rules.files[first].updated;
     let mut link = Some(first);
@@ -124,12 +125,37 @@ pub fn look_up(session: &mut Session, file: FileId, search: bool) -> Outcome<Mti
         {
             record.intermediate = false;
         }
+        record.edited |= edited;
         if record.updated == updated {
             record.mtime = mtime;
         }
         link = record.next;
     }
     Ok(mtime)
+}
+
+/// Whether a target of time `than` is older than `file`, whose time is `time`, or older than a change of it that was seen.
+#[inline]
+pub fn is_newer(session: &Session, file: FileId, time: Mtime, than: Mtime) -> bool {
+    time > than || (session.rules.files[file].edited && time != Mtime::ABSENT)
+}
+
+/// Has the files `paths` count as changed, whatever their times say: those that were looked at, and those that are yet to be.
+pub fn edited(session: &mut Session, paths: &[Vec<u8>]) {
+    session.edited = paths.iter().filter_map(|path| files::identity(path)).collect();
+    if session.edited.is_empty() {
+        return;
+    }
+    for file in session.rules.files.ids() {
+        if session.rules.files[file].mtime != Mtime::UNKNOWN && is_edited(session, file) {
+            session.rules.files[file].edited = true;
+        }
+    }
+}
+
+fn is_edited(session: &Session, file: FileId) -> bool {
+    let name = session.context.names.text(session.rules.files[file].found_as);
+    files::identity(name).is_some_and(|identity| session.edited.contains(&identity))
 }
 
 /// Warns once of a file from the future.

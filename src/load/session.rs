@@ -9,6 +9,7 @@ use crate::expand::{Context, Host, Origin};
 use crate::load::plugin::{self, Plugins};
 use crate::rules::file::FileId;
 use crate::rules::{RuleHost, Rules};
+use rustc_hash::FxHashSet;
 
 /// A makefile that was read, or was to be.
 #[derive(Clone)]
@@ -64,6 +65,8 @@ pub struct Session {
     pub show_implicit: bool,
     /// Loaded objects.
     pub plugins: Plugins,
+    /// What was seen to change, whatever the times of the files say, each by device and inode.
+    pub edited: FxHashSet<(u64, u64)>,
     /// Where explicit rules and blocks name their targets, in order; kept only where it was asked for before reading.
     pub named_at: Option<Vec<(Name, Place)>>,
 }
@@ -100,6 +103,7 @@ impl Session {
             skew_limit: crate::os::files::Mtime::UNKNOWN,
             show_implicit: false,
             plugins: Plugins::default(),
+            edited: FxHashSet::default(),
             named_at: None,
         }
     }

@@ -111,6 +111,23 @@ impl Waiter {
         (signal != 0).then_some(signal)
     }
 
+    /// Starts a process as [`start`] does, but none once a fatal signal has come in: where a terminal sends it, it goes to all
+    /// processes that are there, and one that is started afterwards would go on as if nothing had happened. The error is `EINTR` then,
+    /// and the signal is yet to be taken.
+    ///
+    /// One that comes later is not looked for: the process gets it itself, or has sent it.
+    ///
+    /// # Errors
+    /// The system's number.
+    pub fn start(
+        &self,
+        arguments: &[Vec<u8>],
+        environment: &[CString],
+        streams: Streams,
+    ) -> Result<i32, i32> {
+        start_unless(&|| self.fatal.load(Ordering::Relaxed) != 0, arguments, environment, streams)
+    }
+
     /// The descriptor that becomes readable when a fatal signal comes; and when a child ends, where that does not interrupt a
     /// [`wait_readable`].
     pub fn wake_fd(&self) -> Option<BorrowedFd<'_>> {
@@ -254,6 +271,15 @@ pub fn start_leader(
 /// Starts `arguments` with `environment`, the program searched along the environment's PATH, and returns the process id. A
 /// file without a magic number is run by `/bin/sh`, as shells do. The error is the system's number.
 pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -> Result<i32, i32> {
+    start_unless(&|| false, arguments, environment, streams)
+}
+
+fn start_unless(
+    interrupted: &dyn Fn() -> bool,
+    arguments: &[Vec<u8>],
+    environment: &[CString],
+    streams: Streams,
+) -> Result<i32, i32> {
     use std::os::fd::AsRawFd;
     let name = arguments.first().ok_or(libc::ENOENT)?;
     let path = environment.iter().find_map(|entry| entry.as_bytes().strip_prefix(b"PATH="));
@@ -274,6 +300,10 @@ pub fn start(arguments: &[Vec<u8>], environment: &[CString], streams: Streams) -
             new_group: false,
             stack_limit: given_limit(),
         };
+        // As late as can be.
+        if interrupted() {
+            return Err(libc::EINTR);
+        }
         spawn(&request).map_err(|error| error.raw_os_error().unwrap_or(libc::EIO))
     };
     match start(&c_program, &c_arguments) {

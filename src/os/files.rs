@@ -108,6 +108,12 @@ pub fn look(path: &[u8]) -> Look {
     }
 }
 
+/// What tells the file at `path` from all others, symbolic links followed: its device and inode. None where it is not there.
+#[allow(clippy::unnecessary_cast)] // The fields' types differ between systems.
+pub fn identity(path: &[u8]) -> Option<(u64, u64)> {
+    rustix::fs::stat(path).ok().map(|stat| (stat.st_dev as u64, stat.st_ino as u64))
+}
+
 /// The newest time among `path` and the symbolic links on the way to it (`-L`); `time` is the time of the file itself.
 /// An error number comes with the path at fault.
 pub fn newest_of_links(path: &[u8], time: Mtime) -> (Mtime, Option<(&'static str, Vec<u8>, i32)>) {

@@ -12,4 +12,5 @@ pub mod output;
 pub mod relay;
 pub mod stack;
 pub mod sys;
+pub mod threads;
 pub mod words;

@@ -218,6 +218,8 @@ pub struct File {
     pub snapped: bool,
     /// Its prerequisites are in shuffled order.
     pub shuffled: bool,
+    /// It was seen to change, whatever its time says: what is made from it is out of date.
+    pub edited: bool,
 }
 
 impl File {
@@ -263,6 +265,7 @@ impl File {
             no_diagnostic: false,
             snapped: false,
             shuffled: false,
+            edited: false,
         }
     }
 }

@@ -186,6 +186,7 @@ impl Run {
             record.mtime = crate::os::files::Mtime::NEW;
             record.mtime_before = record.mtime;
         }
+        self.mark_edited_files();
     }
 
     /// The goals: those given, or the default goal.

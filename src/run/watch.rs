@@ -51,6 +51,14 @@ impl Run {
         }
     }
 
+    /// Marks what the session saw change though the files' times do not tell; as for `-W` not while makefiles are remade for the second
+    /// time, which would have no end.
+    pub(super) fn mark_edited_files(&mut self) {
+        if let Some(watched) = &self.watched {
+            crate::graph::mtime::edited(&mut self.build.session, &watched.inputs.edited());
+        }
+    }
+
     /// Keeps the list of makefiles, which the run itself uses up.
     pub(super) fn keep_makefiles(&mut self) {
         if self.build.session.settings.own.affected.is_some() {

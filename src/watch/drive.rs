@@ -2,7 +2,7 @@
 //! every action goes out. Decides nothing.
 
 use super::debounce::Time;
-use super::inputs::variable;
+use super::inputs::{take_for_new, variable};
 use super::interest::Touch;
 use super::known::Known;
 use super::paths::{Path, is_within};
@@ -12,6 +12,7 @@ use super::session::{Action, OnBusy, Policy, Say, Session, World};
 use super::source::{Change, Event, Inotify, Kind, Polling, Source};
 use super::status::Status;
 use super::terminal::Keys;
+use super::unsure::Unsure;
 use crate::cli::settings::Settings;
 use crate::cli::watched_arguments;
 use crate::os::children::{Ended, Waited, Waiter};
@@ -115,6 +116,7 @@ struct Drive {
     start: Instant,
     known: Known,
     session: Session,
+    unsure: Unsure,
     source: Box<dyn Source>,
     status: Status,
     keys: Option<Keys>,
@@ -162,6 +164,7 @@ pub fn watch(plan: Plan) -> Result<End, String> {
     waiter.prepare_to_be_polled();
     let mut drive = Drive {
         session: Session::new(plan.policy, known.goals()),
+        unsure: Unsure::new(known.goals()),
         plan,
         start: Instant::now(),
         known,
@@ -303,7 +306,7 @@ impl Drive {
         for event in &events {
             match event {
                 Event::Change(change) => {
-                    if change.is_folder && change.kind != Kind::Written {
+                    if change.is_folder && change.kind.comes_or_goes() {
                         self.take_folder(change);
                     }
                     self.take_change(change);
@@ -318,6 +321,7 @@ impl Drive {
                     self.stale = true;
                     self.source.forget(b"/");
                     self.arm();
+                    self.unsure.all_changed();
                     self.session.all_changed(self.now());
                 }
             }
@@ -346,10 +350,11 @@ impl Drive {
             let touch = self.known.touched(goal, change, making);
             if touch != Touch::No {
                 any = true;
+                self.unsure.changed(goal, change);
                 self.session.changed(goal, &change.path, touch == Touch::NewName, now);
             }
         }
-        self.stale |= any && (change.kind != Kind::Written || self.known.is_definition(&change.path));
+        self.stale |= any && (change.kind.comes_or_goes() || self.known.is_definition(&change.path));
     }
 
     fn take_end(&mut self, ended: Ended) {
@@ -375,6 +380,8 @@ impl Drive {
         self.arm();
         let status = if ended.signal == 0 { ended.code } else { 128 + ended.signal };
         let done = self.known.done();
+        let made = |goal: usize| status == 0 || done.get(goal) == Some(&Some(true));
+        self.unsure.ended(self.known.running(), &made, file_time());
         let now = self.now();
         self.session.ended(status, &done, now, &Outside { known: &self.known });
     }
@@ -398,7 +405,7 @@ impl Drive {
             }
             for action in actions {
                 match action {
-                    Action::Start(goals) => self.start_run(&goals),
+                    Action::Start(goals, causes) => self.start_run(&goals, &causes),
                     Action::Terminate => self.process.iter().for_each(Process::terminate),
                     Action::Kill => self.process.iter().for_each(Process::kill),
                     Action::Say(say) => {
@@ -417,7 +424,7 @@ impl Drive {
         }
     }
 
-    fn start_run(&mut self, goals: &[usize]) {
+    fn start_run(&mut self, goals: &[usize], causes: &[Path]) {
         let arguments = self.plan.arguments.get(1..).unwrap_or_default();
         let name = self.plan.arguments.first().cloned().unwrap_or_else(|| b"imk".to_vec());
         let mut words = vec![name];
@@ -431,7 +438,13 @@ impl Drive {
             .chain([&own])
             .filter_map(|(name, value)| CString::new([name, &b"="[..], value].concat()).ok())
             .collect();
-        self.known.begin(goals, file_time());
+        let begun = file_time();
+        let known = &self.known;
+        let edited = self.unsure.begin(goals, causes, &|goal| known.inputs(goal), begun);
+        if let Err(error) = take_for_new(&self.address, &edited) {
+            self.status.fault(&format!("a run can't be told what changed: {error}"));
+        }
+        self.known.begin(goals, begun);
         match Process::start(&words, &environment) {
             Ok(process) => self.process = Some(process),
             Err(error) => {

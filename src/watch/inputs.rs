@@ -20,6 +20,9 @@ const MAKEFILES: [&[u8]; 4] = [b"Imkfile", b"GNUmakefile", b"makefile", b"Makefi
 /// Name of the list of images in the session's own folder, which goes with the session.
 const IMAGES: &str = "images";
 
+/// Name of the list of files that are to be taken for new, in the same folder; a zero byte ends each.
+const EDITED: &str = "edited";
+
 /// Tells a watch session what this run reads.
 #[derive(Clone)]
 pub struct Inputs {
@@ -28,6 +31,17 @@ pub struct Inputs {
     first: bool,
     /// The file that lists the images that the session's runs built.
     images: PathBuf,
+    /// The file that lists what the session saw change, though the files' times do not tell.
+    edited: PathBuf,
+}
+
+/// Leaves word for the runs that report to the socket `path` that `files` are to be taken for new.
+///
+/// # Errors
+/// The system's.
+pub fn take_for_new(path: &Path, files: &[super::paths::Path]) -> std::io::Result<()> {
+    let list: Vec<u8> = files.iter().flat_map(|file| file.iter().copied().chain([0])).collect();
+    std::fs::write(path.with_file_name(EDITED), list)
 }
 
 /// The value of [`VARIABLE`] that has a run report to the socket `path`.
@@ -48,7 +62,14 @@ impl Inputs {
         let sender = Sender { level: session.context.level, folder };
         let path = Path::new(OsStr::from_bytes(path));
         let reporter = Reporter::connect(path, &sender)?;
-        Some(Inputs { reporter: Rc::new(RefCell::new(reporter)), first, images: path.with_file_name(IMAGES) })
+        let (images, edited) = (path.with_file_name(IMAGES), path.with_file_name(EDITED));
+        Some(Inputs { reporter: Rc::new(RefCell::new(reporter)), first, images, edited })
+    }
+
+    /// The files that the session saw change, though their times do not tell.
+    pub fn edited(&self) -> Vec<Vec<u8>> {
+        let list = std::fs::read(&self.edited).unwrap_or_default();
+        list.split(|&byte| byte == 0).filter(|name| !name.is_empty()).map(<[u8]>::to_vec).collect()
     }
 
     /// The makefiles are read: says which, and what the goals need as far as rules name it.

@@ -4,7 +4,7 @@ use super::context::{BuildWatch, is_editors};
 use super::gitignore::Tree;
 use super::paths::{Path, Resolver, absolute, is_within, join, split};
 use super::report::{BuildInput, Record};
-use super::source::{Change, Kind};
+use super::source::Change;
 use crate::os::folders::Folders;
 use crate::os::glob;
 use rustc_hash::{FxHashMap, FxHashSet};
@@ -267,7 +267,7 @@ impl Interest {
     /// What `change` is to this.
     pub fn touched(&self, change: &Change) -> Touch {
         let path = &*change.path;
-        let comes_or_goes = change.kind != Kind::Written;
+        let comes_or_goes = change.kind.comes_or_goes();
         if self.files.get(path).is_some_and(|&content| content || comes_or_goes) {
             return Touch::Input;
         }

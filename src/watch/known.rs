@@ -115,6 +115,11 @@ impl Known {
         self.reading.next = Interest::default();
     }
 
+    /// The goals of the run that goes on.
+    pub fn running(&self) -> &[usize] {
+        &self.running
+    }
+
     /// Takes in a message of a run; inputs that changed since the run began are put into `late`.
     pub fn hear(&mut self, sender: &Sender, records: &[Record], late: &mut Vec<Path>) {
         if self.folder.is_none() {
@@ -328,6 +333,14 @@ impl Known {
             }
         }
         (found, absent)
+    }
+
+    /// The files that are known to matter to `goal` and that no run makes.
+    pub fn inputs(&self, goal: usize) -> Vec<Path> {
+        let mut files = FxHashSet::default();
+        self.of_goal(goal).for_each(|interest| interest.each_file(&mut files));
+        let is_product = |path: &Path| self.of_goal(goal).any(|interest| interest.products.contains(path));
+        files.into_iter().filter(|path| !is_product(path)).collect()
     }
 
     /// How many files are known to matter.

@@ -18,6 +18,8 @@ pub mod context;
 
 pub mod source;
 
+pub mod unsure;
+
 pub mod interest;
 
 pub mod known;

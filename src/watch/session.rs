@@ -63,8 +63,8 @@ pub enum Say {
 /// What is to be done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Start a run for these goals.
-    Start(Vec<usize>),
+    /// Start a run for these goals, since these paths changed.
+    Start(Vec<usize>, Vec<Path>),
     /// Ask the run to end.
     Terminate,
     /// End it.
@@ -355,8 +355,8 @@ impl Session {
             stopping: None,
             killed: false,
         });
-        self.actions.push(Action::Say(Say::Starting { goals: goals.clone(), causes }));
-        self.actions.push(Action::Start(goals));
+        self.actions.push(Action::Say(Say::Starting { goals: goals.clone(), causes: causes.clone() }));
+        self.actions.push(Action::Start(goals, causes));
     }
 
     /// Makes all goals now.

@@ -36,7 +36,7 @@ fn policy(on_busy: OnBusy) -> Policy {
 /// What was started, stopped and ended, in short.
 fn deeds(session: &mut Session) -> Vec<String> {
     let short = |action| match action {
-        Action::Start(goals) => Some(format!("start {goals:?}")),
+        Action::Start(goals, _) => Some(format!("start {goals:?}")),
         Action::Terminate => Some("terminate".to_owned()),
         Action::Kill => Some("kill".to_owned()),
         Action::Quit => Some("quit".to_owned()),

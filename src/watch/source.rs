@@ -14,12 +14,21 @@ use std::time::Duration;
 /// What happened to a name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// Its content, or its mode or times, changed.
+    /// Its content changed, for all that is known.
     Written,
+    /// Its mode or times changed, and not its content.
+    Touched,
     /// It is there now: made, or moved here.
     Appeared,
     /// It is gone: removed, or moved away.
     Vanished,
+}
+
+impl Kind {
+    /// Whether the name itself is new or gone.
+    pub fn comes_or_goes(self) -> bool {
+        matches!(self, Kind::Appeared | Kind::Vanished)
+    }
 }
 
 /// A change of one name.
@@ -187,6 +196,8 @@ impl Source for Inotify {
                 Kind::Appeared
             } else if flags.intersects(ReadFlags::DELETE | ReadFlags::MOVED_FROM) {
                 Kind::Vanished
+            } else if flags.contains(ReadFlags::ATTRIB) {
+                Kind::Touched
             } else {
                 Kind::Written
             };
@@ -244,6 +255,12 @@ fn entries(folder: &[u8]) -> Option<FxHashMap<Box<[u8]>, Look>> {
     Some(found)
 }
 
+/// What happened between two looks. A time that was set back cannot be told from content that was, but for another mode alone.
+fn kind_of(before: &Look, now: &Look) -> Kind {
+    let content = |look: &Look| (look.0, look.1, look.2, look.4);
+    if content(before) == content(now) && before.5 != now.5 { Kind::Touched } else { Kind::Written }
+}
+
 impl Source for Polling {
     fn watch(&mut self, folders: &FxHashSet<Path>) -> Result<(), Limit> {
         self.folders.retain(|folder, _| folders.contains(folder));
@@ -276,7 +293,7 @@ impl Source for Polling {
             for (name, look) in &now {
                 match known.get(name) {
                     None => tell(name, Kind::Appeared, look),
-                    Some(before) if before != look => tell(name, Kind::Written, look),
+                    Some(before) if before != look => tell(name, kind_of(before, look), look),
                     Some(_) => {}
                 }
             }

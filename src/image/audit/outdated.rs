@@ -8,7 +8,9 @@ use crate::image::engine::{Engine, EngineError, Published};
 use crate::image::recipe::Place;
 use crate::image::reference::Reference;
 use crate::image::study::{BuildStudy, DockerfileUse, RecipeStudy, Study};
+use crate::os::threads::start_scoped;
 use std::collections::HashSet;
+use std::thread::ScopedJoinHandle;
 
 /// What was found.
 #[derive(Debug, Default)]
@@ -108,23 +110,12 @@ pub fn outdated(study: &Study, taken: &Taken<'_>) -> Outdated {
     for pending in &mut all {
         find_here(study, pending, taken);
     }
-    // Registries are asked at once: one that is slow holds up no other.
-    let asked: Vec<Option<Result<Option<Published>, EngineError>>> = std::thread::scope(|scope| {
-        let ask = |pending: &Pending| {
-            let reference = asked_for(pending)?;
-            let engine = study.connections.get(pending.connection?).map(|connection| connection.engine());
-            Some(match engine? {
-                Ok(engine) => Ok(scope.spawn(move || engine.published(&reference))),
-                Err(fault) => Err(fault),
-            })
-        };
-        let running: Vec<_> = all.iter().map(ask).collect();
-        let ended = |one: Option<Result<std::thread::ScopedJoinHandle<'_, _>, EngineError>>| {
-            let lost = Err(EngineError::Registry("it was not asked".to_owned()));
-            one.map(|one| one.map_or_else(Err, |thread| thread.join().unwrap_or(lost)))
-        };
-        running.into_iter().map(ended).collect()
-    });
+    let question = |pending: &Pending| {
+        let reference = asked_for(pending)?;
+        let engine = study.connections.get(pending.connection?)?.engine();
+        Some(engine.map(|engine| (engine, reference)))
+    };
+    let asked = ask_at_once(all.iter().map(question).collect());
     for (pending, answer) in all.iter_mut().zip(asked) {
         let engine = pending.connection.and_then(|at| study.connections.get(at)?.engine().ok());
         compare(pending, answer, engine);
@@ -138,6 +129,36 @@ pub fn outdated(study: &Study, taken: &Taken<'_>) -> Outdated {
         bases: all.into_iter().map(|pending| pending.base).collect(),
         unread: study.recipes.iter().flat_map(unread).collect(),
     }
+}
+
+/// What is to be asked of a registry, and by which engine.
+type Question<'e> = Result<(&'e dyn Engine, Reference), EngineError>;
+type Answer = Result<Option<Published>, EngineError>;
+
+/// Asks registries at once, so that one that is slow holds up no other; where there are no threads for that, one after another.
+fn ask_at_once<'e>(questions: Vec<Option<Question<'e>>>) -> Vec<Option<Answer>> {
+    enum Asked<'scope> {
+        Running(ScopedJoinHandle<'scope, Answer>),
+        Answered(Answer),
+    }
+    std::thread::scope(|scope| {
+        let ask = |question: Question<'e>| match question {
+            Ok((engine, reference)) => {
+                let name = reference.clone();
+                start_scoped(scope, move || engine.published(&name))
+                    .map_or_else(|| Asked::Answered(engine.published(&reference)), Asked::Running)
+            }
+            Err(fault) => Asked::Answered(Err(fault)),
+        };
+        let asked: Vec<_> = questions.into_iter().map(|question| question.map(ask)).collect();
+        let answer = |asked| match asked {
+            Asked::Running(thread) => {
+                thread.join().unwrap_or_else(|_| Err(EngineError::Registry("it was not asked".to_owned())))
+            }
+            Asked::Answered(answer) => answer,
+        };
+        asked.into_iter().map(|asked| asked.map(answer)).collect()
+    })
 }
 
 fn gather(study: &Study) -> Vec<Pending> {
@@ -340,6 +361,29 @@ mod tests {
         assert_eq!(state(Some(OLD), Some(Ok(None))), State::Gone);
         assert_eq!(state(Some(OLD), Some(Err(EngineError::Limited))), State::Unread(EngineError::Limited));
         assert_eq!(state(Some(OLD), None), State::Unread(EngineError::NoEngine));
+    }
+
+    #[test]
+    fn registries_are_asked_where_there_are_no_threads() {
+        let engine = FakeEngine::default();
+        let reference = Reference::parse(b"x.example/a:1").expect("a reference");
+        let there = Published { digest: OLD.to_owned(), is_list: None };
+        engine.state().registry.insert(reference.canonical(), Ok(there.clone()));
+        let ask = || {
+            let known: &dyn Engine = &engine;
+            let other = Reference::parse(b"x.example/b:1").expect("a reference");
+            let questions = vec![
+                Some(Ok((known, reference.clone()))),
+                None,
+                Some(Ok((known, other))),
+                Some(Err(EngineError::NoEngine)),
+            ];
+            ask_at_once(questions)
+        };
+        let expected =
+            [Some(Ok(Some(there.clone()))), None, Some(Ok(None)), Some(Err(EngineError::NoEngine))];
+        assert_eq!(ask(), expected);
+        assert_eq!(crate::os::threads::refused(ask), expected);
     }
 
     #[test]

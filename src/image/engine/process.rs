@@ -1,12 +1,13 @@
 //! Running a client program to its end, with bounds on time and output. Knows no engine.
 
 use super::EngineError;
+use crate::os::sys::wait::wait_readable;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
+use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::process::CommandExt;
 use std::path::Path;
-use std::process::{Child, ChildStdout, Command, ExitStatus, Stdio};
-use std::thread::JoinHandle;
+use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 /// Most output that is kept of a client, in bytes.
@@ -49,22 +50,39 @@ pub(super) fn run_with_input(
         // A program that reads no input may be gone by now. A short text has room in the pipe.
         let _ = to.write_all(input);
     }
-    let output = child.stdout.take().map(drain);
-    let errors = child.stderr.take().map(drain);
-    let status = wait(&mut child, patience)?;
-    let output = collected(output);
-    if output.len() > OUTPUT_MAX {
+    let deadline = Instant::now() + patience;
+    let mut output = Kept::of(child.stdout.take());
+    let mut errors = Kept::of(child.stderr.take());
+    while output.is_open() || errors.is_open() {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let ready = match wait_readable([output.descriptor(), errors.descriptor()], Some(left)) {
+            Ok(Some(ready)) => ready,
+            Ok(None) => {
+                end_group(&mut child);
+                return Err(timeout(patience));
+            }
+            // A signal came.
+            Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => continue,
+            Err(fault) => {
+                end_group(&mut child);
+                return Err(EngineError::Transfer(fault.kind()));
+            }
+        };
+        output.take_if(ready[0]);
+        errors.take_if(ready[1]);
+    }
+    let status = wait(&mut child, deadline, patience)?;
+    if output.is_too_long() {
         return Err(EngineError::TooLarge(OUTPUT_MAX));
     }
-    let errors = String::from_utf8_lossy(&collected(errors)).into_owned();
-    Ok(Finished { success: status.success(), output, errors })
+    Ok(Finished { success: status.success(), output: output.bytes, errors: errors.text() })
 }
 
 /// The standard output of a client that runs, read as it comes. The client is ended where the reader is dropped before its end.
 pub(super) struct Stream {
     child: Child,
     output: Option<ChildStdout>,
-    errors: Option<JoinHandle<Vec<u8>>>,
+    errors: Kept<ChildStderr>,
     name: String,
 }
 
@@ -80,20 +98,34 @@ pub(super) fn stream(
     command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
     let mut child =
         command.spawn().map_err(|fault| EngineError::Failed(name.clone(), fault.kind().to_string()))?;
-    let (output, errors) = (child.stdout.take(), child.stderr.take().map(drain));
+    let (output, errors) = (child.stdout.take(), Kept::of(child.stderr.take()));
     Ok(Stream { child, output, errors, name })
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let Some(output) = &mut self.output else { return Ok(0) };
+        // What it says is taken meanwhile: a client that waits for somebody to read its errors writes nothing else.
+        while self.errors.is_open() {
+            let ready = match wait_readable([Some(output.as_fd()), self.errors.descriptor()], None) {
+                Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => continue,
+                ready => ready?,
+            };
+            let [is_output, is_error] = ready.unwrap_or_default();
+            self.errors.take_if(is_error);
+            if is_output {
+                break;
+            }
+        }
         let count = output.read(buffer)?;
         if count == 0 && !buffer.is_empty() {
             self.output = None;
             let status = self.child.wait()?;
-            let errors = String::from_utf8_lossy(&collected(self.errors.take())).into_owned();
+            while self.errors.is_open() {
+                self.errors.take_if(true);
+            }
             if !status.success() {
-                let said: String = errors.trim().chars().take(500).collect();
+                let said: String = self.errors.text().trim().chars().take(500).collect();
                 return Err(std::io::Error::other(EngineError::Failed(self.name.clone(), said).message()));
             }
         }
@@ -109,23 +141,54 @@ impl Drop for Stream {
     }
 }
 
-/// Reads a stream to its end on a thread of its own, keeping no more than the bound and one byte.
-fn drain(mut stream: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
-    std::thread::spawn(move || {
-        let mut kept = Vec::new();
-        // A read that fails ends the output: what came before it is judged by the exit status.
-        let _ = stream.by_ref().take(OUTPUT_MAX as u64 + 1).read_to_end(&mut kept);
-        let _ = std::io::copy(&mut stream, &mut std::io::sink());
-        kept
-    })
+/// What a client wrote into one stream: no more than the bound and one byte is kept, and what comes after is read all the same.
+struct Kept<R> {
+    stream: Option<R>,
+    bytes: Vec<u8>,
 }
 
-fn collected(thread: Option<JoinHandle<Vec<u8>>>) -> Vec<u8> {
-    thread.and_then(|thread| thread.join().ok()).unwrap_or_default()
+impl<R: Read + AsFd> Kept<R> {
+    fn of(stream: Option<R>) -> Kept<R> {
+        Kept { stream, bytes: Vec::new() }
+    }
+
+    fn is_open(&self) -> bool {
+        self.stream.is_some()
+    }
+
+    fn descriptor(&self) -> Option<BorrowedFd<'_>> {
+        self.stream.as_ref().map(AsFd::as_fd)
+    }
+
+    /// Takes what is there, where there is anything.
+    fn take_if(&mut self, is_ready: bool) {
+        let Some(stream) = self.stream.as_mut().filter(|_| is_ready) else { return };
+        let mut buffer = [0; 64 * 1024];
+        match stream.read(&mut buffer) {
+            Ok(count) if count > 0 => {
+                let room = (OUTPUT_MAX + 1).saturating_sub(self.bytes.len());
+                self.bytes.extend_from_slice(&buffer[..count.min(room)]);
+            }
+            Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => {}
+            // A read that fails ends the output: what came before it is judged by the exit status.
+            _ => self.stream = None,
+        }
+    }
+
+    fn is_too_long(&self) -> bool {
+        self.bytes.len() > OUTPUT_MAX
+    }
+
+    fn text(&self) -> String {
+        String::from_utf8_lossy(&self.bytes).into_owned()
+    }
 }
 
-fn wait(child: &mut Child, patience: Duration) -> Result<ExitStatus, EngineError> {
-    let deadline = Instant::now() + patience;
+fn timeout(patience: Duration) -> EngineError {
+    EngineError::Timeout(patience.as_millis().try_into().unwrap_or(u64::MAX))
+}
+
+fn wait(child: &mut Child, deadline: Instant, patience: Duration) -> Result<ExitStatus, EngineError> {
     let mut pause = Duration::from_millis(1);
     loop {
         match child.try_wait() {
@@ -136,7 +199,7 @@ fn wait(child: &mut Child, patience: Duration) -> Result<ExitStatus, EngineError
             }
             Ok(None) => {
                 end_group(child);
-                return Err(EngineError::Timeout(patience.as_millis().try_into().unwrap_or(u64::MAX)));
+                return Err(timeout(patience));
             }
             Err(fault) => return Err(EngineError::Transfer(fault.kind())),
         }
@@ -174,6 +237,28 @@ mod tests {
         );
         let missing = run(Path::new("/nonexistent/client"), &[], &[], Duration::from_secs(1));
         assert_eq!(missing.err(), Some(EngineError::Failed("client".into(), "entity not found".into())));
+    }
+
+    /// More than what a pipe holds, on both streams in turns.
+    const MUCH: &str =
+        "i=0; while [ $i -lt 40 ]; do printf %09999d 1 >&2; printf %09999d 2; i=$((i + 1)); done; exit 3";
+
+    #[test]
+    fn much_on_both_streams_holds_nothing_up() {
+        let done = shell(MUCH, Duration::from_secs(60)).unwrap();
+        assert_eq!((done.success, done.output.len(), done.errors.len()), (false, 399_960, 399_960));
+        let arguments = [OsStr::new("-c"), OsStr::new(MUCH)];
+        let mut stream = stream(Path::new("/bin/sh"), &arguments, &[]).unwrap();
+        let mut output = Vec::new();
+        let fault = stream.read_to_end(&mut output).unwrap_err().to_string();
+        assert_eq!(output.len(), 399_960);
+        assert!(fault.contains("0000000"), "{fault}");
+    }
+
+    #[test]
+    fn what_a_client_leaves_behind_does_not_hold_the_output_open_for_good() {
+        let hung = shell("sleep 60 & echo out", Duration::from_millis(50));
+        assert_eq!(hung.err(), Some(EngineError::Timeout(50)));
     }
 
     #[test]

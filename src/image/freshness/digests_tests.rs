@@ -199,6 +199,16 @@ fn several_at_once_agree() {
 }
 
 #[test]
+fn without_threads_all_is_read_as_well() {
+    let names: Vec<String> = (0..100).map(|number| format!("f{number:03}")).collect();
+    let files: Vec<(&str, &str)> = names.iter().map(|name| (name.as_str(), name.as_str())).collect();
+    let place = Place::new(&files);
+    place.settle();
+    let expected = truth(&place.root());
+    assert_eq!(crate::os::threads::refused(|| place.look()), (expected, 100));
+}
+
+#[test]
 fn what_cannot_be_read_is_told() {
     let place = Place::new(&[("a", "1"), ("b", "2")]);
     let entries = selection(&place.root()).entries;

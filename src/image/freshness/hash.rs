@@ -2,6 +2,7 @@
 
 use super::codec::{Digest, Writer};
 use crate::image::context::{Entry, Status};
+use crate::os::threads::start_scoped;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -48,8 +49,11 @@ pub(super) fn files(root: &Path, entries: &[Entry], wanted: &[usize]) -> Vec<Res
                 done.push((at, one(&root, &entries[entry], &mut buffer)));
             }
         };
-        let running: Vec<_> = (0..threads).map(|_| scope.spawn(work)).collect();
-        for done in running.into_iter().filter_map(|thread| thread.join().ok()).flatten() {
+        // This thread works as well, so that all is done where others are not to be had.
+        let others: Vec<_> = (1..threads).map_while(|_| start_scoped(scope, work)).collect();
+        let own = work();
+        let others = others.into_iter().filter_map(|thread| thread.join().ok());
+        for done in own.into_iter().chain(others.flatten()) {
             out[done.0] = done.1;
         }
     });

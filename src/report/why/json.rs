@@ -68,6 +68,7 @@ fn fields(why: &Why, because: &Because) -> Value {
                 Demand::Newer => "newer",
                 Demand::Remade => "remade",
                 Demand::TakenForNew => "taken-for-new",
+                Demand::Edited => "edited",
                 Demand::Phony => "phony",
                 Demand::Missing => "missing",
                 Demand::Built => "built",

@@ -63,6 +63,7 @@ pub fn messages(why: &Why, because: &Because) -> Vec<String> {
             Demand::Newer => format!("{} is newer", text(name)),
             Demand::Remade => format!("{} is remade", text(name)),
             Demand::TakenForNew => format!("-W takes {} for new", text(name)),
+            Demand::Edited => format!("{} changed, whatever its time says", text(name)),
             Demand::Phony => format!("{} is phony", text(name)),
             Demand::Missing => format!("{} does not exist", text(name)),
             Demand::Built => format!("the image of {} is built", text(name)),
