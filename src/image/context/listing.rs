@@ -2,6 +2,7 @@
 
 use super::ignore::{Folder, Ignore};
 use super::tree::{EntryKind, Status, status};
+use crate::os::threads::start_scoped;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::collections::VecDeque;
@@ -207,9 +208,9 @@ pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(An
                     }
                 };
                 // A thread that can't be had is done without.
-                match std::thread::Builder::new().spawn_scoped(scope, work) {
-                    Ok(_) => helpers += 1,
-                    Err(_) => helpers = threads,
+                match start_scoped(scope, work) {
+                    Some(_) => helpers += 1,
+                    None => helpers = threads,
                 }
             }
         }
