@@ -8,11 +8,13 @@
 
 mod cases;
 mod changes;
+mod platforms;
 mod scene;
 
 use cases::CASES;
 use changes::{Kind, changes};
 use imk::image::engine::choose::{Surroundings, named};
+use platforms::PLATFORMS;
 use scene::{Scene, Stage};
 use std::collections::BTreeMap;
 use std::process::ExitCode;
@@ -53,7 +55,8 @@ fn main() -> ExitCode {
     };
     let start = Instant::now();
     let picked = std::env::var("CASE").unwrap_or_default();
-    let chosen: Vec<_> = scene::examples().into_iter().chain(CASES.iter().copied().map(Scene::new)).collect();
+    let cases = CASES.iter().chain(PLATFORMS).copied().map(Scene::new);
+    let chosen: Vec<_> = scene::examples().into_iter().chain(cases).collect();
     let chosen: Vec<_> = chosen.into_iter().filter(|scene| scene.name().contains(&picked)).collect();
     let every = std::env::var("EVERY")
         .ok()

@@ -6,8 +6,8 @@ use imk::image::context::Convention;
 use imk::image::dockerfile::{Request, Value, analyse};
 use imk::image::engine::Engine;
 use imk::image::freshness::{
-    Attributes, Components, Context, DigestCache, EngineBases, Inputs, Memory, Noted, Proof, Verdict, Wanted,
-    fresh, gather, is_same_on,
+    Attributes, Builder, Components, Context, DigestCache, EngineBases, Inputs, Memory, Noted, Platforms,
+    Proof, Verdict, Wanted, fresh, gather, is_same_on,
 };
 use std::collections::BTreeSet;
 use std::fs;
@@ -388,11 +388,13 @@ impl<'a> Stage<'a> {
         let contexts = self.scene.case.contexts.iter();
         let contexts: Vec<(Vec<u8>, Vec<u8>)> =
             contexts.map(|(name, folder)| (name.as_bytes().to_vec(), folder.as_bytes().to_vec())).collect();
+        let asked = Some(self.scene.case.platform.as_bytes()).filter(|asked| !asked.is_empty());
+        let platforms = Platforms { builder: Builder::Engine, asked: asked.map(<[u8]>::to_vec) };
         let request = Request {
             target,
             build_args: args,
             named_contexts: &contexts,
-            platform_args: &[],
+            platform_args: &platforms.arguments_on(text.as_bytes(), &contexts, self.engine),
             bases: &bases,
         };
         let analysis = analyse(text.as_bytes(), &request).map_err(|error| format!("{error:?}"))?;
@@ -406,7 +408,7 @@ impl<'a> Stage<'a> {
             named_contexts: &contexts,
             directory: &self.root,
             convention: Convention::Docker,
-            platform: None,
+            platform: asked,
             whole_file: false,
             attributes: Attributes::default(),
         };
@@ -441,6 +443,9 @@ impl<'a> Stage<'a> {
         }
         if !self.scene.case.target.is_empty() {
             words.extend(["--target".to_owned(), self.scene.case.target.to_owned()]);
+        }
+        if !self.scene.case.platform.is_empty() {
+            words.extend(["--platform".to_owned(), self.scene.case.platform.to_owned()]);
         }
         for (name, folder) in self.scene.case.contexts {
             words.extend(["--build-context".to_owned(), format!("{name}={root}/{folder}")]);

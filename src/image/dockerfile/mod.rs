@@ -14,6 +14,7 @@ mod json;
 mod lines;
 pub mod names;
 mod parse;
+pub mod platform;
 pub mod runes;
 mod scope;
 mod syntax;
@@ -32,5 +33,5 @@ pub use instruction::{
     Run, Text,
 };
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
-pub use scope::Env;
+pub use scope::{Env, is_proxy};
 pub use value::{Lookup, Scope, Value};
