@@ -42,6 +42,8 @@ pub struct Selection {
     pub reads: Vec<Found>,
     /// Paths that could not be looked at, and the error's number. What they hold is not known.
     pub faults: Vec<(Vec<u8>, i32)>,
+    /// Whether clients and releases may see other entries through the ignore file, which may then be more than what it selects.
+    pub disputed: bool,
 }
 
 /// The entries under `root` that `reads` can see through `ignore`; with `all`, every entry that is not ignored.
@@ -432,6 +434,6 @@ impl Selector<'_> {
             .collect();
         let faults =
             self.tree.faults.into_iter().map(|(path, errno): (_, Errno)| (path, errno.raw_os_error()));
-        Selection { entries: out, reads, faults: faults.collect() }
+        Selection { entries: out, reads, faults: faults.collect(), disputed: self.tree.disputed }
     }
 }

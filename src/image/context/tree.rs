@@ -76,6 +76,8 @@ pub(super) struct Tree<'i> {
     pub nodes: Vec<Node>,
     /// What could not be read, and why.
     pub faults: Vec<(Vec<u8>, Errno)>,
+    /// Whether clients and releases may see other entries than these: of some the ignore file's two readings say different things.
+    pub disputed: bool,
 }
 
 /// The number of the root.
@@ -100,7 +102,7 @@ impl<'i> Tree<'i> {
             link: None,
             taken_by: 0,
         };
-        Ok(Tree { root, ignore, nodes: vec![node], faults: Vec::new() })
+        Ok(Tree { root, ignore, nodes: vec![node], faults: Vec::new(), disputed: false })
     }
 
     /// The path of `id` from the root; empty for the root.
@@ -151,6 +153,7 @@ impl<'i> Tree<'i> {
         }
         found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
         let Some(folder) = self.nodes[id].folder.clone() else { return Ok(()) };
+        self.disputed |= self.nodes[id].excluded && !self.ignore.is_looked_into(path);
         let mut full = path.to_vec();
         if !full.is_empty() {
             full.push(b'/');
@@ -175,9 +178,12 @@ impl<'i> Tree<'i> {
                 (false, (kind == EntryKind::Folder).then(|| folder.clone()))
             } else if kind == EntryKind::Folder {
                 let (verdict, known) = self.ignore.folder(&folder, &full);
+                self.disputed |= verdict.is_disputed();
                 (verdict.excluded(), Some(Rc::new(known)))
             } else {
-                (self.ignore.entry(&folder, &full).excluded(), None)
+                let verdict = self.ignore.entry(&folder, &full);
+                self.disputed |= verdict.is_disputed();
+                (verdict.excluded(), None)
             };
             if look && !excluded && status.is_none() {
                 status = self.stat(&fd, &name, &full).map(|(_, status)| status);
