@@ -15,6 +15,9 @@ pub struct Case {
     pub contexts: &'static [(&'static str, &'static str)],
     /// What `--platform` asks for; nothing where it is empty.
     pub platform: &'static str,
+    /// Releases of BuildKit, or parts of one, make different things of it: imk may take too much for read, and is held to
+    /// soundness alone.
+    pub disputed: bool,
     /// Engines may be too old for what the Dockerfile says, and refuse it.
     pub newer: bool,
 }
@@ -28,6 +31,7 @@ pub const PLAIN: Case = Case {
     args: &[],
     contexts: &[],
     platform: "",
+    disputed: false,
     newer: false,
 };
 pub const NEWER: Case = Case { newer: true, ..PLAIN };
@@ -191,18 +195,21 @@ pub const CASES: &[Case] = &[
         dockerfile: "ARG w=a\nARG w\nFROM scratch\nARG w\nCOPY b$w /x/\n",
         files: &["a", "b", "ba"],
         args: &[("w", "", "a")],
+        disputed: true,
         ..PLAIN
     },
     Case {
         name: "arg-declared-again-for-a-setting",
         dockerfile: "ARG w=a\nARG w\nFROM scratch\nARG w\nLABEL l=$w\nCOPY a /\n",
         files: &["a", "b"],
+        disputed: true,
         ..PLAIN
     },
     Case {
         name: "arg-default-that-is-not-known",
         dockerfile: "ARG v=$TARGETSTAGE-a\nFROM scratch\nARG v\nARG TARGETSTAGE\nARG w=$TARGETSTAGE-b\nLABEL l=$v m=$w\nCOPY a /\n",
         files: &["a", "b"],
+        disputed: true,
         ..PLAIN
     },
     Case {
@@ -285,6 +292,7 @@ pub const CASES: &[Case] = &[
         dockerfile: "FROM scratch\nCOPY . /\n",
         ignore: "a\n!a/x\na\nDockerfile\n.dockerignore\n",
         files: &["a/x", "a/y", "b"],
+        disputed: true,
         ..PLAIN
     },
     Case {
@@ -507,6 +515,7 @@ pub const CASES: &[Case] = &[
         dockerfile: "FROM scratch\nCOPY . /\n",
         ignore: "*\n!**/keep\n!s\n",
         files: &["d/keep", "d/lose", "s/keep", "s/x", "keep"],
+        disputed: true,
         ..PLAIN
     },
     Case {

@@ -15,6 +15,7 @@ pub const PLATFORMS: &[Case] = &[
         name: "platform-declared-first",
         dockerfile: "ARG TARGETARCH\nFROM scratch\nARG TARGETARCH\nCOPY b$TARGETARCH /x/\n",
         files: &["b", "bamd64", "c"],
+        disputed: true,
         ..PLAIN
     },
     Case {
@@ -54,12 +55,14 @@ pub const PLATFORMS: &[Case] = &[
         name: "platform-version-of-the-system",
         dockerfile: "FROM scratch\nARG TARGETOSVERSION\nCOPY d${TARGETOSVERSION-a} /x/\n",
         files: &["d", "da"],
+        disputed: true,
         ..NEWER
     },
     Case {
         name: "stage-that-is-the-target",
         dockerfile: "FROM scratch AS s\nCOPY o /\nFROM s AS t\nARG TARGETSTAGE\nCOPY d$TARGETSTAGE /x/\n",
         files: &["d", "dt", "ddefault", "o"],
+        disputed: true,
         ..PLAIN
     },
     Case {
@@ -107,6 +110,7 @@ pub const PLATFORMS: &[Case] = &[
         dockerfile: "FROM scratch\nARG TARGETVARIANT\nARG TARGETPLATFORM\nCOPY d$TARGETVARIANT /x/\nLABEL l=$TARGETPLATFORM\n",
         files: &["d", "dv1"],
         platform: "linux/amd64/v1",
+        disputed: true,
         ..PLAIN
     },
     Case {

@@ -15,6 +15,7 @@ use std::io::Write;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::{Mutex, PoisonError};
 
 /// A case, or an example of the repository.
 pub struct Scene {
@@ -62,6 +63,10 @@ impl Scene {
 
     pub fn args(&self) -> &'static [(&'static str, &'static str, &'static str)] {
         self.case.args
+    }
+
+    pub fn is_disputed(&self) -> bool {
+        self.case.disputed
     }
 
     pub fn ignore(&self) -> &'static str {
@@ -310,8 +315,11 @@ impl<'a> Stage<'a> {
     }
 
     /// Builds until the same image comes again. A step that two cases build at once leaves two layers in the cache, and later
-    /// builds take the one or the other: what is compared with must be what the cache gives from now on.
+    /// builds take the one or the other: so one case settles at a time, and what is compared with is what the cache gives from then
+    /// on.
     fn settle(&mut self, args: &[(Vec<u8>, Value)]) -> Result<(), Fault> {
+        static ALONE: Mutex<()> = Mutex::new(());
+        let _alone = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
         let tag = self.tag.clone();
         for _ in 0..BUILDS_TO_SETTLE {
             let (image, _) = self.build(args, &["-t", &tag]).map_err(|said| {

@@ -452,6 +452,7 @@ fn is_secret_name(name: &[u8]) -> bool {
 /// it has what either leaves, and which one counts may change.
 fn patterns(choice: &Choice) -> Digest {
     let lines = choice.text.split(|&byte| byte == b'\n').map(runes::trim);
-    let patterns: Vec<&[u8]> = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).collect();
+    let mut patterns: Vec<&[u8]> = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).collect();
+    patterns.dedup();
     Digest::of(&patterns.join(&b'\n'))
 }
