@@ -7,10 +7,10 @@ use crate::image::command::kinds::{BuildContext, Pair};
 use crate::image::command::text::Text;
 use crate::image::command::whole::WholeBuild;
 use crate::image::context::Convention;
-use crate::image::dockerfile::{Analysis, Request, Value, analyse};
+use crate::image::dockerfile::{Analysis, BaseImages, Request, Value, analyse};
 use crate::image::engine::Engine;
 use crate::image::freshness::{
-    Attributes, Components, Context, DigestCache, EngineBases, FileInput, Inputs, gather,
+    Attributes, Builder, Components, Context, DigestCache, EngineBases, FileInput, Inputs, Platforms, gather,
 };
 use crate::rules::images::Attribute;
 use std::ffi::{CString, OsStr};
@@ -33,7 +33,7 @@ pub struct Sources {
     contexts: Vec<(Vec<u8>, Vec<u8>)>,
     /// The folder that named contexts are seen from; empty where that is the recipe's.
     directory: PathBuf,
-    platform: Option<Vec<u8>>,
+    platforms: Platforms,
     attributes: Attributes,
     whole_file: bool,
     containers: bool,
@@ -50,6 +50,12 @@ fn pair(given: &Given, lookup: &Lookup<'_>) -> (Vec<u8>, Value) {
         Some(at) => (given.text[..at].to_vec(), Value::Known(given.text[at + 1..].to_vec())),
         None => (given.text.clone(), inherited(&given.text, lookup)),
     }
+}
+
+/// The platform that docker's client asks for where a command does not.
+fn default_platform(client: Client, lookup: &Lookup<'_>) -> Option<Vec<u8>> {
+    let value = (client == Client::Docker).then(|| lookup(b"DOCKER_DEFAULT_PLATFORM")).flatten();
+    value.filter(|value| !value.is_empty())
 }
 
 fn inherited(name: &[u8], lookup: &Lookup<'_>) -> Value {
@@ -111,9 +117,27 @@ impl Sources {
         for (attribute, name) in ATTRIBUTES {
             sources.attributes.set(name, words(attribute));
         }
-        if let [only] = block.words(Attribute::Platforms) {
-            sources.platform = Some(only.text.clone());
-        }
+        let platforms = block.words(Attribute::Platforms);
+        sources.platforms = Platforms {
+            builder: match client {
+                // Options may say anything.
+                Client::Docker if block.words(Attribute::Options).is_empty() => {
+                    let named = block.word(Attribute::Builder).map(|given| &given.text[..]);
+                    // A block is built with BuildKit unless the environment speaks against it.
+                    let variable = |name: &[u8]| match (name, lookup(name)) {
+                        (b"DOCKER_BUILDKIT", None) => Some(b"1".to_vec()),
+                        (_, value) => value,
+                    };
+                    Builder::of_docker(named.is_some(), named, &variable)
+                }
+                _ => Builder::Unknown,
+            },
+            asked: match platforms {
+                [] => default_platform(client, lookup),
+                [only] => Some(only.text.clone()),
+                several => Some(several.iter().map(|given| &given.text[..]).collect::<Vec<_>>().join(&b',')),
+            },
+        };
         if !block.is_remote() {
             sources.dockerfile = Some(match block.dockerfile() {
                 Some(file) => path(&file),
@@ -163,6 +187,7 @@ impl Sources {
         });
         let file = optional(&build.file)
             .map_or_else(|| context.join("Dockerfile"), |file| directory.join(path(&file)));
+        let named = optional(&build.builder);
         let contexts = build.contexts.iter().map(one);
         let mut sources = Sources {
             tags: whole.tags.iter().map(|tag| String::from_utf8_lossy(tag).into_owned()).collect(),
@@ -174,7 +199,13 @@ impl Sources {
                 .map(|(name, value)| (name, value.known().unwrap_or_default().to_vec()))
                 .collect(),
             directory,
-            platform: all(&build.platforms).pop(),
+            platforms: Platforms {
+                builder: match whole.client {
+                    Client::Docker => Builder::of_docker(build.buildx, named.as_deref(), &value),
+                    _ => Builder::Unknown,
+                },
+                asked: all(&build.platforms).pop().or_else(|| default_platform(whole.client, &value)),
+            },
             whole_file: build.attests,
             containers: whole.client != Client::Docker,
             ..Sources::default()
@@ -199,6 +230,14 @@ impl Sources {
             sources.attributes.set(name, joined.collect::<Vec<_>>());
         }
         sources
+    }
+
+    /// The engine builds it, though the build names a builder: buildx has one of that name for it.
+    pub fn is_built_by_engine(&mut self) {
+        self.always = None;
+        if self.platforms.builder == Builder::Elsewhere {
+            self.platforms.builder = Builder::Engine;
+        }
     }
 
     /// Whether the file called `name`, as make's options name it, is the Dockerfile.
@@ -231,7 +270,7 @@ impl Sources {
         let file = self.dockerfile.as_deref()?;
         let text = std::fs::read(file).ok()?;
         let bases = EngineBases::new(engine);
-        let analysis = self.analyse(&text, &bases)?;
+        let analysis = self.analyse_on(engine, &text, &bases)?;
         let inputs = Inputs {
             analysis: &analysis,
             dockerfile: &text,
@@ -241,20 +280,34 @@ impl Sources {
             named_contexts: &self.contexts,
             directory: &self.directory,
             convention: if self.containers { Convention::Containers } else { Convention::Docker },
-            platform: self.platform.as_deref(),
+            platform: self.platforms.asked.as_deref(),
             whole_file: self.whole_file,
             attributes: self.attributes.clone(),
         };
         gather(&inputs, &bases, cache).ok()
     }
 
-    /// What the Dockerfile's text says the build can depend on; none where it is wrong.
-    pub fn analyse(&self, text: &[u8], bases: &dyn crate::image::dockerfile::BaseImages) -> Option<Analysis> {
+    /// What the Dockerfile's text says the build can depend on, on any engine; none where it is wrong.
+    pub fn analyse(&self, text: &[u8], bases: &dyn BaseImages) -> Option<Analysis> {
+        self.analyse_with(text, &[], bases)
+    }
+
+    /// As [`Sources::analyse`], on `engine`.
+    pub fn analyse_on(&self, engine: &dyn Engine, text: &[u8], bases: &dyn BaseImages) -> Option<Analysis> {
+        self.analyse_with(text, &self.platforms.arguments_on(text, &self.contexts, engine), bases)
+    }
+
+    fn analyse_with(
+        &self,
+        text: &[u8],
+        platform_args: &[(Vec<u8>, Vec<u8>)],
+        bases: &dyn BaseImages,
+    ) -> Option<Analysis> {
         let request = Request {
             target: self.target.as_deref(),
             build_args: &self.args,
             named_contexts: &self.contexts,
-            platform_args: &[],
+            platform_args,
             bases,
         };
         analyse(text, &request).ok()

@@ -14,6 +14,7 @@ mod json;
 mod lines;
 pub mod names;
 mod parse;
+pub mod platform;
 pub mod runes;
 mod scope;
 mod stage_args;
@@ -33,6 +34,6 @@ pub use instruction::{
     Run, Text,
 };
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
-pub use scope::Env;
+pub use scope::{Env, is_proxy};
 pub use stage_args::stage_args;
 pub use value::{Lookup, Scope, Value};
