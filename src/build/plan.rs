@@ -251,7 +251,7 @@ impl Build {
                 let runner = match (flags & RECURSE != 0, bourne) {
                     (true, _) => Runner::SubMake,
                     (false, true) => Runner::Shell,
-                    (false, false) => Runner::Other(shell.program.clone()),
+                    (false, false) => Runner::Other(shell.program.to_vec()),
                 };
                 let references = traced.references.iter().filter_map(|known| {
                     let value = moved(&kept, known.value, from, traced.text.len().min(next))?;

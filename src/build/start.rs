@@ -14,6 +14,7 @@ use crate::os::relay::Listener;
 use crate::os::words::is_blank;
 use crate::rules::file::{State, Status};
 use crate::rules::recipe::{NO_ERROR, RECURSE, SILENT};
+use std::borrow::Cow;
 use std::ffi::CString;
 use std::os::fd::AsFd;
 use std::rc::Rc;
@@ -372,9 +373,9 @@ fn broken_input() -> Option<std::fs::File> {
 }
 
 /// `text` without the recipe prefix after each continued newline.
-pub(in crate::build) fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
+pub(in crate::build) fn without_prefix(text: &[u8], prefix: u8) -> Cow<'_, [u8]> {
     if memchr::memchr(b'\n', text).is_none() {
-        return text.to_vec();
+        return Cow::Borrowed(text);
     }
     let mut out = Vec::with_capacity(text.len());
     let mut at = 0;
@@ -385,5 +386,5 @@ pub(in crate::build) fn without_prefix(text: &[u8], prefix: u8) -> Vec<u8> {
         }
         at += 1;
     }
-    out
+    Cow::Owned(out)
 }

@@ -53,6 +53,7 @@ pub fn assign<H: Host>(host: &mut H, assign: &Assign) -> Outcome<VariableId> {
         }
         Operator::Conditional => {
             if let Some(id) = host.context().lookup(assign.name) {
+                let id = host.context().variables.to_change(id);
                 return finish(host, id, assign.origin);
             }
             conditional = true;
@@ -81,6 +82,7 @@ pub fn assign<H: Host>(host: &mut H, assign: &Assign) -> Outcome<VariableId> {
                         Cow::Owned(expand_text(host, assign.value)?)
                     };
                     if added.is_empty() {
+                        let id = host.context().variables.to_change(id);
                         return finish(host, id, assign.origin);
                     }
                     let variables = &mut host.context().variables;

@@ -6,6 +6,7 @@ use crate::expand::context::Host;
 use crate::expand::evaluate::expand_text;
 use crate::expand::variables::{Origin, ScopeId};
 use crate::os::words::{is_blank, is_space};
+use std::rc::Rc;
 
 /// The shell that is used where none is named.
 pub const DEFAULT_SHELL: &[u8] = b"/bin/sh";
@@ -13,55 +14,68 @@ pub const DEFAULT_SHELL: &[u8] = b"/bin/sh";
 /// Characters that only a shell understands.
 const SHELL_CHARACTERS: &[u8] = b"#;\"*?[]&|<>(){}$`^~!";
 
-/// Commands that only a shell has.
-const SHELL_COMMANDS: &[&[u8]] = &[
-    b".",
-    b":",
-    b"alias",
-    b"bg",
-    b"break",
-    b"case",
-    b"cd",
-    b"command",
-    b"continue",
-    b"eval",
-    b"exec",
-    b"exit",
-    b"export",
-    b"fc",
-    b"fg",
-    b"for",
-    b"getopts",
-    b"hash",
-    b"if",
-    b"jobs",
-    b"login",
-    b"logout",
-    b"read",
-    b"readonly",
-    b"return",
-    b"set",
-    b"shift",
-    b"test",
-    b"times",
-    b"trap",
-    b"type",
-    b"ulimit",
-    b"umask",
-    b"unalias",
-    b"unset",
-    b"wait",
-    b"while",
-];
+/// Whether a word of a plain command line may hold the byte: the others only a shell understands.
+const PLAIN: [bool; 256] = {
+    let mut table = [true; 256];
+    let mut at = 0;
+    while at < SHELL_CHARACTERS.len() {
+        table[SHELL_CHARACTERS[at] as usize] = false;
+        at += 1;
+    }
+    table
+};
+
+/// Whether `word` is a command that only a shell has.
+fn is_shell_command(word: &[u8]) -> bool {
+    matches!(
+        word,
+        b"." | b":"
+            | b"alias"
+            | b"bg"
+            | b"break"
+            | b"case"
+            | b"cd"
+            | b"command"
+            | b"continue"
+            | b"eval"
+            | b"exec"
+            | b"exit"
+            | b"export"
+            | b"fc"
+            | b"fg"
+            | b"for"
+            | b"getopts"
+            | b"hash"
+            | b"if"
+            | b"jobs"
+            | b"login"
+            | b"logout"
+            | b"read"
+            | b"readonly"
+            | b"return"
+            | b"set"
+            | b"shift"
+            | b"test"
+            | b"times"
+            | b"trap"
+            | b"type"
+            | b"ulimit"
+            | b"umask"
+            | b"unalias"
+            | b"unset"
+            | b"wait"
+            | b"while"
+    )
+}
 
 /// How commands are run: the shell, its flags, and what splits words.
 pub struct Shell {
     /// `$(SHELL)`
-    pub program: Vec<u8>,
+    pub program: Rc<Vec<u8>>,
     /// `$(.SHELLFLAGS)`
-    pub flags: Vec<u8>,
-    /// `$(IFS)`
-    pub ifs: Vec<u8>,
+    pub flags: Rc<Vec<u8>>,
+    /// Whether `$(IFS)` has only what splits words anyway.
+    pub splits_at_blanks: bool,
     /// Whether a whole recipe is one command (`.ONESHELL`).
     pub one_shell: bool,
 }
@@ -87,30 +101,34 @@ impl Shell {
         let (posix, one_shell) = (context.posix, context.one_shell);
         let shell = context.common.shell;
         let program = match context.lookup(shell).map(|id| context.variables.get(id)) {
-            Some(variable) if !variable.recursive => variable.value.to_vec(),
-            _ => expand_text(host, b"$(SHELL)")?,
+            Some(variable) if !variable.recursive || (!variable.append && is_literal(&variable.value)) => {
+                Rc::clone(&variable.value)
+            }
+            _ => Rc::new(expand_text(host, b"$(SHELL)")?),
         };
         let context = host.context();
         let flags = context.common.shell_flags;
         let flags = match context.lookup(flags).map(|id| context.variables.get(id)) {
-            None => Vec::new(),
+            None => Rc::default(),
             Some(variable) if posix && variable.origin == Origin::Default => {
-                if forgiving {
-                    b"-c".to_vec()
-                } else {
-                    b"-ec".to_vec()
-                }
+                Rc::new(if forgiving { b"-c".to_vec() } else { b"-ec".to_vec() })
             }
             Some(variable) => {
-                let value = variable.value.clone();
-                expand_text(host, &value)?
+                let value = Rc::clone(&variable.value);
+                if is_literal(&value) { value } else { Rc::new(expand_text(host, &value)?) }
             }
         };
         let context = host.context();
         let ifs = context.common.ifs;
-        let ifs = if context.lookup(ifs).is_some() { expand_text(host, b"$(IFS)")? } else { Vec::new() };
-        Ok(Shell { program, flags, ifs, one_shell })
+        let splits_at_blanks = context.lookup(ifs).is_none()
+            || expand_text(host, b"$(IFS)")?.iter().all(|&byte| matches!(byte, b' ' | b'\t' | b'\n'));
+        Ok(Shell { program, flags, splits_at_blanks, one_shell })
     }
+}
+
+/// Whether the expansion of `text` is `text`.
+fn is_literal(text: &[u8]) -> bool {
+    memchr::memchr(b'$', text).is_none()
 }
 
 /// Whether the program at `path` is a shell of the Bourne family.
@@ -143,9 +161,9 @@ pub fn command(line: &[u8], shell: &Shell, stop_at_newline: bool) -> Command {
         return Command::default();
     }
     let text = &line[blanks..];
-    let plain_shell = shell.program == DEFAULT_SHELL
-        && shell.ifs.iter().all(|&byte| matches!(byte, b' ' | b'\t' | b'\n'))
-        && (shell.flags == b"-c" || shell.flags == b"-ec");
+    let plain_shell = *shell.program == DEFAULT_SHELL
+        && shell.splits_at_blanks
+        && matches!(shell.flags.as_slice(), b"-c" | b"-ec");
     if plain_shell {
         let (plain, rest) = split(text, shell.one_shell, stop_at_newline);
         let end = rest.map(|at| at + blanks);
@@ -155,7 +173,7 @@ pub fn command(line: &[u8], shell: &Shell, stop_at_newline: bool) -> Command {
             Plain::NeedsShell => {}
         }
     }
-    let (arguments, end) = through_shell(text, blanks, shell, stop_at_newline);
+    let (arguments, end) = through_shell(text, blanks, shell, plain_shell, stop_at_newline);
     Command { arguments, end, by_shell: true }
 }
 
@@ -163,6 +181,7 @@ fn through_shell(
     text: &[u8],
     offset: usize,
     shell: &Shell,
+    plain_shell: bool,
     stop_at_newline: bool,
 ) -> (Option<Vec<Vec<u8>>>, Option<usize>) {
     let (command, rest) = if shell.one_shell {
@@ -176,15 +195,18 @@ fn through_shell(
         return (None, rest);
     }
     if shell.one_shell {
-        let mut words = vec![shell.program.clone()];
+        let mut words = vec![shell.program.to_vec()];
         if let (Plain::Words(flags), _) = split(&shell.flags, false, false) {
             words.extend(flags);
         }
         words.push(command);
         return (Some(words), rest);
     }
+    if plain_shell {
+        return (Some(vec![shell.program.to_vec(), shell.flags.to_vec(), command]), rest);
+    }
     let mut head = Vec::with_capacity(shell.program.len() + shell.flags.len() + 2);
-    for &byte in &shell.program {
+    for &byte in shell.program.iter() {
         if SHELL_CHARACTERS.contains(&byte) {
             head.push(b'\\');
         }
@@ -284,7 +306,7 @@ fn split(line: &[u8], one_shell: bool, stop_at_newline: bool) -> (Plain, Option<
                 }
                 _ => word.push(byte),
             }
-        } else if SHELL_CHARACTERS.contains(&byte) || (one_shell && byte == b'\n') {
+        } else if !PLAIN[byte as usize] || (one_shell && byte == b'\n') {
             return (Plain::NeedsShell, None);
         } else {
             match byte {
@@ -323,7 +345,7 @@ fn split(line: &[u8], one_shell: bool, stop_at_newline: bool) -> (Plain, Option<
                         return (Plain::NeedsShell, None);
                     }
                     has_equals = false;
-                    if words.len() == 1 && SHELL_COMMANDS.contains(&words[0].as_slice()) {
+                    if words.len() == 1 && is_shell_command(&words[0]) {
                         return (Plain::NeedsShell, None);
                     }
                     while line.get(at + 1).is_some_and(|&byte| is_blank(byte)) {
@@ -341,7 +363,7 @@ fn split(line: &[u8], one_shell: bool, stop_at_newline: bool) -> (Plain, Option<
     if !word.is_empty() || was_empty {
         words.push(word);
     }
-    if words.len() == 1 && SHELL_COMMANDS.contains(&words[0].as_slice()) {
+    if words.len() == 1 && is_shell_command(&words[0]) {
         return (Plain::NeedsShell, None);
     }
     (if words.is_empty() { Plain::Empty } else { Plain::Words(words) }, rest)
@@ -352,8 +374,12 @@ mod tests {
     use super::*;
 
     fn run(line: &str) -> Vec<String> {
-        let shell =
-            Shell { program: b"/bin/sh".to_vec(), flags: b"-c".to_vec(), ifs: Vec::new(), one_shell: false };
+        let shell = Shell {
+            program: b"/bin/sh".to_vec().into(),
+            flags: b"-c".to_vec().into(),
+            splits_at_blanks: true,
+            one_shell: false,
+        };
         let words = command(line.as_bytes(), &shell, true).arguments.unwrap_or_default();
         words.into_iter().map(|word| String::from_utf8(word).unwrap()).collect()
     }

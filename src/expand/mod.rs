@@ -9,6 +9,7 @@ pub mod evaluate;
 pub mod file_names;
 pub mod functions;
 pub mod pattern;
+mod variable_set;
 pub mod variables;
 
 pub use context::{Context, Host};

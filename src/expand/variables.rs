@@ -1,12 +1,11 @@
 //! Variables, the sets that hold them, and the chain of sets that a lookup goes through (manual, "How to Use Variables",
 //! "Target-specific Variable Values"). Knows nothing of expansion.
 
+use super::variable_set::{Blanks, Set};
 use crate::base::diagnostic::Place;
 use crate::base::table_order::{Figures, History, Table};
 use crate::base::{Name, Names};
 use crate::syntax::Expression;
-use hashbrown::HashMap;
-use rustc_hash::FxBuildHasher;
 use std::rc::Rc;
 
 /// Where a value came from, weakest first: a definition replaces one of equal or weaker origin.
@@ -121,6 +120,28 @@ pub struct Variable {
     pub recursions: u32,
 }
 
+impl Variable {
+    fn new(names: &Names, name: Name, definition: &Definition) -> Variable {
+        Variable {
+            name,
+            value: Rc::new(definition.value.to_vec()),
+            parsed: None,
+            place: definition.place,
+            origin: definition.origin,
+            export: Export::Default,
+            special: None,
+            recursive: definition.recursive,
+            append: false,
+            conditional: false,
+            per_target: false,
+            private: false,
+            exportable: is_exportable(names.text(name)),
+            expanding: false,
+            recursions: 0,
+        }
+    }
+}
+
 /// A value on its way into a set.
 pub struct Definition<'d> {
     /// The value.
@@ -131,40 +152,6 @@ pub struct Definition<'d> {
     pub recursive: bool,
     /// Where it was defined.
     pub place: Option<Place>,
-}
-
-#[derive(Default)]
-struct Set {
-    members: Vec<(Name, VariableId)>,
-    index: Option<HashMap<Name, VariableId, FxBuildHasher>>,
-}
-
-/// Beyond this many members a set is searched by hash.
-const SMALL: usize = 24;
-
-impl Set {
-    fn get(&self, name: Name) -> Option<VariableId> {
-        match &self.index {
-            Some(index) => index.get(&name).copied(),
-            None => self.members.iter().find(|(member, _)| *member == name).map(|&(_, id)| id),
-        }
-    }
-
-    fn insert(&mut self, name: Name, id: VariableId) {
-        self.members.push((name, id));
-        if let Some(index) = &mut self.index {
-            index.insert(name, id);
-        } else if self.members.len() > SMALL {
-            self.index = Some(self.members.iter().copied().collect());
-        }
-    }
-
-    fn remove(&mut self, name: Name) {
-        self.members.retain(|(member, _)| *member != name);
-        if let Some(index) = &mut self.index {
-            index.remove(&name);
-        }
-    }
 }
 
 #[derive(Clone, Copy)]
@@ -183,6 +170,8 @@ pub struct Variables {
     /// How the global set came to be.
     history: History,
     sets: Vec<Set>,
+    /// Empty variables that sets share.
+    blanks: Blanks,
     free_sets: Vec<SetId>,
     scopes: Vec<Scope>,
     free_scopes: Vec<ScopeId>,
@@ -210,6 +199,7 @@ impl Default for Variables {
             global: vec![0; 512],
             history: History::default(),
             sets: vec![Set::default()],
+            blanks: Blanks::default(),
             free_sets: Vec::new(),
             scopes: vec![Scope { set: GLOBAL_SET, next: None, next_is_parent: false }],
             free_scopes: Vec::new(),
@@ -264,7 +254,7 @@ impl Variables {
                 _ => None,
             };
         }
-        self.sets[set.0 as usize].get(name)
+        self.sets[set.0 as usize].get(name, &self.blanks)
     }
 
     /// The variable that `name` stands for in the current scope.
@@ -297,7 +287,7 @@ impl Variables {
             Origin::Environment if overrides => Origin::EnvironmentOverride,
             origin => origin,
         };
-        if let Some(id) = self.find_in(set, name) {
+        if let Some(id) = self.find_own(set, name) {
             let variable = self.get_mut(id);
             if overrides && variable.origin == Origin::Environment {
                 variable.origin = Origin::EnvironmentOverride;
@@ -312,26 +302,61 @@ impl Variables {
             }
             return id;
         }
-        let variable = Variable {
-            name,
-            value: Rc::new(definition.value.to_vec()),
-            parsed: None,
-            place: definition.place,
-            origin,
-            export: Export::Default,
-            special: None,
-            recursive: definition.recursive,
-            append: false,
-            conditional: false,
-            per_target: false,
-            private: false,
-            exportable: is_exportable(names.text(name)),
-            expanding: false,
-            recursions: 0,
-        };
+        let variable = Variable::new(names, name, &Definition { origin, ..*definition });
         let id = self.add(variable);
         self.insert(set, name, id);
         id
+    }
+
+    /// Defines the automatic variable `name` in `set`, one of few such names.
+    pub fn define_automatic(&mut self, names: &Names, set: SetId, name: Name, value: &[u8]) {
+        let definition = Definition { value, origin: Origin::Automatic, recursive: false, place: None };
+        let known = set == GLOBAL_SET || self.sets[set.0 as usize].own(name).is_some();
+        if known || !value.is_empty() {
+            self.define(names, set, name, &definition);
+            return;
+        }
+        let all = &mut self.all;
+        let make = || {
+            all.push(Variable::new(names, name, &definition));
+            VariableId(all.len() as u32 - 1)
+        };
+        match self.blanks.enter(name, make) {
+            Some(bit) => {
+                self.changes += 1;
+                self.sets[set.0 as usize].add_blank(bit);
+            }
+            None => drop(self.define(names, set, name, &definition)),
+        }
+    }
+
+    /// Has the shared variable called `name` in `set`.
+    fn define_blank(&mut self, set: SetId, name: Name) {
+        if let Some(bit) = self.blanks.bit(name) {
+            self.changes += 1;
+            self.sets[set.0 as usize].add_blank(bit);
+        }
+    }
+
+    /// The variable called `name` in `set`, as one that is its alone.
+    fn find_own(&mut self, set: SetId, name: Name) -> Option<VariableId> {
+        if set != GLOBAL_SET
+            && let Some(shared) = self.sets[set.0 as usize].take_blank(name, &self.blanks)
+        {
+            let id = self.add(self.get(shared).clone());
+            self.sets[set.0 as usize].insert(name, id);
+        }
+        self.find_in(set, name)
+    }
+
+    /// The variable `id`, found in the current scope, as one that is to be changed: no other target has it.
+    pub fn to_change(&mut self, id: VariableId) -> VariableId {
+        if !self.blanks.has(id) {
+            return id;
+        }
+        let name = self.get(id).name;
+        let set = self.chain(self.current).into_iter().find(|&(set, _)| self.find_in(set, name) == Some(id));
+        set.and_then(|(set, _)| self.find_own(set, name)).unwrap_or(id)
     }
 
     fn add(&mut self, variable: Variable) -> VariableId {
@@ -415,7 +440,7 @@ impl Variables {
                 .map(|&number| VariableId(number - 1))
                 .collect();
         }
-        self.sets[set.0 as usize].members.iter().map(|&(_, id)| id).collect()
+        self.sets[set.0 as usize].members(&self.blanks).map(|(_, id)| id).collect()
     }
 
     /// The global variables in the order of GNU make's table.
@@ -502,12 +527,9 @@ impl Variables {
             (scope, set)
         };
         self.free_scopes.push(scope);
-        let emptied = std::mem::take(&mut self.sets[set.0 as usize]);
-        self.free.extend(emptied.members.iter().map(|&(_, id)| id));
-        // The emptied vectors are kept, so that loops of calls need no allocation.
-        let mut members = emptied.members;
-        members.clear();
-        self.sets[set.0 as usize].members = members;
+        let free = &mut self.free;
+        // What room it has is kept, so that loops of calls need no allocation.
+        self.sets[set.0 as usize].clear(|id| free.push(id));
         self.free_sets.push(set);
     }
 
@@ -521,8 +543,12 @@ impl Variables {
         let (to, from) = (self.set_of(to), self.set_of(from));
         for id in self.members(from) {
             let name = self.get(id).name;
-            if self.find_in(to, name).is_none() {
-                self.insert(to, name, id);
+            if self.find_in(to, name).is_some() {
+                continue;
+            }
+            match self.blanks.has(id) {
+                true => self.define_blank(to, name),
+                false => self.insert(to, name, id),
             }
         }
     }

@@ -259,7 +259,7 @@ fn export(session: &mut Session, exporting: bool, names: &[u8], place: Option<Pl
         let context = &mut session.context;
         let name = context.names.intern(word);
         let id = match context.lookup(name) {
-            Some(id) => id,
+            Some(id) => context.variables.to_change(id),
             None => {
                 let id = context.define_global(word, b"", Origin::File, false);
                 context.variables.get_mut(id).place = place;

@@ -44,9 +44,31 @@ pub fn plain_rule(line: &[u8]) -> Option<(&[u8], bool, &[u8])> {
     Some((&line[..colon], two, rest))
 }
 
+/// The fast path for a rule with its recipe on the same line: as [`plain_rule`], and what is behind the semicolon.
+fn plain_rule_with_recipe(line: &[u8]) -> Option<(&[u8], bool, &[u8], &[u8])> {
+    let special =
+        |from: usize| line[from..].iter().position(|&byte| SPECIAL[byte as usize]).map(|at| from + at);
+    let colon = special(0)?;
+    if line[colon] != b':' {
+        return None;
+    }
+    let two = line.get(colon + 1) == Some(&b':');
+    let from = colon + 1 + usize::from(two);
+    let semicolon = special(from)?;
+    let recipe = &line[semicolon + 1..];
+    // Of `::` and a recipe that begins with `=` the whole procedure knows what it is.
+    let plain = line[semicolon] == b';' && !(two && recipe.first() == Some(&b'='));
+    plain.then(|| (&line[..colon], two, &line[from..semicolon], recipe))
+}
+
 /// Executes a rule line: `line` as it was read, `joined` with continuations joined and its comment stripped.
 pub fn execute(session: &mut Session, reader: &mut Reader, line: &[u8], joined: &[u8]) -> Outcome {
-    if let Some((targets, double_colon, prerequisites)) = plain_rule(joined)
+    let plain = plain_rule(joined).map(|(targets, two, prerequisites)| (targets, two, prerequisites, None));
+    let plain = plain.or_else(|| {
+        let (targets, two, prerequisites, recipe) = plain_rule_with_recipe(line)?;
+        Some((targets, two, prerequisites, Some(recipe)))
+    });
+    if let Some((targets, double_colon, prerequisites, recipe)) = plain
         && joined.first() != Some(&b' ')
     {
         let names = &mut session.context.names;
@@ -58,9 +80,9 @@ pub fn execute(session: &mut Session, reader: &mut Reader, line: &[u8], joined: 
                 grouped: false,
                 pattern: None,
                 prerequisites: trim(prerequisites).to_vec(),
-                recipe: Vec::new(),
+                recipe: recipe.map_or_else(Vec::new, |recipe| [recipe, b"\n"].concat()),
                 recipe_line: reader.line,
-                has_recipe: false,
+                has_recipe: recipe.is_some(),
                 double_colon,
                 prefix: session.recipe_prefix,
                 place: reader.place(),

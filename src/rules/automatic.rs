@@ -1,8 +1,6 @@
 //! Automatic variables: `$@`, `$<`, `$^` and their kin (manual, "Automatic Variables"). Knows nothing of recipes.
 
 use crate::base::Name;
-use crate::expand::Origin;
-use crate::expand::variables::Definition;
 use crate::os::archive;
 use crate::rules::RuleHost;
 use crate::rules::file::{Dep, FileId};
@@ -19,16 +17,16 @@ fn suffix_stem<H: RuleHost>(host: &mut H, name: &'static [u8]) -> Name {
     let base = archive::split_member(name).map_or(name, |(_, member)| member);
     let rules = host.rules();
     rules.files[rules.suffix_file].builtin = false;
-    let suffixes = rules.files[rules.suffix_file].dependencies.clone();
-    for suffix in suffixes {
-        let file = suffix.file();
-        let text = host.rules().files[file].name;
+    let suffixes = std::mem::take(&mut rules.files[rules.suffix_file].dependencies);
+    let stem = suffixes.iter().find_map(|suffix| {
+        let text = host.rules().files[suffix.file()].name;
         let text = host.context().names.text(text);
-        if base.len() > text.len() && base.ends_with(text) {
-            return host.context().names.intern(&base[..base.len() - text.len()]);
-        }
-    }
-    host.context().names.intern(b"")
+        let ends = base.len() > text.len() && base.last() == text.last() && base.ends_with(text);
+        ends.then(|| &base[..base.len() - text.len()])
+    });
+    let rules = host.rules();
+    rules.files[rules.suffix_file].dependencies = suffixes;
+    host.context().names.intern(stem.unwrap_or_default())
 }
 
 /// Sets the automatic variables of `file`, whose scope is open. `stem` is what `%` stood for, where it is known.
@@ -91,8 +89,7 @@ pub fn set<H: RuleHost>(host: &mut H, file: FileId, stem: Option<Name>, always_m
     let context = host.context();
     let set = context.variables.set_of(scope);
     for (name, value) in names.into_iter().zip(values) {
-        let definition = Definition { value, origin: Origin::Automatic, recursive: false, place: None };
-        context.variables.define(&context.names, set, name, &definition);
+        context.variables.define_automatic(&context.names, set, name, value);
     }
 }
 
@@ -102,8 +99,7 @@ pub fn set_stem<H: RuleHost>(host: &mut H, file: FileId, stem: &[u8]) {
     let Some(scope) = host.rules().files[file].scope else { return };
     let context = host.context();
     let set = context.variables.set_of(scope);
-    let definition = Definition { value: stem, origin: Origin::Automatic, recursive: false, place: None };
-    context.variables.define(&context.names, set, name, &definition);
+    context.variables.define_automatic(&context.names, set, name, stem);
 }
 
 fn dep_text<H: RuleHost>(host: &mut H, dep: &Dep) -> &'static [u8] {

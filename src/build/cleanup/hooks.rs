@@ -302,8 +302,12 @@ mod tests {
 
     #[test]
     fn lines_are_cut_as_they_are_run() {
-        let shell =
-            Shell { program: b"/bin/sh".to_vec(), flags: b"-c".to_vec(), ifs: Vec::new(), one_shell: false };
+        let shell = Shell {
+            program: b"/bin/sh".to_vec().into(),
+            flags: b"-c".to_vec().into(),
+            splits_at_blanks: true,
+            one_shell: false,
+        };
         let lines = [&b"@docker build \\\n\t--tag a ."[..], b"", b"-a b\n @c; d\n\ne", b"# x"];
         let cut = scripts(lines.map(<[u8]>::to_vec).to_vec(), &shell, b'\t');
         // The empty one is a line, too: it is taken, and nothing is started for it.

@@ -5,10 +5,12 @@ use super::tree::{EntryKind, Status, status};
 use crate::os::threads::start_scoped;
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
+use std::cell::LazyCell;
 use std::collections::VecDeque;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::thread::available_parallelism;
 
 /// An entry of a folder.
 pub(super) struct Listed {
@@ -139,10 +141,16 @@ impl Queue {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn put(&self, tasks: Vec<Task>) {
+    /// Puts `tasks` in, and wakes those that wait for some where there are any.
+    fn put(&self, tasks: Vec<Task>, helped: bool) {
         let count = tasks.len();
         self.state().0.extend(tasks);
-        if count > 1 { self.more.notify_all() } else { self.more.notify_one() }
+        match count {
+            0 => {}
+            _ if !helped => {}
+            1 => self.more.notify_one(),
+            _ => self.more.notify_all(),
+        }
     }
 
     /// One that waits now.
@@ -177,10 +185,11 @@ impl Queue {
 /// Reads the folders of `first`, looks at each entry, and gives what it finds to `enter`, in no certain order; the folders
 /// that `enter` names are read too.
 pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(Answer) -> Vec<Task>) {
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
+    // The system answers this from several files: it is asked where the answer matters.
+    let threads = LazyCell::new(|| available_parallelism().map_or(1, usize::from).min(MOST_THREADS));
     let queue = Queue::default();
     let mut owed = first.len();
-    queue.put(first);
+    queue.put(first, false);
     let read = |task: Task| {
         let found = source.list(&task.path, &task.folder, true);
         (task, found)
@@ -202,8 +211,8 @@ pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(An
             };
             let next = enter(answer);
             owed = owed - 1 + next.len();
-            queue.put(next);
-            while helpers < threads && queue.len() >= WORTH_THREADS {
+            queue.put(next, helpers > 1);
+            while queue.len() >= WORTH_THREADS && helpers < *threads {
                 let (sender, queue) = (sender.clone(), &queue);
                 let work = move || {
                     while let Some(task) = queue.take() {
@@ -215,7 +224,7 @@ pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(An
                 // A thread that can't be had is done without.
                 match start_scoped(scope, work) {
                     Some(_) => helpers += 1,
-                    None => helpers = threads,
+                    None => helpers = *threads,
                 }
             }
         }

@@ -160,7 +160,7 @@ impl<'a> Graph<'a> {
 
     /// The last stage before `before` whose name is `name` to the letter.
     fn earlier(&self, name: &[u8], before: usize) -> Option<usize> {
-        self.file.stages[..before].iter().rposition(|stage| stage.name() == Some(name))
+        self.file.stage_named(name, before)
     }
 
     /// Stage names are lower case and FROM is not: `FROM Base` never means `AS base`, and no image is called `Base`.
@@ -198,7 +198,8 @@ impl<'a> Graph<'a> {
 
     /// The named context for `name`: the one for the platform before the one for all.
     pub fn named_context(&self, name: &[u8], platform: Option<&Value>) -> Option<usize> {
-        if name.eq_ignore_ascii_case(b"scratch") || name.eq_ignore_ascii_case(b"context") {
+        let none = self.request.named_contexts.is_empty();
+        if none || name.eq_ignore_ascii_case(b"scratch") || name.eq_ignore_ascii_case(b"context") {
             return None;
         }
         let contexts = self.request.named_contexts;
@@ -233,7 +234,7 @@ impl<'a> Graph<'a> {
             };
         }
         let lower = name.to_ascii_lowercase();
-        Ok(match self.file.stages.iter().rposition(|stage| stage.name() == Some(&lower)) {
+        Ok(match self.file.stage_named(&lower, usize::MAX) {
             Some(index) => Source::Stage(index),
             None => Source::Image(name.to_vec()),
         })
@@ -300,6 +301,13 @@ impl<'a> Graph<'a> {
     }
 
     fn refuse_circles(&self) -> Result<(), Error> {
+        // A circle leads to a later stage somewhere, as FROM alone never does.
+        let leads_on = |(at, node): (usize, &Node)| {
+            node.edges.iter().any(|(source, ..)| matches!(source, Source::Stage(to) if *to >= at))
+        };
+        if !self.nodes.iter().enumerate().any(leads_on) {
+            return Ok(());
+        }
         // 0: not seen, 1: on the path, 2: done. A path is kept by hand: files may have many stages.
         let mut state = vec![0u8; self.nodes.len()];
         for start in 0..self.nodes.len() {
@@ -346,7 +354,7 @@ impl<'a> Graph<'a> {
         let last = self.file.stages.len().saturating_sub(1);
         let Some(wanted) = self.request.target.filter(|name| !name.is_empty()) else { return Ok(last) };
         let lower = wanted.to_ascii_lowercase();
-        if let Some(index) = self.file.stages.iter().rposition(|stage| stage.name() == Some(&lower)) {
+        if let Some(index) = self.file.stage_named(&lower, usize::MAX) {
             return Ok(index);
         }
         let number = parse_number(wanted).and_then(|number| usize::try_from(number).ok());

@@ -14,6 +14,7 @@ mod json;
 mod lines;
 pub mod names;
 mod parse;
+mod plain;
 pub mod platform;
 pub mod runes;
 mod scope;

@@ -15,6 +15,7 @@ use super::runes;
 use super::syntax;
 use crate::base::Span;
 use crate::base::nearest;
+use std::collections::HashMap;
 use std::ops::Range;
 
 /// A Dockerfile, read.
@@ -28,6 +29,16 @@ pub struct Dockerfile {
     pub stages: Vec<Stage>,
     /// What is accepted, yet worth a word.
     pub warnings: Vec<Warning>,
+    /// The stages of each name, in order.
+    named: HashMap<Vec<u8>, Vec<usize>>,
+}
+
+impl Dockerfile {
+    /// The last stage before number `before` that is called `name`, which is in lower case.
+    pub fn stage_named(&self, name: &[u8], before: usize) -> Option<usize> {
+        let all = self.named.get(name)?;
+        all.get(..all.partition_point(|&at| at < before))?.last().copied()
+    }
 }
 
 /// A stage: FROM and what follows it.
@@ -65,10 +76,12 @@ pub fn parse(text: &[u8]) -> Result<Dockerfile, Error> {
         let instruction = instruction(&line, escape, &mut reader, text)?;
         match instruction.kind {
             Kind::From(from) => {
-                if let Some(name) = &from.name
-                    && file.stages.iter().any(|stage| stage.name() == Some(&name.bytes))
-                {
-                    reader.warnings.push(Warning { span: name.span, kind: WarningKind::DuplicateStage });
+                if let Some(name) = &from.name {
+                    let all = file.named.entry(name.bytes.clone()).or_default();
+                    if !all.is_empty() {
+                        reader.warnings.push(Warning { span: name.span, kind: WarningKind::DuplicateStage });
+                    }
+                    all.push(file.stages.len());
                 }
                 file.stages.push(Stage { span: instruction.span, from, instructions: Vec::new() });
             }

@@ -2,6 +2,7 @@
 //! Knows nothing of what instructions mean.
 
 use super::json;
+use super::plain;
 use super::runes::{self, decode, is_space};
 use pest::Parser;
 use pest::iterators::Pair;
@@ -14,7 +15,7 @@ use std::ops::Range;
 struct Grammar;
 
 /// A line split at its keyword and flags; ranges of the line.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, PartialEq, Eq)]
 pub struct Head {
     /// The keyword.
     pub keyword: Range<usize>,
@@ -72,9 +73,12 @@ fn range(pair: &Pair<'_, Rule>) -> Range<usize> {
 
 /// Keyword, flags and rest of `line`.
 pub fn head(line: &[u8], escape: u8) -> Head {
+    plain::head(line).unwrap_or_else(|| head_by_grammar(line, escape))
+}
+
+fn head_by_grammar(line: &[u8], escape: u8) -> Head {
     let trimmed = runes::trim(line);
     let offset = runes::offset_in(line, trimmed);
-    // Only the part with flags needs the grammar's eye: the first word that is no flag ends it.
     let masked = mask(trimmed, escape);
     let mut head = Head::default();
     let Ok(pairs) = Grammar::parse(Rule::head, &masked) else {
@@ -128,6 +132,10 @@ fn unquote(text: &[u8], escape: u8) -> Vec<u8> {
 
 /// The words of ARG, ENV and LABEL, quotes kept; ranges of `text`. An escape that ends the text is dropped.
 pub fn words(text: &[u8], escape: u8) -> Vec<Range<usize>> {
+    plain::words(text, escape).unwrap_or_else(|| words_by_grammar(text, escape))
+}
+
+fn words_by_grammar(text: &[u8], escape: u8) -> Vec<Range<usize>> {
     let mut found = ranges(Rule::words, Rule::word, &mask(text, escape)).unwrap_or_default();
     if let Some(last) = found.last_mut()
         && last.end == text.len()
@@ -163,6 +171,10 @@ fn ends_in_escape(word: &[u8], escape: u8) -> bool {
 
 /// The words of FROM, EXPOSE, COPY, ADD and VOLUME; ranges of `text`, which is trimmed.
 pub fn list(text: &[u8]) -> Vec<Range<usize>> {
+    plain::list(text).unwrap_or_else(|| list_by_grammar(text))
+}
+
+fn list_by_grammar(text: &[u8]) -> Vec<Range<usize>> {
     ranges(Rule::list, Rule::item, &mask(text, b'\\')).unwrap_or_default()
 }
 
@@ -175,6 +187,7 @@ pub fn strings(text: &[u8]) -> Vec<(Vec<u8>, Range<usize>)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn flags(line: &str) -> (Vec<String>, String) {
         let head = head(line.as_bytes(), b'\\');
@@ -204,6 +217,24 @@ mod tests {
         assert_eq!(list(text).len(), 1);
         assert_eq!(words(b"a=`\" b", b'`').len(), 2);
         assert!(words(b"\\", b'\\').is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn plain_lines_are_what_the_grammar_says(line in "[ \t\n\x0b\x0c\r]?(RUN|a|--|-|\"|'|\\\\|`|=|[ \t\n\x0b\x0c\r]|--f|\x1d|é|\u{85}|\u{a0}|\u{2003}){0,9}") {
+            let line = line.as_bytes();
+            for escape in *b"\\`" {
+                if let Some(found) = plain::head(line) {
+                    prop_assert_eq!(found, head_by_grammar(line, escape));
+                }
+                if let Some(found) = plain::words(line, escape) {
+                    prop_assert_eq!(found, words_by_grammar(line, escape));
+                }
+                if let Some(found) = plain::list(line) {
+                    prop_assert_eq!(found, list_by_grammar(line));
+                }
+            }
+        }
     }
 
     #[test]

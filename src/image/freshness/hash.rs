@@ -32,8 +32,11 @@ pub(super) fn files(root: &Path, entries: &[Entry], wanted: &[usize]) -> Vec<Res
         Ok(root) => root,
         Err(errno) => return vec![Err(unreadable(errno)); wanted.len()],
     };
-    let threads = std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS);
-    if wanted.len() < WORTH_THREADS || threads < 2 {
+    let threads = match wanted.len() {
+        0..WORTH_THREADS => 1,
+        _ => std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS),
+    };
+    if threads < 2 {
         let mut buffer = vec![0; BUFFER];
         return wanted.iter().map(|&at| one(&root, &entries[at], &mut buffer)).collect();
     }

@@ -41,12 +41,14 @@ pub struct FromProcess {
     surroundings: Surroundings,
     /// To which `docker` leads.
     chosen: Option<Client>,
+    /// What stands behind the name along each path that was asked about.
+    behind: RefCell<HashMap<Option<String>, Client>>,
 }
 
 impl FromProcess {
     /// From this process, where `chosen` is the engine of `--engine` or `IMK_ENGINE`.
     pub fn new(chosen: Option<Client>) -> FromProcess {
-        FromProcess { surroundings: Surroundings::of_process(), chosen }
+        FromProcess { surroundings: Surroundings::of_process(), chosen, behind: RefCell::default() }
     }
 
     /// The outside as this process sees it.
@@ -60,7 +62,11 @@ impl Connect for FromProcess {
         if client != Client::Docker {
             return client;
         }
-        self.chosen.unwrap_or_else(|| match path {
+        if let Some(chosen) = self.chosen {
+            return chosen;
+        }
+        let path = path.map(str::to_owned);
+        *self.behind.borrow_mut().entry(path).or_insert_with_key(|path| match path {
             Some(path) => {
                 Surroundings { path: Some(path.into()), ..self.surroundings.clone() }.behind_docker()
             }

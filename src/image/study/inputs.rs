@@ -150,12 +150,8 @@ fn walk(folder: &Path, group: &Group, all: &[RecipeStudy]) -> Vec<((usize, usize
         _ => &none,
     };
     let Ok(selection) = select(folder, ignore, &reads, false) else { return Vec::new() };
-    let mut amounts: HashMap<Vec<usize>, Amount> = HashMap::new();
-    let mut amount = |mut numbers: Vec<usize>| {
-        numbers.sort_unstable();
-        numbers.dedup();
-        *amounts.entry(numbers).or_insert_with_key(|numbers| total(&selection, numbers))
-    };
+    let mut amounts = Amounts::default();
+    let mut amount = |reads: Vec<usize>| amounts.of(reads, &selection);
     builds
         .into_iter()
         .map(|(at, own, whole)| {
@@ -176,14 +172,46 @@ fn walk(folder: &Path, group: &Group, all: &[RecipeStudy]) -> Vec<((usize, usize
         .collect()
 }
 
-/// The files of several reads together.
-fn total(selection: &Selection, reads: &[usize]) -> Amount {
-    let mut taken = vec![false; selection.entries.len()];
+/// The amounts of reads, each worked out once.
+#[derive(Default)]
+struct Amounts {
+    of_one: HashMap<usize, Amount>,
+    of_several: HashMap<Vec<usize>, Amount>,
+}
+
+impl Amounts {
+    /// The files of several reads together.
+    fn of(&mut self, mut reads: Vec<usize>, selection: &Selection) -> Amount {
+        reads.sort_unstable();
+        reads.dedup();
+        if let Some(known) = self.of_several.get(&reads) {
+            return *known;
+        }
+        // Builds that read all of a context read parts of it besides: what the largest read has is counted once for all builds.
+        let found = |read: usize| selection.reads.get(read).map_or(&[][..], |found| &found.entries);
+        let Some(largest) = reads.iter().copied().max_by_key(|&read| found(read).len()) else {
+            return Amount::default();
+        };
+        let own = || total(found(largest).iter().copied(), selection);
+        let mut amount = *self.of_one.entry(largest).or_insert_with(own);
+        let others = reads.iter().filter(|&&read| read != largest).flat_map(|&read| found(read));
+        // A read's entries are in order.
+        let mut further: Vec<usize> =
+            others.copied().filter(|entry| found(largest).binary_search(entry).is_err()).collect();
+        further.sort_unstable();
+        further.dedup();
+        let further = total(further.into_iter(), selection);
+        amount.files += further.files;
+        amount.bytes += further.bytes;
+        self.of_several.insert(reads, amount);
+        amount
+    }
+}
+
+/// The files among `entries`.
+fn total(entries: impl Iterator<Item = usize>, selection: &Selection) -> Amount {
     let mut amount = Amount::default();
-    for entry in reads.iter().filter_map(|&read| selection.reads.get(read)).flat_map(|found| &found.entries) {
-        let Some(taken) = taken.get_mut(*entry).filter(|taken| !**taken) else { continue };
-        *taken = true;
-        let Some(entry) = selection.entries.get(*entry) else { continue };
+    for entry in entries.filter_map(|entry| selection.entries.get(entry)) {
         if entry.kind != EntryKind::Folder {
             amount.files += 1;
         }

@@ -6,7 +6,7 @@ mod words;
 pub(super) use words::{error as system_error, fault as file_fault, line_of};
 
 use super::dockerfile;
-use super::style::{Style, bytes, columns, counted, printable, width as line_width, wrapped};
+use super::style::{Style, bytes, columns, counted, printable, width as line_width, wrapped_to};
 use crate::image::plan::{
     Action, BuildPlan, ContextPlan, DockerfileStatus, Fate, Plan, Step, TargetPlan, Thing,
 };
@@ -14,11 +14,13 @@ use crate::image::plan::{
 /// The plan, each target a paragraph.
 pub fn text(plan: &Plan, style: Style) -> String {
     let mut out = String::new();
+    // The terminal is asked once for all lines.
+    let width = line_width();
     for target in &plan.targets {
         if !out.is_empty() {
             out.push('\n');
         }
-        paragraph(target, style, &mut out);
+        paragraph(target, width, style, &mut out);
     }
     for goal in &plan.up_to_date {
         if !out.is_empty() && !out.ends_with("\n\n") {
@@ -29,25 +31,25 @@ pub fn text(plan: &Plan, style: Style) -> String {
     out
 }
 
-/// `left`, broken into lines where it is long, and at the end of the last line `right`.
-fn aligned(left: &str, right: &str, style: Style) -> String {
+/// `left`, broken into lines of `limit` columns where it is long, and at the end of the last line `right`.
+fn aligned(left: &str, right: &str, limit: usize, style: Style) -> String {
     const INDENT: usize = 6;
     let words: Vec<String> = left.split_whitespace().map(str::to_owned).collect();
-    let mut text = format!("  {}", wrapped(&words, "", 2, INDENT));
+    let mut text = format!("  {}", wrapped_to(limit, &words, "", 2, INDENT));
     if right.is_empty() {
         return text;
     }
     let used = text.rsplit('\n').next().map_or(0, columns);
     let width = columns(right);
-    let mut room = line_width().saturating_sub(used + width);
+    let mut room = limit.saturating_sub(used + width);
     if room < 2 {
         text.push('\n');
-        room = line_width().saturating_sub(width);
+        room = limit.saturating_sub(width);
     }
     format!("{text}{}{}", " ".repeat(room), style.dim(right))
 }
 
-fn paragraph(target: &TargetPlan, style: Style, out: &mut String) {
+fn paragraph(target: &TargetPlan, width: usize, style: Style, out: &mut String) {
     out.push_str(&style.bold(&printable(&target.target)));
     if let Some(place) = &target.place {
         out.push_str(&style.dim(&format!(" ({})", words::line_of(place))));
@@ -63,10 +65,10 @@ fn paragraph(target: &TargetPlan, style: Style, out: &mut String) {
         if step.failure_ignored {
             left.push_str(" (failure ignored)");
         }
-        out.push_str(&aligned(&printable(&left), &printable(&place), style));
+        out.push_str(&aligned(&printable(&left), &printable(&place), width, style));
         out.push('\n');
         if let Some(build) = step.build.and_then(|at| target.builds.get(at)) {
-            details(build, style, out);
+            details(build, width, style, out);
         }
     }
     let list = |wanted: &[Fate]| -> Vec<String> {
@@ -80,7 +82,7 @@ fn paragraph(target: &TargetPlan, style: Style, out: &mut String) {
             let head = format!("  {word} ");
             let items: Vec<String> = items.iter().map(|item| printable(item)).collect();
             out.push_str(&head);
-            out.push_str(&wrapped(&items, ",", head.len(), head.len()));
+            out.push_str(&wrapped_to(width, &items, ",", head.len(), head.len()));
             out.push('\n');
         }
     }
@@ -134,7 +136,7 @@ fn action(step: &Step) -> &'static str {
 }
 
 /// The paragraph of a build.
-fn details(build: &BuildPlan, style: Style, out: &mut String) {
+fn details(build: &BuildPlan, width: usize, style: Style, out: &mut String) {
     const HEAD: usize = 16;
     let mut row = |head: &str, items: Vec<String>| {
         if items.is_empty() {
@@ -142,7 +144,7 @@ fn details(build: &BuildPlan, style: Style, out: &mut String) {
         }
         let items: Vec<String> = items.iter().map(|item| printable(item)).collect();
         out.push_str(&style.dim(&format!("    {head:<12}")));
-        out.push_str(&wrapped(&items, ",", HEAD, HEAD));
+        out.push_str(&wrapped_to(width, &items, ",", HEAD, HEAD));
         out.push('\n');
     };
     row("dockerfile", vec![dockerfile_words(build)]);
