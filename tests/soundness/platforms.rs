@@ -127,19 +127,4 @@ pub const PLATFORMS: &[Case] = &[
         platform: "arm64",
         ..PLAIN
     },
-    Case {
-        name: "platform-of-named-contexts",
-        dockerfile: "FROM scratch AS s\nCOPY a /f\nFROM scratch\nCOPY --from=lib f /\nCOPY --from=s f /g\n",
-        files: &["a", "b", "l/f", "l/g", "m/f", "m/g"],
-        contexts: &[("lib", "l"), ("lib::linux/amd64", "m"), ("s::linux/arm64", "l")],
-        ..NEWER
-    },
-    Case {
-        name: "platform-of-named-contexts-asked",
-        dockerfile: "FROM scratch AS s\nCOPY a /f\nFROM --platform=linux/amd64 scratch\nCOPY --from=lib f /\nCOPY --from=s f /g\n",
-        files: &["a", "b", "l/f", "l/g", "m/f", "m/g"],
-        contexts: &[("lib", "l"), ("lib::linux/arm64", "m"), ("s::linux/arm64", "l")],
-        platform: "linux/arm64/v8",
-        ..NEWER
-    },
 ];

@@ -1,17 +1,21 @@
 //! What an image's build is given, taken from a block or from a command of a recipe, and its inputs as they are now. Knows nothing of
 //! targets and jobs.
 
+use crate::image::block::words::quoted;
 use crate::image::block::{Block, Given};
 use crate::image::command::Client;
 use crate::image::command::kinds::{BuildContext, Pair};
+use crate::image::command::recognise;
 use crate::image::command::text::Text;
-use crate::image::command::whole::WholeBuild;
+use crate::image::command::variables::Inherited;
+use crate::image::command::whole::{WholeBuild, with_options};
 use crate::image::context::Convention;
 use crate::image::dockerfile::{Analysis, BaseImages, Request, Value, analyse};
 use crate::image::engine::Engine;
 use crate::image::freshness::{
     Attributes, Builder, Components, Context, DigestCache, EngineBases, FileInput, Inputs, Platforms, gather,
 };
+use crate::image::study::address::name;
 use crate::rules::images::Attribute;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -120,8 +124,7 @@ impl Sources {
         let platforms = block.words(Attribute::Platforms);
         sources.platforms = Platforms {
             builder: match client {
-                // Options may say anything.
-                Client::Docker if block.words(Attribute::Options).is_empty() => {
+                Client::Docker => {
                     let named = block.word(Attribute::Builder).map(|given| &given.text[..]);
                     // A block is built with BuildKit unless the environment speaks against it.
                     let variable = |name: &[u8]| match (name, lookup(name)) {
@@ -150,7 +153,7 @@ impl Sources {
             Some("pull is set: newer base images are looked for each time")
         } else if !block.words(Attribute::Output).is_empty() {
             Some("its output does not stay on the engine")
-        } else if block.word(Attribute::Builder).is_some() {
+        } else if block.word(Attribute::Builder).is_some() || sources.is_built_elsewhere() {
             Some(OTHER_BUILDER)
         } else if block.is_remote() {
             Some("its context is not on this machine")
@@ -159,7 +162,48 @@ impl Sources {
         } else {
             None
         };
+        sources.add_options(block, client, lookup);
         sources
+    }
+
+    /// What the options of a block say beside its attributes, which stand after them on the command line.
+    fn add_options(&mut self, block: &Block, client: Client, lookup: &Lookup<'_>) {
+        let options = block.words(Attribute::Options);
+        if options.is_empty() {
+            return;
+        }
+        let plain = |word: &[u8]| word.to_vec();
+        let mut words = vec![plain(name(client).as_bytes()), plain(b"build")];
+        words.extend(options.iter().map(|given| given.text.clone()));
+        words.push(plain(b"."));
+        let inherited = |name: &[u8]| lookup(name).map_or(Inherited::Unset, Inherited::Value);
+        let reading = recognise(&quoted(&words), &inherited);
+        let own = match reading.commands.as_slice() {
+            [command] => with_options(command),
+            _ => None,
+        };
+        let Some(own) = own else {
+            if self.always.is_none_or(|why| why == OTHER_BUILDER) {
+                self.always = Some("its options are not followed");
+            }
+            return;
+        };
+        let given = Sources::of_command(&own, lookup);
+        if own.build.file.is_some() && block.dockerfile().is_none() && !block.is_remote() {
+            self.dockerfile = given.dockerfile;
+        }
+        if !own.build.platforms.is_empty() {
+            self.platforms.asked = match block.words(Attribute::Platforms) {
+                [] if own.build.platforms.len() == 1 => given.platforms.asked,
+                // Several: of none it can be said that the build is for it.
+                _ => Some(b",".to_vec()),
+            };
+        }
+        self.tags.extend(given.tags);
+        self.args.splice(0..0, given.args);
+        self.contexts.splice(0..0, given.contexts);
+        self.target = self.target.take().or(given.target);
+        self.whole_file |= given.whole_file;
     }
 
     /// What a build of a recipe that is understood whole is given; `lookup` as for a block.
@@ -229,7 +273,13 @@ impl Sources {
                 joined.map(|(name, value)| [&name[..], b"=", value.known().unwrap_or_default()].concat());
             sources.attributes.set(name, joined.collect::<Vec<_>>());
         }
+        sources.always = sources.is_built_elsewhere().then_some(OTHER_BUILDER);
         sources
+    }
+
+    /// Whether a builder has it that the environment or `buildx use` chose: what base images that one has is not known.
+    fn is_built_elsewhere(&self) -> bool {
+        self.platforms.builder == Builder::Elsewhere
     }
 
     /// The engine builds it, though the build names a builder: buildx has one of that name for it.
