@@ -15,7 +15,6 @@ use crate::image::engine::Engine;
 use crate::image::freshness::{
     Attributes, Builder, Components, Context, DigestCache, EngineBases, FileInput, Inputs, Platforms, gather,
 };
-use crate::image::study::address::name;
 use crate::rules::images::Attribute;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -173,7 +172,7 @@ impl Sources {
             return;
         }
         let plain = |word: &[u8]| word.to_vec();
-        let mut words = vec![plain(name(client).as_bytes()), plain(b"build")];
+        let mut words = vec![plain(client.name().as_bytes()), plain(b"build")];
         words.extend(options.iter().map(|given| given.text.clone()));
         words.push(plain(b"."));
         let inherited = |name: &[u8]| lookup(name).map_or(Inherited::Unset, Inherited::Value);
