@@ -162,7 +162,7 @@ impl Build {
             };
         }
         if time <= this_mtime {
-            return record.edited.then_some(Demand::Edited);
+            return mtime::is_newer(&self.session, dep, time, this_mtime).then_some(Demand::Edited);
         }
         let name = self.session.name_of(dep);
         if record.mtime_before != time && record.mtime_before != Mtime::UNKNOWN {

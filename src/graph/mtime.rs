@@ -134,14 +134,17 @@ pub fn look_up(session: &mut Session, file: FileId, search: bool) -> Outcome<Mti
     Ok(mtime)
 }
 
-/// Whether a target of time `than` is older than `file`, whose time is `time`, or older than a change of it that was seen.
+/// Whether a target of time `than` is older than `file`, whose time is `time`, or older than a change of it that was seen. What was made
+/// since is newer than that change, and a file that `-o` names has none.
 #[inline]
 pub fn is_newer(session: &Session, file: FileId, time: Mtime, than: Mtime) -> bool {
-    time > than || (session.rules.files[file].edited && time != Mtime::ABSENT)
+    time > than || (session.rules.files[file].edited && time > Mtime::OLD && than < session.edited_before)
 }
 
-/// Has the files `paths` count as changed, whatever their times say: those that were looked at, and those that are yet to be.
-pub fn edited(session: &mut Session, paths: &[Vec<u8>]) {
+/// Has the files `paths` count as changed `before` that moment, whatever their times say: those that were looked at, and those that are yet
+/// to be.
+pub fn edited(session: &mut Session, paths: &[Vec<u8>], before: Mtime) {
+    session.edited_before = before;
     session.edited = paths.iter().filter_map(|path| files::identity(path)).collect();
     if session.edited.is_empty() {
         return;

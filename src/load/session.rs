@@ -67,6 +67,8 @@ pub struct Session {
     pub plugins: Plugins,
     /// What was seen to change, whatever the times of the files say, each by device and inode.
     pub edited: FxHashSet<(u64, u64)>,
+    /// All of them changed before this moment.
+    pub edited_before: crate::os::files::Mtime,
     /// Where explicit rules and blocks name their targets, in order; kept only where it was asked for before reading.
     pub named_at: Option<Vec<(Name, Place)>>,
 }
@@ -104,6 +106,7 @@ impl Session {
             show_implicit: false,
             plugins: Plugins::default(),
             edited: FxHashSet::default(),
+            edited_before: crate::os::files::Mtime::UNKNOWN,
             named_at: None,
         }
     }

@@ -54,8 +54,8 @@ impl Run {
     /// Marks what the session saw change though the files' times do not tell; as for `-W` not while makefiles are remade for the second
     /// time, which would have no end.
     pub(super) fn mark_edited_files(&mut self) {
-        if let Some(watched) = &self.watched {
-            crate::graph::mtime::edited(&mut self.build.session, &watched.inputs.edited());
+        if let Some((before, paths)) = self.watched.as_ref().and_then(|watched| watched.inputs.edited()) {
+            crate::graph::mtime::edited(&mut self.build.session, &paths, before);
         }
     }
 

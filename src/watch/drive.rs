@@ -441,7 +441,7 @@ impl Drive {
         let begun = file_time();
         let known = &self.known;
         let edited = self.unsure.begin(goals, causes, &|goal| known.inputs(goal), begun);
-        if let Err(error) = take_for_new(&self.address, &edited) {
+        if let Err(error) = take_for_new(&self.address, &edited, begun) {
             self.status.fault(&format!("a run can't be told what changed: {error}"));
         }
         self.known.begin(goals, begun);

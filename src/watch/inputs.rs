@@ -5,6 +5,7 @@ use super::report::{Record, Reporter, Sender, VARIABLE};
 use crate::build::{Build, Observer};
 use crate::load::Session;
 use crate::load::session::Makefile;
+use crate::os::files::Mtime;
 use crate::rules::file::{FileId, Status};
 use rustc_hash::FxHashSet;
 use std::cell::RefCell;
@@ -20,7 +21,8 @@ const MAKEFILES: [&[u8]; 4] = [b"Imkfile", b"GNUmakefile", b"makefile", b"Makefi
 /// Name of the list of images in the session's own folder, which goes with the session.
 const IMAGES: &str = "images";
 
-/// Name of the list of files that are to be taken for new, in the same folder; a zero byte ends each.
+/// Name of the list of files that are to be taken for new, in the same folder: when the run began, in nanoseconds since 1970, and their
+/// paths; a zero byte ends each.
 const EDITED: &str = "edited";
 
 /// Tells a watch session what this run reads.
@@ -35,12 +37,13 @@ pub struct Inputs {
     edited: PathBuf,
 }
 
-/// Leaves word for the runs that report to the socket `path` that `files` are to be taken for new.
+/// Leaves word for the runs that report to the socket `path` that `files` are to be taken for new by targets from before `begun`.
 ///
 /// # Errors
 /// The system's.
-pub fn take_for_new(path: &Path, files: &[super::paths::Path]) -> std::io::Result<()> {
-    let list: Vec<u8> = files.iter().flat_map(|file| file.iter().copied().chain([0])).collect();
+pub fn take_for_new(path: &Path, files: &[super::paths::Path], begun: i128) -> std::io::Result<()> {
+    let mut list = format!("{begun}\0").into_bytes();
+    list.extend(files.iter().flat_map(|file| file.iter().copied().chain([0])));
     std::fs::write(path.with_file_name(EDITED), list)
 }
 
@@ -66,10 +69,15 @@ impl Inputs {
         Some(Inputs { reporter: Rc::new(RefCell::new(reporter)), first, images, edited })
     }
 
-    /// The files that the session saw change, though their times do not tell.
-    pub fn edited(&self) -> Vec<Vec<u8>> {
-        let list = std::fs::read(&self.edited).unwrap_or_default();
-        list.split(|&byte| byte == 0).filter(|name| !name.is_empty()).map(<[u8]>::to_vec).collect()
+    /// The files that the session saw change, though their times do not tell, and when: before that moment.
+    pub fn edited(&self) -> Option<(Mtime, Vec<Vec<u8>>)> {
+        const SECOND: i128 = 1_000_000_000;
+        let list = std::fs::read(&self.edited).ok()?;
+        let mut entries = list.split(|&byte| byte == 0).filter(|entry| !entry.is_empty());
+        let begun: i128 = std::str::from_utf8(entries.next()?).ok()?.parse().ok()?;
+        let (seconds, rest) = (begun.div_euclid(SECOND), begun.rem_euclid(SECOND));
+        let begun = Mtime::new(seconds.try_into().ok()?, rest.try_into().ok()?);
+        Some((begun, entries.map(<[u8]>::to_vec).collect()))
     }
 
     /// The makefiles are read: says which, and what the goals need as far as rules name it.

@@ -22,13 +22,13 @@ struct Goal {
     told: FxHashSet<Path>,
     /// Changes were lost.
     lost: bool,
+    /// When its last run began.
+    began: i128,
 }
 
 /// What is not sure. Times are in nanoseconds since 1970, by the clock that files' times come from.
 pub struct Unsure {
     goals: Vec<Goal>,
-    /// When the last run began.
-    began: i128,
     /// When the last run ended: nothing that a run made is newer.
     ended: i128,
 }
@@ -36,7 +36,7 @@ pub struct Unsure {
 impl Unsure {
     /// Of `goals` goals.
     pub fn new(goals: usize) -> Unsure {
-        Unsure { goals: (0..goals).map(|_| Goal::default()).collect(), began: 0, ended: 0 }
+        Unsure { goals: (0..goals).map(|_| Goal::default()).collect(), ended: 0 }
     }
 
     /// `change` touches an input of `goal`.
@@ -79,14 +79,14 @@ impl Unsure {
                 add(path, &is_old, &mut goal.told);
             }
             if std::mem::take(&mut goal.lost) {
-                let began = self.began;
+                let began = goal.began;
                 let is_hidden =
                     |data: &Metadata| is_old(data) && time(data.ctime(), data.ctime_nsec()) >= began;
                 inputs(number).into_iter().for_each(|path| add(path, &is_hidden, &mut goal.told));
             }
+            goal.began = now;
             all.extend(goal.told.iter().cloned());
         }
-        self.began = now;
         let mut all: Vec<Path> = all.into_iter().collect();
         all.sort();
         all
@@ -227,6 +227,19 @@ mod tests {
         unsure.changed(0, &change(&folder, Kind::Appeared, true));
         let told = unsure.begin(&[0], &[folder], &none, seconds(400));
         assert!(told.contains(&one) && !told.contains(&two), "{told:?}");
+    }
+
+    #[test]
+    fn a_goal_that_waits_keeps_the_time_of_its_own_run() {
+        let place = Place::new();
+        let inputs = vec![place.file("in", 100)];
+        let mut unsure = Unsure::new(2);
+        unsure.begin(&[1], &[], &none, 0);
+        unsure.ended(&[1], &|_| true, seconds(200));
+        unsure.all_changed();
+        unsure.begin(&[0], &[], &none, i128::MAX);
+        unsure.ended(&[0], &|_| true, seconds(200));
+        assert_eq!(names(unsure.begin(&[1], &[], &|_| inputs.clone(), i128::MAX)), ["in"]);
     }
 
     #[test]

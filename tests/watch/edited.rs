@@ -82,3 +82,18 @@ fn a_makefile_made_from_a_file_with_an_old_time_is_made_again_and_read() {
     assert_eq!(watch.run(), "imk: gen.in changed: making out");
     assert_eq!((watch.text("out"), watch.runs()), ("2\n".to_owned(), 2));
 }
+
+#[test]
+fn what_was_made_since_is_newer_than_the_edit() {
+    // Both sub-makes of a run, and the second pass over a target, find what the first one made.
+    let makefile =
+        "build: stamp ; echo built >> log\nstamp: in\n\tcp in stamp; echo stamp >> log\n\t$(MAKE) build\n";
+    let mut watch = Watch::begin(&[("Makefile", makefile), ("in", "1\n")], &["--quiet-period=500", "build"]);
+    let before = watch.text("log").matches("stamp").count();
+    assert!(watch.sh("echo 2 > old; touch -d '2000-01-01' old; mv old in"));
+    assert_eq!(watch.run(), "imk: in changed: making build");
+    assert_eq!(
+        (watch.text("stamp"), watch.text("log").matches("stamp").count()),
+        ("2\n".to_owned(), before + 1)
+    );
+}

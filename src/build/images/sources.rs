@@ -140,6 +140,7 @@ impl Sources {
                 several => Some(several.iter().map(|given| &given.text[..]).collect::<Vec<_>>().join(&b',')),
             },
         };
+        sources.count_default_platform(platforms.is_empty());
         if !block.is_remote() {
             sources.dockerfile = Some(match block.dockerfile() {
                 Some(file) => path(&file),
@@ -272,8 +273,16 @@ impl Sources {
                 joined.map(|(name, value)| [&name[..], b"=", value.known().unwrap_or_default()].concat());
             sources.attributes.set(name, joined.collect::<Vec<_>>());
         }
+        sources.count_default_platform(build.platforms.is_empty());
         sources.always = sources.is_built_elsewhere().then_some(OTHER_BUILDER);
         sources
+    }
+
+    /// A platform that the environment asks for counts as one that is given, where none is: an image without a base has it, too.
+    fn count_default_platform(&mut self, none_given: bool) {
+        if none_given && let Some(platform) = &self.platforms.asked {
+            self.attributes.set("platforms", [platform.clone()]);
+        }
     }
 
     /// Whether a builder has it that the environment or `buildx use` chose: what base images that one has is not known.

@@ -182,6 +182,15 @@ impl Queue {
     }
 }
 
+/// Closes a queue, however its user ends: whoever waits for more would wait for ever.
+struct Closing<'q>(&'q Queue);
+
+impl Drop for Closing<'_> {
+    fn drop(&mut self) {
+        self.0.close();
+    }
+}
+
 /// Reads the folders of `first`, looks at each entry, and gives what it finds to `enter`, in no certain order; the folders
 /// that `enter` names are read too.
 pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(Answer) -> Vec<Task>) {
@@ -195,6 +204,7 @@ pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(An
         (task, found)
     };
     std::thread::scope(|scope| {
+        let _closing = Closing(&queue);
         let (sender, answers): (Sender<Answer>, Receiver<Answer>) = channel();
         let mut helpers = 1;
         while owed > 0 {
@@ -228,6 +238,5 @@ pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(An
                 }
             }
         }
-        queue.close();
     });
 }

@@ -8,7 +8,8 @@ use super::value::Value;
 /// The global arguments that have their defaults and stand in the FROM of a reached stage that starts from another stage, each
 /// with its value. buildah to 1.28 looks for the stages that it needs before it has these defaults (`imagebuildah/executor.go`).
 ///
-/// One that a stage gives another default is not among them: given to the build, it would take the place of that as well.
+/// One that a stage gives another default, or that is declared twice, is not among them: given to the build, it would take the place of
+/// each.
 pub fn stage_args(file: &Dockerfile, analysis: &Analysis) -> Vec<(Vec<u8>, Vec<u8>)> {
     let chooses = |name: &[u8]| {
         let mut from_stages = analysis.stages.iter().filter(|stage| matches!(stage.base, Base::Stage(_)));
@@ -17,12 +18,13 @@ pub fn stage_args(file: &Dockerfile, analysis: &Analysis) -> Vec<(Vec<u8>, Vec<u
         })
     };
     let has_another = |name: &[u8]| {
-        let instructions = file.stages.iter().flat_map(|stage| &stage.instructions);
-        let mut pairs = instructions.filter_map(|instruction| match &instruction.kind {
-            Kind::Arg(pairs) => Some(pairs),
-            _ => None,
+        let instructions =
+            file.globals.iter().chain(file.stages.iter().flat_map(|stage| &stage.instructions));
+        let pairs = instructions.flat_map(|instruction| match &instruction.kind {
+            Kind::Arg(pairs) => &pairs[..],
+            _ => &[],
         });
-        pairs.any(|pairs| pairs.iter().any(|pair| pair.name.bytes == name && pair.value.is_some()))
+        pairs.filter(|pair| pair.name.bytes == name && pair.value.is_some()).count() > 1
     };
     let wanted = |arg: &&ArgUse| arg.stage.is_none() && arg.origin == Origin::Default;
     let mut out: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
@@ -81,6 +83,7 @@ mod tests {
     fn a_default_of_a_stages_own_is_kept() {
         assert_eq!(found("ARG V=one\nFROM scratch AS one\nFROM $V\nARG V=two\n", &[]), "");
         assert_eq!(found("ARG V=one\nFROM scratch AS one\nFROM $V\nARG V\n", &[]), "V=one ");
+        assert_eq!(found("ARG V=a\nARG V=one\nFROM scratch AS one\nFROM $V\n", &[]), "");
         assert_eq!(found("ARG VV=one\nARG V=two\nFROM scratch AS one\nFROM $VV\n", &[]), "VV=one ");
     }
 }

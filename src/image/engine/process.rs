@@ -120,10 +120,11 @@ impl Read for Stream {
         let count = output.read(buffer)?;
         if count == 0 && !buffer.is_empty() {
             self.output = None;
-            let status = self.child.wait()?;
+            // One that still has much to say does not end before that is taken.
             while self.errors.is_open() {
                 self.errors.take_if(true);
             }
+            let status = self.child.wait()?;
             if !status.success() {
                 let said: String = self.errors.text().trim().chars().take(500).collect();
                 return Err(std::io::Error::other(EngineError::Failed(self.name.clone(), said).message()));

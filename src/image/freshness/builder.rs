@@ -31,8 +31,9 @@ impl Builder {
         let set = |name: &[u8]| variable(name).filter(|value| !value.is_empty());
         // As the client reads it, in Go.
         let truths: [&[u8]; 6] = [b"1", b"t", b"T", b"true", b"TRUE", b"True"];
-        let is_buildkit = buildx || set(b"DOCKER_BUILDKIT").is_some_and(|value| truths.contains(&&value[..]));
-        if !is_buildkit {
+        let asked = set(b"DOCKER_BUILDKIT").map(|value| truths.contains(&&value[..]));
+        let is_buildkit = buildx || asked == Some(true);
+        if !is_buildkit && asked == Some(false) {
             return Builder::Unknown;
         }
         let chosen = named.map(<[u8]>::to_vec).or_else(|| set(b"BUILDX_BUILDER"));
@@ -46,7 +47,12 @@ impl Builder {
             Some(name) => name == b"default",
             None => !surroundings.may_use_builder(path(b"BUILDX_CONFIG")),
         };
-        if is_own { Builder::Engine } else { Builder::Elsewhere }
+        match (is_own, is_buildkit) {
+            // A client that takes buildx of its own accord heeds the choice (`cmd/docker/builder.go` of docker/cli).
+            (false, _) => Builder::Elsewhere,
+            (true, true) => Builder::Engine,
+            (true, false) => Builder::Unknown,
+        }
     }
 }
 
@@ -120,6 +126,8 @@ mod tests {
         assert_eq!(builder(false, None, &[]), Unknown);
         assert_eq!(builder(false, None, &[("DOCKER_BUILDKIT", "0")]), Unknown);
         assert_eq!(builder(false, None, &[("DOCKER_BUILDKIT", "")]), Unknown);
+        assert_eq!(builder(false, None, &[("BUILDX_BUILDER", "remote")]), Elsewhere);
+        assert_eq!(builder(false, None, &[("BUILDX_BUILDER", "remote"), ("DOCKER_BUILDKIT", "0")]), Unknown);
         assert_eq!(builder(false, None, &[on]), Engine);
         assert_eq!(builder(false, None, &[("DOCKER_BUILDKIT", "true")]), Engine);
         assert_eq!(builder(true, None, &[]), Engine);

@@ -10,7 +10,7 @@ fi
 
 # A registry that listens at a port of its own: the first that nobody else has.
 started=()
-trap 'kill "${started[@]}" 2>/dev/null; remove_ours; rm -rf "$work"' EXIT
+trap 'kill "${started[@]}" 2>/dev/null; remove_ours; ! mountpoint -q "$work/outdated/storage/overlay" || umount "$work/outdated/storage/overlay"; rm -rf "$work"' EXIT
 start_registry() {
     local port
     for port in $(shuf -i 20000-32000 -n 20); do
@@ -214,7 +214,7 @@ if [[ -n $podman_exports ]] && command -v skopeo >/dev/null; then
     without_skopeo() { by_podman eval 'PATH=$PWD/none compared none "FROM $registry/base:1"'; }
     check 'no skopeo' '2 unread/None' "$(without_skopeo)"
     check 'and says so' 1 "$(grep -c 'skopeo is not on PATH' report.json)"
-    (by_podman podman system reset --force) >/dev/null 2>&1
+    (by_podman podman rmi --all --force) >/dev/null 2>&1
     ! mountpoint -q storage/overlay || umount storage/overlay
 elif [[ $engine == docker ]]; then
     skipped=$((skipped + 1))
