@@ -271,13 +271,13 @@ impl Build {
 
     /// What the lines' processes would find in their environment under the names that the lines mention.
     pub(in crate::build) fn note_environment(&mut self, file: FileId, recipe: &mut Recipe) {
-        const ALWAYS: [&[u8]; 5] = [b"PATH", b"HOME", b"DOCKER_HOST", b"DOCKER_CONTEXT", b"DOCKER_CONFIG"];
+        const ALWAYS: [&[u8]; 3] = [b"PATH", b"DOCKER_HOST", b"DOCKER_CONTEXT"];
         let context = &self.session.context;
         let scope = self.session.rules.files[file].scope.unwrap_or(context.variables.current);
         let mut known: HashMap<Vec<u8>, Inherited> = HashMap::new();
         let is_part = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
         let words = recipe.lines.iter().flat_map(|line| line.text.split(|&byte| !is_part(byte)));
-        for word in words.chain(ALWAYS) {
+        for word in words.chain(ALWAYS).chain(recipe::DECIDES_PLATFORM) {
             if word.first().is_none_or(u8::is_ascii_digit) || known.contains_key(word) {
                 continue;
             }
@@ -307,6 +307,10 @@ impl Build {
                 }
             };
             known.insert(word.to_vec(), value);
+        }
+        if let Some(builder) = self.block_of(file).and_then(|block| self.builder_of(&block)) {
+            // Its lines are shown as the engine's; `--builder` builds it there.
+            known.insert(b"BUILDX_BUILDER".to_vec(), Inherited::Value(builder.into_bytes()));
         }
         recipe.environment = known;
     }

@@ -10,6 +10,16 @@ use crate::base::source::{LineColumn, LineStarts, line_column};
 use std::collections::HashMap;
 use std::rc::Rc;
 
+/// The variables of the environment that decide by what, and for what platform, a docker client builds.
+pub const DECIDES_PLATFORM: [&[u8]; 6] = [
+    b"DOCKER_BUILDKIT",
+    b"BUILDX_BUILDER",
+    b"BUILDX_CONFIG",
+    b"DOCKER_DEFAULT_PLATFORM",
+    b"DOCKER_CONFIG",
+    b"HOME",
+];
+
 /// The recipe of a target, expanded.
 #[derive(Clone, Debug, Default)]
 pub struct Recipe {
@@ -222,6 +232,11 @@ impl Line {
         }
         let place = Where::Words { words, line };
         Line { text, runner: Runner::Shell, failure_ignored: false, references: Vec::new(), place }
+    }
+
+    /// Whether imk runs it itself, as words: an image block's command.
+    pub fn has_no_shell(&self) -> bool {
+        matches!(self.place, Where::Words { .. })
     }
 
     /// The place of `span` of the text: the bytes themselves where they stand literally in the makefile, else the

@@ -101,7 +101,7 @@ impl State {
             let is_own = |(_, name): &&(u32, String)| !name.starts_with("[internal]");
             let step = running.steps.iter().rev().find(is_own).or(running.steps.last());
             if let Some((_, step)) = step {
-                pieces.push((Look::Dim, format!(" {step}")));
+                pieces.push((Look::Step, format!(" {step}")));
             }
         }
         pieces
@@ -113,6 +113,8 @@ enum Look {
     Plain,
     Bold,
     Dim,
+    /// Dim, and cut before anything else is.
+    Step,
     Error,
 }
 
@@ -125,11 +127,49 @@ fn short(time: Duration) -> String {
     }
 }
 
+/// What stands for text that is left out.
+const CUT: &str = "…";
+
+/// Cuts the steps so that all pieces fit, if that is enough, none shorter than another that is cut.
+fn share(pieces: &mut [(Look, String)], room: usize) {
+    let widths = |is_step: bool| {
+        let own = pieces.iter().filter(move |(look, _)| matches!(look, Look::Step) == is_step);
+        own.map(|(_, text)| columns(text))
+    };
+    let fixed: usize = widths(false).sum();
+    let mut steps: Vec<usize> = widths(true).collect();
+    let mut left = room.saturating_sub(fixed);
+    if steps.iter().sum::<usize>() <= left {
+        return;
+    }
+    // What a short one leaves goes to the others.
+    steps.sort_unstable();
+    let mut most = 0;
+    for (at, &width) in steps.iter().enumerate() {
+        most = left / (steps.len() - at);
+        if width > most {
+            break;
+        }
+        left -= width;
+    }
+    for (_, text) in pieces.iter_mut().filter(|(look, _)| matches!(look, Look::Step)) {
+        // Below this a step says nothing.
+        const LEAST: usize = 8;
+        if most < LEAST && columns(text) > most {
+            text.clear();
+        } else if columns(text) > most {
+            let shown = fitting(text, most - 1).len();
+            text.truncate(shown);
+            text.push_str(CUT);
+        }
+    }
+}
+
 /// The pieces side by side, cut where the columns end.
 fn line(pieces: &[(Look, String)], room: usize, style: Style) -> String {
-    const CUT: &str = "…";
     let plain = |text: &str| -> String { text.chars().map(|c| if is_obeyed(c) { ' ' } else { c }).collect() };
-    let pieces: Vec<(Look, String)> = pieces.iter().map(|(look, text)| (*look, plain(text))).collect();
+    let mut pieces: Vec<(Look, String)> = pieces.iter().map(|(look, text)| (*look, plain(text))).collect();
+    share(&mut pieces, room);
     let width: usize = pieces.iter().map(|(_, text)| columns(text)).sum();
     let mut left = if width <= room { width } else { room.saturating_sub(1) };
     let mut out = String::new();
@@ -139,7 +179,7 @@ fn line(pieces: &[(Look, String)], room: usize, style: Style) -> String {
         out.push_str(&match look {
             Look::Plain => shown.to_owned(),
             Look::Bold => style.bold(shown),
-            Look::Dim => style.dim(shown),
+            Look::Dim | Look::Step => style.dim(shown),
             Look::Error => style.error(shown),
         });
         if left == 0 || shown.len() < text.len() {
@@ -240,6 +280,19 @@ mod tests {
         assert_eq!(shown(&state), "0 done, 1 failed, 2 to go: build 0s [internal] load");
         state.take(&ended(1, TargetOutcome::Made));
         assert_eq!(shown(&state), "1 done, 1 failed, 2 to go");
+    }
+
+    #[test]
+    fn steps_are_cut_before_names_are() {
+        let step = |text: &str| (Look::Step, format!(" {text}"));
+        let name = |text: &str| (Look::Bold, text.to_owned());
+        let pieces = [name("build"), step("[1/2] RUN pip install"), name(", test"), step("[2/2] COPY")];
+        let cut = |room| line(&pieces, room, Style::default());
+        assert_eq!(cut(80), "build [1/2] RUN pip install, test [2/2] COPY");
+        assert_eq!(cut(40), "build [1/2] RUN pip in…, test [2/2] COPY");
+        assert_eq!(cut(30), "build [1/2] R…, test [2/2] C…");
+        assert_eq!(cut(20), "build, test");
+        assert_eq!(cut(8), "build, …");
     }
 
     #[test]

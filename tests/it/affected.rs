@@ -12,6 +12,7 @@ pub fn trials() -> Vec<Trial> {
         renames_and_deletions_reach_both_names,
         links_and_ignore_files_are_followed,
         what_is_not_known_is_widened,
+        platforms_say_what_is_read,
         submodules_and_folders_below,
         forms_and_errors,
     ];
@@ -105,6 +106,52 @@ fn what_is_not_known_is_widened() -> Result<(), Failure> {
     expect("echo '#' >>Makefile", &all)?;
     expect("echo 'x:' >GNUmakefile; rm GNUmakefile; touch unrelated", "any sub")?;
     expect("echo broken >Dockerfile", "style any app tool child sub")
+}
+
+/// A build whose platform is certain reads what that says; of others everything counts.
+fn platforms_say_what_is_read() -> Result<(), Failure> {
+    const BUILDS: &str = "\
+own: ; DOCKER_BUILDKIT=1 docker build -f P -t t .
+asked: ; docker buildx build --platform linux/arm64/v8 -f P -t t .
+given: ; DOCKER_BUILDKIT=1 docker build --build-arg TARGETARCH=arm64 -f P -t t .
+classic: ; DOCKER_BUILDKIT=0 docker build -f P -t t .
+unsaid: ; docker build -f P -t t .
+far: ; docker buildx build --builder far -f P -t t .
+far-asked: ; docker buildx build --builder far --platform linux/amd64 -f P -t t .
+exported: ; export DOCKER_BUILDKIT=1; docker build -f P -t t .
+default: export DOCKER_DEFAULT_PLATFORM = linux/arm64
+default: ; docker buildx build -f P -t t .
+.PHONY: own asked given classic unsaid far far-asked exported default
+";
+    const SETUP: &str = "\
+printf 'FROM --platform=$BUILDPLATFORM scratch AS b\\nFROM scratch\\nARG TARGETARCH\\nCOPY --from=b /x /\\nCOPY bin-$TARGETARCH /\\n' >P
+touch bin-amd64 bin-arm64 other
+git init -q . && git add . && git -c user.name=t -c user.email=t@t commit -qm first
+";
+    let goals = ["own", "asked", "given", "classic", "unsaid", "far", "far-asked", "exported", "default"];
+    let words = |error: std::io::Error| error.to_string();
+    let daemon = crate::daemon::Daemon::new(crate::daemon::Manner::Well).map_err(words)?;
+    for (changed, expected) in [
+        ("bin-amd64", "own classic unsaid far far-asked exported"),
+        ("bin-arm64", "asked given classic unsaid far exported default"),
+        ("other", "classic unsaid far exported"),
+    ] {
+        let place = Workplace::new(&program::imk()).map_err(words)?;
+        std::fs::write(place.dir().join("Makefile"), BUILDS).map_err(words)?;
+        crate::builder::shell(&place, &format!("{SETUP}echo x >>{changed}")).map_err(words)?;
+        let args = std::iter::once("--affected=HEAD").chain(goals).map(Into::into).collect();
+        let env = vec![
+            ("DOCKER_HOST".into(), daemon.address("e.sock").into()),
+            ("HOME".into(), place.dir().as_os_str().to_owned()),
+        ];
+        let found = place.run(&Invocation { args, env, ..Invocation::default() }).map_err(words)?;
+        let told = String::from_utf8_lossy(&found.stdout).replace('\n', " ");
+        if told.trim_end() != expected {
+            let said = String::from_utf8_lossy(&found.stderr);
+            return Err(format!("{changed}: told '{told}', expected '{expected}', {said}"));
+        }
+    }
+    Ok(())
 }
 
 fn submodules_and_folders_below() -> Result<(), Failure> {

@@ -173,7 +173,10 @@ fn answer(method: &str, target: &str, folder: &Path) -> (u16, String) {
     let parts: Vec<&str> = path.split('/').skip(2).collect();
     let (kind, name) = match (method, parts.as_slice()) {
         (_, []) => return (200, "OK".to_owned()),
-        ("GET", ["version"]) => return (200, r#"{"Version":"20.10.24","ApiVersion":"1.41"}"#.to_owned()),
+        ("GET", ["version"]) => {
+            let version = r#"{"Version":"20.10.24","ApiVersion":"1.41","Os":"linux","Arch":"amd64"}"#;
+            return (200, version.to_owned());
+        }
         ("GET", ["containers", name, "json"]) | ("DELETE", ["containers", name]) => ("container", *name),
         ("GET", ["images", name, "json"]) | ("DELETE", ["images", name]) => ("image", *name),
         ("GET", ["images", "json"]) => return (200, "[]".to_owned()),

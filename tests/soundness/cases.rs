@@ -13,6 +13,11 @@ pub struct Case {
     pub args: &'static [(&'static str, &'static str, &'static str)],
     /// Named contexts, and the folders of the context that they are.
     pub contexts: &'static [(&'static str, &'static str)],
+    /// What `--platform` asks for; nothing where it is empty.
+    pub platform: &'static str,
+    /// Releases of BuildKit, or parts of one, make different things of it: imk may take too much for read, and is held to
+    /// soundness alone.
+    pub disputed: bool,
     /// Engines may be too old for what the Dockerfile says, and refuse it.
     pub newer: bool,
 }
@@ -25,9 +30,11 @@ pub const PLAIN: Case = Case {
     target: "",
     args: &[],
     contexts: &[],
+    platform: "",
+    disputed: false,
     newer: false,
 };
-const NEWER: Case = Case { newer: true, ..PLAIN };
+pub const NEWER: Case = Case { newer: true, ..PLAIN };
 
 /// `BASE` stands for an image of the case's own that has a folder `/in` with a file, ENV `WHERE=a` and a trigger or not.
 pub const CASES: &[Case] = &[
@@ -184,6 +191,35 @@ pub const CASES: &[Case] = &[
         ..PLAIN
     },
     Case {
+        name: "arg-declared-again",
+        dockerfile: "ARG w=a\nARG w\nFROM scratch\nARG w\nCOPY b$w /x/\n",
+        files: &["a", "b", "ba"],
+        args: &[("w", "", "a")],
+        disputed: true,
+        ..PLAIN
+    },
+    Case {
+        name: "arg-declared-again-for-a-setting",
+        dockerfile: "ARG w=a\nARG w\nFROM scratch\nARG w\nLABEL l=$w\nCOPY a /\n",
+        files: &["a", "b"],
+        disputed: true,
+        ..PLAIN
+    },
+    Case {
+        name: "arg-default-that-is-not-known",
+        dockerfile: "ARG v=$TARGETSTAGE-a\nFROM scratch\nARG v\nARG TARGETSTAGE\nARG w=$TARGETSTAGE-b\nLABEL l=$v m=$w\nCOPY a /\n",
+        files: &["a", "b"],
+        disputed: true,
+        ..PLAIN
+    },
+    Case {
+        name: "arg-declared-again-in-a-stage",
+        dockerfile: "ARG w=a\nFROM scratch\nARG w=b\nARG w\nARG v=c\nARG v\nCOPY $w $v /x/\n",
+        files: &["a", "b", "c"],
+        args: &[("v", "", "a")],
+        ..PLAIN
+    },
+    Case {
         name: "arg-not-declared",
         dockerfile: "FROM scratch\nCOPY a /\n",
         files: &["a"],
@@ -256,6 +292,7 @@ pub const CASES: &[Case] = &[
         dockerfile: "FROM scratch\nCOPY . /\n",
         ignore: "a\n!a/x\na\nDockerfile\n.dockerignore\n",
         files: &["a/x", "a/y", "b"],
+        disputed: true,
         ..PLAIN
     },
     Case {
@@ -440,6 +477,52 @@ pub const CASES: &[Case] = &[
         name: "names-with-odd-characters",
         dockerfile: "FROM scratch\nCOPY [\"a b/\", \"ü\", \"x[[]y\", \"/o/\"]\n",
         files: &["a b/c d", "ü", "x[y", "xy"],
+        ..PLAIN
+    },
+    Case {
+        name: "arg-proxy-run",
+        dockerfile: "FROM python:3.11\nCOPY a /\nRUN cat /a\n",
+        files: &["a", "b"],
+        args: &[("https_proxy", "http://p", "http://q")],
+        ..PLAIN
+    },
+    Case {
+        name: "arg-proxy-declared",
+        dockerfile: "FROM scratch\nARG no_proxy\nCOPY $no_proxy /x/\n",
+        files: &["a", "b"],
+        args: &[("no_proxy", "a", "b")],
+        ..PLAIN
+    },
+    Case {
+        name: "settings-of-what-is-copied-from",
+        dockerfile: "FROM scratch AS s\nENV e=a\nLABEL l=1\nEXPOSE 80\nCOPY $e /f\nENV f=1\nONBUILD COPY b /\nSTOPSIGNAL 9\nCMD [\"x\"]\nVOLUME /v\nFROM scratch\nCOPY --from=s /f /\n",
+        files: &["a", "b"],
+        ..PLAIN
+    },
+    Case {
+        name: "settings-before-a-command",
+        dockerfile: "FROM python:3.11 AS s\nENV e=1\nLABEL l=1\nENTRYPOINT [\"x\"]\nRUN echo $e >/f\nENV g=1\nHEALTHCHECK CMD x\nFROM scratch\nCOPY --from=s /f /\n",
+        ..PLAIN
+    },
+    Case {
+        name: "settings-of-a-stage-that-is-both",
+        dockerfile: "FROM scratch AS s\nENV e=a\nLABEL l=1\nCOPY a /\nFROM s AS t\nLABEL m=1\nCOPY $e /e\nFROM scratch\nCOPY --from=s /a /\nCOPY --from=t /e /\n",
+        files: &["a", "b"],
+        ..PLAIN
+    },
+    Case {
+        name: "ignore-anywhere-but",
+        dockerfile: "FROM scratch\nCOPY . /\n",
+        ignore: "*\n!**/keep\n!s\n",
+        files: &["d/keep", "d/lose", "s/keep", "s/x", "keep"],
+        disputed: true,
+        ..PLAIN
+    },
+    Case {
+        name: "ignore-deep",
+        dockerfile: "FROM scratch\nCOPY d s* /x/\n",
+        ignore: "d\n**/*.log\n!d/e/f\n!d/e/*.log\nd/e/no.log\n",
+        files: &["d/e/f/x", "d/e/g", "d/e/a.log", "d/e/no.log", "s", "s.log"],
         ..PLAIN
     },
 ];

@@ -142,22 +142,20 @@ pub fn changes(scene: &Scene, stage: &Stage<'_>) -> Vec<Change> {
     let ignore = scene.ignore();
     if !ignore.is_empty() {
         let (comment, more) = (format!("# nothing\n\n{ignore}"), format!("{ignore}nothing-of-this-name\n"));
-        let less: Vec<&str> = ignore.lines().skip(1).collect();
-        out.push(Change {
-            kind: Kind::Comment,
-            what: "comment in the ignore file".into(),
-            act: Act::Ignore(comment),
-        });
-        out.push(Change {
-            kind: Kind::IgnoreFile,
-            what: "pattern that matches nothing".into(),
-            act: Act::Ignore(more),
-        });
-        out.push(Change {
-            kind: Kind::IgnoreFile,
-            what: "first pattern gone".into(),
-            act: Act::Ignore(less.join("\n")),
-        });
+        let lines: Vec<&str> = ignore.lines().collect();
+        let mut add =
+            |kind, what: String, text: String| out.push(Change { kind, what, act: Act::Ignore(text) });
+        add(Kind::Comment, "comment in the ignore file".to_owned(), comment);
+        add(Kind::IgnoreFile, "pattern that matches nothing".to_owned(), more);
+        let backwards: Vec<&str> = lines.iter().rev().copied().collect();
+        add(Kind::IgnoreFile, "patterns backwards".to_owned(), backwards.join("\n"));
+        for (at, line) in lines.iter().enumerate() {
+            let with = |own: &[&str]| [&lines[..at], own, &lines[at + 1..]].concat().join("\n");
+            let other = line.strip_prefix('!').map_or_else(|| format!("!{line}"), str::to_owned);
+            add(Kind::IgnoreFile, format!("pattern {line} gone"), with(&[]));
+            add(Kind::IgnoreFile, format!("pattern {line} turned"), with(&[&other]));
+            add(Kind::IgnoreFile, format!("pattern {line} twice"), with(&[line, line]));
+        }
     }
     out
 }

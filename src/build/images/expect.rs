@@ -91,7 +91,7 @@ impl Build {
         let analysis = image
             .sources
             .zip(text.as_ref())
-            .and_then(|(sources, text)| sources.analyse(text, &EngineBases::new(engine)));
+            .and_then(|(sources, text)| sources.analyse_on(engine, text, &EngineBases::new(engine)));
         let file = image
             .sources
             .and_then(|sources| sources.dockerfile.as_deref())

@@ -118,7 +118,7 @@ impl Build {
         let mut sources = Sources::of_block(block, program.client, &of_environment(&environment));
         if self.context_of(block).is_some() && sources.always == Some(OTHER_BUILDER) {
             // The engine of a docker context can be asked as any other.
-            sources.always = None;
+            sources.is_built_by_engine();
         }
         let name = String::from_utf8_lossy(self.session.name_of(file)).into_owned();
         Ok(self.judge(file, name, sources, engine, Proof::Label))

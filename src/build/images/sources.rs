@@ -1,16 +1,19 @@
 //! What an image's build is given, taken from a block or from a command of a recipe, and its inputs as they are now. Knows nothing of
 //! targets and jobs.
 
+use crate::image::block::words::quoted;
 use crate::image::block::{Block, Given};
 use crate::image::command::Client;
 use crate::image::command::kinds::{BuildContext, Pair};
+use crate::image::command::recognise;
 use crate::image::command::text::Text;
-use crate::image::command::whole::WholeBuild;
+use crate::image::command::variables::Inherited;
+use crate::image::command::whole::{WholeBuild, with_options};
 use crate::image::context::Convention;
-use crate::image::dockerfile::{Analysis, Request, Value, analyse};
+use crate::image::dockerfile::{Analysis, BaseImages, Request, Value, analyse};
 use crate::image::engine::Engine;
 use crate::image::freshness::{
-    Attributes, Components, Context, DigestCache, EngineBases, FileInput, Inputs, gather,
+    Attributes, Builder, Components, Context, DigestCache, EngineBases, FileInput, Inputs, Platforms, gather,
 };
 use crate::rules::images::Attribute;
 use std::ffi::{CString, OsStr};
@@ -33,7 +36,7 @@ pub struct Sources {
     contexts: Vec<(Vec<u8>, Vec<u8>)>,
     /// The folder that named contexts are seen from; empty where that is the recipe's.
     directory: PathBuf,
-    platform: Option<Vec<u8>>,
+    platforms: Platforms,
     attributes: Attributes,
     whole_file: bool,
     containers: bool,
@@ -50,6 +53,12 @@ fn pair(given: &Given, lookup: &Lookup<'_>) -> (Vec<u8>, Value) {
         Some(at) => (given.text[..at].to_vec(), Value::Known(given.text[at + 1..].to_vec())),
         None => (given.text.clone(), inherited(&given.text, lookup)),
     }
+}
+
+/// The platform that docker's client asks for where a command does not.
+fn default_platform(client: Client, lookup: &Lookup<'_>) -> Option<Vec<u8>> {
+    let value = (client == Client::Docker).then(|| lookup(b"DOCKER_DEFAULT_PLATFORM")).flatten();
+    value.filter(|value| !value.is_empty())
 }
 
 fn inherited(name: &[u8], lookup: &Lookup<'_>) -> Value {
@@ -111,9 +120,26 @@ impl Sources {
         for (attribute, name) in ATTRIBUTES {
             sources.attributes.set(name, words(attribute));
         }
-        if let [only] = block.words(Attribute::Platforms) {
-            sources.platform = Some(only.text.clone());
-        }
+        let platforms = block.words(Attribute::Platforms);
+        sources.platforms = Platforms {
+            builder: match client {
+                Client::Docker => {
+                    let named = block.word(Attribute::Builder).map(|given| &given.text[..]);
+                    // A block is built with BuildKit unless the environment speaks against it.
+                    let variable = |name: &[u8]| match (name, lookup(name)) {
+                        (b"DOCKER_BUILDKIT", None) => Some(b"1".to_vec()),
+                        (_, value) => value,
+                    };
+                    Builder::of_docker(named.is_some(), named, &variable)
+                }
+                _ => Builder::Unknown,
+            },
+            asked: match platforms {
+                [] => default_platform(client, lookup),
+                [only] => Some(only.text.clone()),
+                several => Some(several.iter().map(|given| &given.text[..]).collect::<Vec<_>>().join(&b',')),
+            },
+        };
         if !block.is_remote() {
             sources.dockerfile = Some(match block.dockerfile() {
                 Some(file) => path(&file),
@@ -126,7 +152,7 @@ impl Sources {
             Some("pull is set: newer base images are looked for each time")
         } else if !block.words(Attribute::Output).is_empty() {
             Some("its output does not stay on the engine")
-        } else if block.word(Attribute::Builder).is_some() {
+        } else if block.word(Attribute::Builder).is_some() || sources.is_built_elsewhere() {
             Some(OTHER_BUILDER)
         } else if block.is_remote() {
             Some("its context is not on this machine")
@@ -135,7 +161,48 @@ impl Sources {
         } else {
             None
         };
+        sources.add_options(block, client, lookup);
         sources
+    }
+
+    /// What the options of a block say beside its attributes, which stand after them on the command line.
+    fn add_options(&mut self, block: &Block, client: Client, lookup: &Lookup<'_>) {
+        let options = block.words(Attribute::Options);
+        if options.is_empty() {
+            return;
+        }
+        let plain = |word: &[u8]| word.to_vec();
+        let mut words = vec![plain(client.name().as_bytes()), plain(b"build")];
+        words.extend(options.iter().map(|given| given.text.clone()));
+        words.push(plain(b"."));
+        let inherited = |name: &[u8]| lookup(name).map_or(Inherited::Unset, Inherited::Value);
+        let reading = recognise(&quoted(&words), &inherited);
+        let own = match reading.commands.as_slice() {
+            [command] => with_options(command),
+            _ => None,
+        };
+        let Some(own) = own else {
+            if self.always.is_none_or(|why| why == OTHER_BUILDER) {
+                self.always = Some("its options are not followed");
+            }
+            return;
+        };
+        let given = Sources::of_command(&own, lookup);
+        if own.build.file.is_some() && block.dockerfile().is_none() && !block.is_remote() {
+            self.dockerfile = given.dockerfile;
+        }
+        if !own.build.platforms.is_empty() {
+            self.platforms.asked = match block.words(Attribute::Platforms) {
+                [] if own.build.platforms.len() == 1 => given.platforms.asked,
+                // Several: of none it can be said that the build is for it.
+                _ => Some(b",".to_vec()),
+            };
+        }
+        self.tags.extend(given.tags);
+        self.args.splice(0..0, given.args);
+        self.contexts.splice(0..0, given.contexts);
+        self.target = self.target.take().or(given.target);
+        self.whole_file |= given.whole_file;
     }
 
     /// What a build of a recipe that is understood whole is given; `lookup` as for a block.
@@ -163,6 +230,7 @@ impl Sources {
         });
         let file = optional(&build.file)
             .map_or_else(|| context.join("Dockerfile"), |file| directory.join(path(&file)));
+        let named = optional(&build.builder);
         let contexts = build.contexts.iter().map(one);
         let mut sources = Sources {
             tags: whole.tags.iter().map(|tag| String::from_utf8_lossy(tag).into_owned()).collect(),
@@ -174,7 +242,13 @@ impl Sources {
                 .map(|(name, value)| (name, value.known().unwrap_or_default().to_vec()))
                 .collect(),
             directory,
-            platform: all(&build.platforms).pop(),
+            platforms: Platforms {
+                builder: match whole.client {
+                    Client::Docker => Builder::of_docker(build.buildx, named.as_deref(), &value),
+                    _ => Builder::Unknown,
+                },
+                asked: all(&build.platforms).pop().or_else(|| default_platform(whole.client, &value)),
+            },
             whole_file: build.attests,
             containers: whole.client != Client::Docker,
             ..Sources::default()
@@ -198,7 +272,21 @@ impl Sources {
                 joined.map(|(name, value)| [&name[..], b"=", value.known().unwrap_or_default()].concat());
             sources.attributes.set(name, joined.collect::<Vec<_>>());
         }
+        sources.always = sources.is_built_elsewhere().then_some(OTHER_BUILDER);
         sources
+    }
+
+    /// Whether a builder has it that the environment or `buildx use` chose: what base images that one has is not known.
+    fn is_built_elsewhere(&self) -> bool {
+        self.platforms.builder == Builder::Elsewhere
+    }
+
+    /// The engine builds it, though the build names a builder: buildx has one of that name for it.
+    pub fn is_built_by_engine(&mut self) {
+        self.always = None;
+        if self.platforms.builder == Builder::Elsewhere {
+            self.platforms.builder = Builder::Engine;
+        }
     }
 
     /// Whether the file called `name`, as make's options name it, is the Dockerfile.
@@ -231,7 +319,7 @@ impl Sources {
         let file = self.dockerfile.as_deref()?;
         let text = std::fs::read(file).ok()?;
         let bases = EngineBases::new(engine);
-        let analysis = self.analyse(&text, &bases)?;
+        let analysis = self.analyse_on(engine, &text, &bases)?;
         let inputs = Inputs {
             analysis: &analysis,
             dockerfile: &text,
@@ -241,20 +329,34 @@ impl Sources {
             named_contexts: &self.contexts,
             directory: &self.directory,
             convention: if self.containers { Convention::Containers } else { Convention::Docker },
-            platform: self.platform.as_deref(),
+            platform: self.platforms.asked.as_deref(),
             whole_file: self.whole_file,
             attributes: self.attributes.clone(),
         };
         gather(&inputs, &bases, cache).ok()
     }
 
-    /// What the Dockerfile's text says the build can depend on; none where it is wrong.
-    pub fn analyse(&self, text: &[u8], bases: &dyn crate::image::dockerfile::BaseImages) -> Option<Analysis> {
+    /// What the Dockerfile's text says the build can depend on, on any engine; none where it is wrong.
+    pub fn analyse(&self, text: &[u8], bases: &dyn BaseImages) -> Option<Analysis> {
+        self.analyse_with(text, &[], bases)
+    }
+
+    /// As [`Sources::analyse`], on `engine`.
+    pub fn analyse_on(&self, engine: &dyn Engine, text: &[u8], bases: &dyn BaseImages) -> Option<Analysis> {
+        self.analyse_with(text, &self.platforms.arguments_on(text, &self.contexts, engine), bases)
+    }
+
+    fn analyse_with(
+        &self,
+        text: &[u8],
+        platform_args: &[(Vec<u8>, Vec<u8>)],
+        bases: &dyn BaseImages,
+    ) -> Option<Analysis> {
         let request = Request {
             target: self.target.as_deref(),
             build_args: &self.args,
             named_contexts: &self.contexts,
-            platform_args: &[],
+            platform_args,
             bases,
         };
         analyse(text, &request).ok()

@@ -88,6 +88,65 @@ const FOLLOWED: [&str; 22] = [
     "progress",
 ];
 
+/// What may stand among a block's options besides: it does not change what the build reads, nor where its image goes.
+const HARMLESS: [&str; 38] = [
+    "allow",
+    "authfile",
+    "cap-add",
+    "cap-drop",
+    "cert-dir",
+    "cgroup-parent",
+    "compress",
+    "cpu-period",
+    "cpu-quota",
+    "cpu-shares",
+    "cpuset-cpus",
+    "cpuset-mems",
+    "creds",
+    "debug",
+    "disable-compression",
+    "dns",
+    "dns-option",
+    "dns-search",
+    "force-rm",
+    "format",
+    "http-proxy",
+    "isolation",
+    "jobs",
+    "layers",
+    "logfile",
+    "memory",
+    "memory-swap",
+    "no-hosts",
+    "omit-history",
+    "retry",
+    "retry-delay",
+    "rm",
+    "runtime",
+    "security-opt",
+    "squash",
+    "timestamp",
+    "tls-verify",
+    "userns",
+];
+
+/// The build that a block's options make of `command`; none where one of them is not followed.
+pub fn with_options(command: &Recognised) -> Option<WholeBuild> {
+    let ImageCommand::Build(build) = &command.command else { return None };
+    let is_followed = |name: &str| FOLLOWED.contains(&name) || HARMLESS.contains(&name);
+    if !build.options.iter().all(|option| is_followed(option.name)) || !build.extra.is_empty() {
+        return None;
+    }
+    Some(WholeBuild {
+        build: (**build).clone(),
+        tags: all(&build.tags)?,
+        client: command.client,
+        engine: engine_of(command),
+        environment: Vec::new(),
+        directory: Vec::new(),
+    })
+}
+
 /// The builds of a recipe whose scripts, each with whether its failure is ignored, were read as `readings`.
 ///
 /// # Errors

@@ -49,6 +49,11 @@ pub struct Verdict {
 }
 
 impl Verdict {
+    /// Whether the two say different things.
+    pub fn is_disputed(self) -> bool {
+        self.by_parents != self.by_walk
+    }
+
     /// Whether no build can see the path.
     pub fn excluded(self) -> bool {
         self.by_parents && self.by_walk
@@ -185,6 +190,11 @@ impl Ignore {
     /// Whether something below the excluded folder `path` may be included after all.
     pub fn may_include_below(&self, path: &[u8]) -> bool {
         self.patterns.iter().any(|pattern| pattern.exclusion && pattern.may_match_below(path))
+    }
+
+    /// Whether every client looks into the excluded folder `path`: some leave out folders that no pattern names to the letter.
+    pub fn is_looked_into(&self, path: &[u8]) -> bool {
+        self.patterns.iter().any(|pattern| pattern.exclusion && pattern.names_below(path))
     }
 
     /// The verdict on a path alone, from the root down.

@@ -28,6 +28,8 @@ pub(super) struct Listed {
 pub(super) struct Listing {
     pub entries: Vec<Listed>,
     pub faults: Vec<(Vec<u8>, Errno)>,
+    /// BuildKit's two matchers disagree about an entry.
+    pub disputed: bool,
 }
 
 /// A folder to read.
@@ -72,7 +74,7 @@ impl Source<'_> {
             full.push(b'/');
         }
         let start = full.len();
-        let mut listing = Listing { entries: Vec::with_capacity(found.len()), faults: Vec::new() };
+        let mut listing = Listing { entries: Vec::with_capacity(found.len()), ..Listing::default() };
         for (name, kind) in found {
             full.truncate(start);
             full.extend_from_slice(&name);
@@ -87,9 +89,12 @@ impl Source<'_> {
                 (false, (kind == EntryKind::Folder).then(|| Arc::clone(folder)))
             } else if kind == EntryKind::Folder {
                 let (verdict, known) = self.ignore.folder(folder, &full);
+                listing.disputed |= verdict.is_disputed();
                 (verdict.excluded(), Some(Arc::new(known)))
             } else {
-                (self.ignore.entry(folder, &full).excluded(), None)
+                let verdict = self.ignore.entry(folder, &full);
+                listing.disputed |= verdict.is_disputed();
+                (verdict.excluded(), None)
             };
             if look && !excluded && status.is_none() {
                 status = listing.stat(fd, &name, &full).map(|(_, status)| status);

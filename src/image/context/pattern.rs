@@ -46,6 +46,16 @@ impl Pattern {
         }
     }
 
+    /// Whether its text says, to the letter, that it is about something below folder `dir`.
+    pub fn names_below(&self, dir: &[u8]) -> bool {
+        match &self.matcher {
+            Matcher::Exact(text) | Matcher::Prefix(text) => {
+                text.strip_prefix(dir).is_some_and(|rest| rest.len() > 1 && rest[0] == b'/')
+            }
+            Matcher::Suffix(_) | Matcher::Regex { .. } | Matcher::Unclear => false,
+        }
+    }
+
     /// Whether some path below folder `dir` may match.
     pub fn may_match_below(&self, dir: &[u8]) -> bool {
         let meets = |prefix: &[u8]| {

@@ -42,6 +42,8 @@ pub struct Selection {
     pub reads: Vec<Found>,
     /// Paths that could not be looked at, and the error's number. What they hold is not known.
     pub faults: Vec<(Vec<u8>, i32)>,
+    /// Whether clients and releases may see other entries through the ignore file, which may then be more than what it selects.
+    pub disputed: bool,
 }
 
 /// The entries under `root` that `reads` can see through `ignore`; with `all`, every entry that is not ignored.
@@ -440,6 +442,6 @@ impl Selector<'_> {
             .map(|(path, errno): (_, Errno)| (path, errno.raw_os_error()))
             .collect();
         faults.sort_unstable();
-        Selection { entries: out, reads, faults }
+        Selection { entries: out, reads, faults, disputed: self.tree.disputed }
     }
 }

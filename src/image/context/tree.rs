@@ -77,6 +77,8 @@ pub(super) struct Tree<'i> {
     pub nodes: Vec<Node>,
     /// What could not be read, and why.
     pub faults: Vec<(Vec<u8>, Errno)>,
+    /// Whether clients and releases may see other entries than these: of some the ignore file's two readings say different things.
+    pub disputed: bool,
 }
 
 /// The number of the root.
@@ -101,7 +103,7 @@ impl<'i> Tree<'i> {
             link: None,
             taken_by: 0,
         };
-        Ok(Tree { root, ignore, nodes: vec![node], faults: Vec::new() })
+        Ok(Tree { root, ignore, nodes: vec![node], faults: Vec::new(), disputed: false })
     }
 
     /// The path of `id` from the root; empty for the root.
@@ -158,6 +160,10 @@ impl<'i> Tree<'i> {
         }));
         self.nodes[id].children = Some((first, self.nodes.len() - first));
         self.faults.extend(listing.faults);
+        self.disputed |= listing.disputed;
+        if self.nodes[id].excluded && !self.disputed {
+            self.disputed = !self.ignore.is_looked_into(&self.path(id));
+        }
     }
 
     /// A folder that could not be read has no entries.

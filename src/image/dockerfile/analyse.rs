@@ -92,8 +92,7 @@ fn has_heredocs(file: &Dockerfile) -> bool {
 /// What BuildKit refuses in the request, or in an expansion.
 pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Error> {
     let build_args = BuildArgs(request.build_args);
-    let target = request.target.filter(|name| !name.is_empty());
-    let globals = Globals::new(file, target, request.platform_args, &build_args)?;
+    let globals = Globals::new(file, request.platform_args, &build_args)?;
     let mut graph = Graph::new(file, request, &globals)?;
     let target = graph.target()?;
     let reached = graph.reach(target)?;

@@ -9,6 +9,7 @@ use super::expand::{self, Mode};
 use super::instruction::{Instruction, Kind};
 use super::names::{self, ContextKind};
 use super::parse::{Dockerfile, parse_trigger};
+use super::platform::Platform;
 use super::scope::Globals;
 use super::value::{Nothing, Value};
 use crate::base::Span;
@@ -81,6 +82,7 @@ impl<'a> Graph<'a> {
             let node = graph.node(index, globals)?;
             graph.nodes.push(node);
         }
+        graph.widen_by_platform();
         for (index, stage) in file.stages.iter().enumerate() {
             if graph.nodes[index].replaced.is_some() {
                 continue;
@@ -172,6 +174,28 @@ impl<'a> Graph<'a> {
         Ok(())
     }
 
+    /// The platform of a stage with this `--platform`, where it is certain.
+    fn platform(&self, own: Option<&Value>) -> Option<Platform> {
+        let given = |(name, _): &&(Vec<u8>, Vec<u8>)| name == b"TARGETPLATFORM";
+        match own {
+            Some(value) => Platform::parse(value.known()?),
+            None => Platform::parse(&self.request.platform_args.iter().rev().find(given)?.1),
+        }
+    }
+
+    /// Where named contexts are given for one platform each, and it is not certain what a stage's is, any may be taken.
+    fn widen_by_platform(&mut self) {
+        let by_platform = |(name, _): &(Vec<u8>, Vec<u8>)| memchr::memmem::find(name, b"::").is_some();
+        if !self.request.named_contexts.iter().any(by_platform) {
+            return;
+        }
+        let platforms = self.nodes.iter().map(|node| node.platform.as_ref()).chain([None]);
+        if platforms.map(|own| self.platform(own)).any(|platform| platform.is_none()) {
+            let span = self.file.stages.first().map_or(Span::default(), |stage| stage.from.base.span);
+            self.widened.push(Widening { span, why: Why::UnknownBase });
+        }
+    }
+
     /// The named context for `name`: the one for the platform before the one for all.
     pub fn named_context(&self, name: &[u8], platform: Option<&Value>) -> Option<usize> {
         let none = self.request.named_contexts.is_empty();
@@ -180,18 +204,7 @@ impl<'a> Graph<'a> {
         }
         let contexts = self.request.named_contexts;
         let familiar = names::familiar(name);
-        let given = |wanted: &[u8]| {
-            self.request
-                .platform_args
-                .iter()
-                .rev()
-                .find(|(name, _)| name == wanted)
-                .map(|(_, value)| value.as_slice())
-        };
-        let platform = match platform {
-            Some(value) => value.known(),
-            None => given(b"TARGETPLATFORM"),
-        };
+        let platform = self.platform(platform);
         let split = |key: &[u8]| match memchr::memmem::find(key, b"::") {
             Some(at) => (names::familiar(&key[..at]), Some(key[at + 2..].to_vec())),
             None => (names::familiar(key), None),
@@ -202,7 +215,7 @@ impl<'a> Graph<'a> {
                 name == familiar && on.as_deref() == wanted
             })
         };
-        platform.and_then(|platform| find(Some(platform))).or_else(|| find(None))
+        platform.and_then(|platform| find(Some(platform.text().as_bytes()))).or_else(|| find(None))
     }
 
     /// What `name` means in COPY --from (`by_number`) or in a mount.

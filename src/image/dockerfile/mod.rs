@@ -15,6 +15,7 @@ mod lines;
 pub mod names;
 mod parse;
 mod plain;
+pub mod platform;
 pub mod runes;
 mod scope;
 mod stage_args;
@@ -34,6 +35,6 @@ pub use instruction::{
     Run, Text,
 };
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
-pub use scope::Env;
+pub use scope::{Env, is_proxy};
 pub use stage_args::stage_args;
 pub use value::{Lookup, Scope, Value};

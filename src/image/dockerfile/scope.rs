@@ -29,10 +29,13 @@ pub const DEFAULT_PATH: &[u8] = b"/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/
 
 /// Whether a build argument works without a declaration: the proxies, and what BuildKit itself reads.
 pub fn is_predefined(name: &[u8]) -> bool {
+    is_proxy(name) || name.starts_with(b"BUILDKIT_") || name == b"SOURCE_DATE_EPOCH"
+}
+
+/// Whether a build argument sets a proxy: commands find it in their environment, and BuildKit's cache does not count it.
+pub fn is_proxy(name: &[u8]) -> bool {
     let proxies = [&b"http_proxy"[..], b"https_proxy", b"ftp_proxy", b"no_proxy", b"all_proxy"];
     proxies.iter().any(|proxy| name.eq_ignore_ascii_case(proxy))
-        || name.starts_with(b"BUILDKIT_")
-        || name == b"SOURCE_DATE_EPOCH"
 }
 
 /// A global argument.
@@ -78,13 +81,10 @@ impl Globals {
     /// A default that cannot be expanded.
     pub fn new(
         file: &Dockerfile,
-        target: Option<&[u8]>,
         platform: &[(Vec<u8>, Vec<u8>)],
         build_args: &BuildArgs<'_>,
     ) -> Result<Self, Error> {
         let mut globals = Globals::default();
-        let stage =
-            target.or_else(|| file.stages.last().and_then(|stage| stage.name())).unwrap_or(b"default");
         let given = |name: &[u8]| platform.iter().rev().find(|(known, _)| known == name);
         let mut preset: Vec<(&[u8], Value)> = PLATFORM_ARGS
             .iter()
@@ -92,7 +92,8 @@ impl Globals {
                 (name, given(name).map_or(Value::Unknown, |(_, value)| Value::from(value.as_slice())))
             })
             .collect();
-        preset.push((b"TARGETSTAGE", Value::from(stage)));
+        // Older releases do not set it.
+        preset.push((b"TARGETSTAGE", Value::Unknown));
         for (name, value) in preset {
             let (value, origin) = match build_args.get(name) {
                 Some(value) => (value.clone(), Origin::BuildArg),
@@ -128,8 +129,9 @@ impl Globals {
                         global.reads.extend(before.reads.iter().cloned());
                     }
                 } else if let Some(before) = globals.vars.get(&name.bytes) {
-                    // Declared again without a value: what is set stays set.
+                    // Declared again without a value: to newer releases what is set stays set, to older ones it is unset.
                     global = Global { span: Some(name.span), ..before.clone() };
+                    global.value = global.value.map(|_| Value::Unknown);
                 }
                 globals.vars.insert(name.bytes.clone(), global);
             }

@@ -218,10 +218,19 @@ pub(super) fn version(value: &Value) -> Result<Version, EngineError> {
     match value["Version"].as_str() {
         Some(version) => {
             let engine = if is_podman { "podman" } else { "docker" };
-            Ok(Version { engine: engine.to_owned(), version: version.to_owned() })
+            Ok(Version {
+                engine: engine.to_owned(),
+                version: version.to_owned(),
+                platform: machine(value).unwrap_or_default(),
+            })
         }
         None => Err(EngineError::Garbage("version")),
     }
+}
+
+/// The system and architecture in what an engine says of its version.
+pub(super) fn machine(value: &Value) -> Option<String> {
+    Some(format!("{}/{}", value["Os"].as_str()?, value["Arch"].as_str()?))
 }
 
 /// The message of an error's answer: `{"message": …}`, or the text itself.

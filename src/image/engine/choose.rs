@@ -55,6 +55,23 @@ impl Surroundings {
         !told.join("instances").join(name).exists() && self.address_of_context(name).is_some()
     }
 
+    /// Whether buildx may build on another builder than the engine's own where a command names none: one was chosen by `buildx use`.
+    /// `told` is `BUILDX_CONFIG`.
+    pub fn may_use_builder(&self, told: Option<PathBuf>) -> bool {
+        let own = self.docker_folder().map(|folder| folder.join("buildx"));
+        let Some(folder) = told.or(own) else { return false };
+        let current = folder.join("current");
+        let names_none = || {
+            read_small(&current)
+                .and_then(|text| answers::json(&text).ok())
+                .is_some_and(|all| all["Name"] == "")
+        };
+        let chosen = current.symlink_metadata().is_ok() && !names_none();
+        // Each docker context may have one of its own.
+        let by_context = std::fs::read_dir(folder.join("defaults"));
+        chosen || by_context.is_ok_and(|entries| entries.count() > 0)
+    }
+
     /// The folder of the client's configuration.
     pub(super) fn docker_folder(&self) -> Option<PathBuf> {
         self.docker_config.clone().or_else(|| self.home.as_ref().map(|home| home.join(".docker")))

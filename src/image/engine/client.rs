@@ -187,7 +187,9 @@ impl Engine for ClientEngine {
         let server_version = value["Server"]["Components"][0]["Version"].as_str();
         let version = places.iter().find_map(|place| place.as_str()).or(server_version);
         let version = version.ok_or(EngineError::Garbage("version"))?;
-        Ok(Version { engine: self.kind.name().to_owned(), version: version.to_owned() })
+        // Of a client and what it speaks to, the latter builds.
+        let platform = answers::machine(&value["Server"]).unwrap_or_default();
+        Ok(Version { engine: self.kind.name().to_owned(), version: version.to_owned(), platform })
     }
 
     fn image(&self, reference: &str) -> Result<Option<Image>, EngineError> {

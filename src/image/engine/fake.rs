@@ -89,7 +89,11 @@ impl Engine for FakeEngine {
     }
 
     fn version(&self) -> Result<Version, EngineError> {
-        self.call().map(|_| Version { engine: "fake".to_owned(), version: "1".to_owned() })
+        self.call().map(|_| Version {
+            engine: "fake".to_owned(),
+            version: "1".to_owned(),
+            ..Version::default()
+        })
     }
 
     fn image(&self, reference: &str) -> Result<Option<Image>, EngineError> {

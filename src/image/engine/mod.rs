@@ -86,6 +86,8 @@ pub struct Version {
     pub engine: String,
     /// Its version.
     pub version: String,
+    /// System and architecture that it runs on, `linux/amd64`; empty where it does not tell.
+    pub platform: String,
 }
 
 /// What a registry has under a name.

@@ -15,7 +15,7 @@ use crate::base::source::line_column;
 use crate::image::context::{Choice, Convention, EntryKind, LoadError, Selection, load, select};
 use crate::image::dockerfile::names::{ContextKind, context_kind};
 use crate::image::dockerfile::{
-    Analysis, ArgUse, Base, ContextRead, Error, Kind, Origin, StageUse, Value, parse, runes,
+    Analysis, ArgUse, Base, ContextRead, Error, Kind, Origin, StageUse, Value, is_proxy, parse, runes,
 };
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
@@ -90,7 +90,11 @@ pub fn gather(
         out: Components { attributes: inputs.attributes.clone(), ..Components::default() },
         moment: Writer::default(),
     };
-    let whole_file = inputs.whole_file || opaque || widened;
+    // A default whose value is not known counts by its text.
+    let vague = |arg: &ArgUse| {
+        arg.value == Some(Value::Unknown) && matches!(arg.origin, Origin::Default | Origin::Global)
+    };
+    let whole_file = inputs.whole_file || opaque || widened || inputs.analysis.args.iter().any(vague);
     if whole_file {
         gatherer.out.whole_file = Some(Digest::of(inputs.dockerfile));
     }
@@ -117,6 +121,11 @@ struct Gatherer<'a> {
 }
 
 impl Gatherer<'_> {
+    /// Whether docker builds it. What its cache overlooks, that of others may count.
+    fn is_docker(&self) -> bool {
+        self.inputs.convention == Convention::Docker
+    }
+
     fn line(&self, span: Span) -> u64 {
         line_column(self.inputs.dockerfile, span.start).line as u64
     }
@@ -136,6 +145,7 @@ impl Gatherer<'_> {
         }
         self.out.target = self.place(analysis.target).unwrap_or(u64::MAX);
         let mut by_number = false;
+        let makes_target = makes_target(analysis);
         for used in &analysis.stages {
             let Some(stage) = file.stages.get(used.index) else { continue };
             let mut own = StageInput { base: self.resolved(used), ..StageInput::default() };
@@ -145,7 +155,12 @@ impl Gatherer<'_> {
                 line: self.line(stage.span),
             });
             let alive = if used.replaced_by.is_some() { &[][..] } else { &stage.instructions };
-            for instruction in alive {
+            let is_base = analysis.stages.iter().any(|other| other.base == Base::Stage(used.index));
+            let files_alone = self.is_docker() && !makes_target.contains(&used.index);
+            for (at, instruction) in alive.iter().enumerate() {
+                if files_alone && instructions::leaves_files_alone(instruction, &alive[at + 1..], is_base) {
+                    continue;
+                }
                 if let Kind::Copy(copy) = &instruction.kind
                     && let Some(from) = &copy.from
                 {
@@ -188,6 +203,10 @@ impl Gatherer<'_> {
                 other.stage.is_some() && (&other.name, &other.value) == (&arg.name, &arg.value)
             };
             if arg.stage.is_none() && self.inputs.analysis.args.iter().any(own) {
+                continue;
+            }
+            // A command finds the proxies it is given, and none that it is given makes it another command.
+            if arg.origin == Origin::Predefined && is_proxy(&arg.name) && self.is_docker() {
                 continue;
             }
             let given = matches!(arg.origin, Origin::BuildArg | Origin::Predefined);
@@ -306,7 +325,8 @@ impl Gatherer<'_> {
         let fault = |error| GatherError::Context(root.to_owned(), error);
         let mut selection = select(root, &choice.ignore, reads, all).map_err(fault)?;
         let context = self.out.contexts.len() as u32;
-        self.out.contexts.push(ContextInput { name: name.cloned(), ignore: disagreement(choice) });
+        let ignore = selection.disputed.then(|| patterns(choice));
+        self.out.contexts.push(ContextInput { name: name.cloned(), ignore });
         for (path, errno) in std::mem::take(&mut selection.faults) {
             self.out.unknown.push(Unknown::Unreadable { path, errno });
         }
@@ -379,6 +399,19 @@ impl Gatherer<'_> {
     }
 }
 
+/// The target and the stages that it starts from, whose settings it has; of others it has files at most.
+fn makes_target(analysis: &Analysis) -> Vec<usize> {
+    let mut found = vec![analysis.target];
+    let base_of =
+        |index: usize| analysis.stages.iter().find(|stage| stage.index == index).map(|stage| &stage.base);
+    while let Some(Base::Stage(index)) = found.last().and_then(|&last| base_of(last))
+        && !found.contains(index)
+    {
+        found.push(*index);
+    }
+    found
+}
+
 fn value_of(name: &[u8], value: Option<&Value>) -> ArgValue {
     match value {
         None => ArgValue::Unset,
@@ -415,12 +448,11 @@ fn is_secret_name(name: &[u8]) -> bool {
     words.clone().any(|word| WORDS.contains(&word)) && !words.clone().any(|word| word == b"public")
 }
 
-/// Digest of an ignore file's patterns where it re-includes. Without that, the selection says all there is to say; with
-/// it BuildKit's two matchers may disagree, the selection has what either leaves, and which one counts may change.
-fn disagreement(choice: &Choice) -> Option<Digest> {
+/// Digest of an ignore file's patterns. Mostly the selection says all there is to say; but where BuildKit's two matchers disagree,
+/// it has what either leaves, and which one counts may change.
+fn patterns(choice: &Choice) -> Digest {
     let lines = choice.text.split(|&byte| byte == b'\n').map(runes::trim);
-    let patterns: Vec<&[u8]> = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).collect();
-    let bom = b"\xEF\xBB\xBF";
-    let re_includes = |line: &&[u8]| line.strip_prefix(bom).unwrap_or(line).starts_with(b"!");
-    patterns.iter().any(re_includes).then(|| Digest::of(&patterns.join(&b'\n')))
+    let mut patterns: Vec<&[u8]> = lines.filter(|line| !line.is_empty() && !line.starts_with(b"#")).collect();
+    patterns.dedup();
+    Digest::of(&patterns.join(&b'\n'))
 }

@@ -2,7 +2,34 @@
 //! of lines, the case of keywords, blanks between words. Knows nothing of files.
 
 use super::codec::{Digest, Writer};
-use crate::image::dockerfile::{Copy, Heredoc, Instruction, Kind, Stage, Text, runes};
+use crate::image::dockerfile::{Copy, Heredoc, Instruction, Kind, Pair, Stage, Text, runes};
+
+/// Whether an instruction changes only what an image says of itself, and nothing in its files: in a stage whose files alone count.
+/// `after` are those that follow it there; `is_base` tells whether another stage starts from it.
+pub(super) fn leaves_files_alone(instruction: &Instruction, after: &[Instruction], is_base: bool) -> bool {
+    match &instruction.kind {
+        Kind::Cmd(_)
+        | Kind::Entrypoint(_)
+        | Kind::Expose(_)
+        | Kind::Healthcheck(_)
+        | Kind::Label(_)
+        | Kind::Maintainer(_)
+        | Kind::StopSignal(_) => true,
+        Kind::Onbuild(_) => !is_base,
+        Kind::Env(pairs) => !is_base && !after.iter().any(|later| may_see(later, pairs)),
+        _ => false,
+    }
+}
+
+/// Whether an instruction may come to something else with other values of these variables.
+fn may_see(instruction: &Instruction, variables: &[Pair]) -> bool {
+    match &instruction.kind {
+        // Commands see all of them, and bodies of here-documents are not in the line.
+        Kind::Run(_) => true,
+        Kind::Copy(copy) | Kind::Add(copy) if !copy.inline.is_empty() => true,
+        _ => variables.iter().any(|pair| memchr::memmem::find(&instruction.line, &pair.name.bytes).is_some()),
+    }
+}
 
 /// Digest of a stage's FROM.
 pub(super) fn of_from(stage: &Stage) -> Digest {

@@ -61,6 +61,7 @@
 
 mod affected;
 mod bases;
+mod builder;
 mod change;
 mod codec;
 mod components;
@@ -76,6 +77,7 @@ mod verdict;
 
 pub use affected::{Places, Touched, affected};
 pub use bases::{BaseContents, EngineBases};
+pub use builder::{Builder, Platforms};
 pub use change::{Change, FileHow, How, changes};
 pub use codec::Digest;
 pub use components::{

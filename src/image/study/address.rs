@@ -2,7 +2,7 @@
 
 use super::super::command::{Client, Recognised};
 use super::super::engine::choose::{Surroundings, named};
-use super::super::engine::{Engine, EngineError, Image};
+use super::super::engine::{Engine, EngineError, Image, Version};
 use super::super::recipe::Recipe;
 use super::Outside;
 use std::cell::{OnceCell, RefCell};
@@ -90,15 +90,23 @@ pub struct Connection {
     /// Where it is.
     pub address: Address,
     engine: Result<Box<dyn Engine>, EngineError>,
-    answer: OnceCell<Result<(), EngineError>>,
+    answer: OnceCell<Result<Version, EngineError>>,
     images: RefCell<HashMap<Vec<u8>, Option<Image>>>,
 }
 
 impl Connection {
     /// Whether it answers, and sensibly: its version is asked for, as what is wrong with an engine is looked for here.
     pub fn answers(&self) -> Result<(), EngineError> {
-        let ask = || self.engine.as_ref().map_err(Clone::clone)?.version().map(drop);
-        self.answer.get_or_init(ask).clone()
+        self.version().map(drop)
+    }
+
+    /// What it says of itself.
+    ///
+    /// # Errors
+    /// It does not answer.
+    pub fn version(&self) -> Result<&Version, EngineError> {
+        let ask = || self.engine.as_ref().map_err(Clone::clone)?.version();
+        self.answer.get_or_init(ask).as_ref().map_err(Clone::clone)
     }
 
     /// The engine, where there is one that could be asked.

@@ -8,10 +8,12 @@ use super::super::command::{Client, ImageCommand, Recognised};
 use super::super::dockerfile::{
     Analysis, BaseConfig, BaseImages, Error, Request, Value, analyse, analyse_parsed,
 };
+use super::super::freshness::Platforms;
 use super::super::recipe::Recipe;
 use super::address::{Connection, Connections};
 use super::files::{DockerfileText, Files};
 use super::inputs::{self, Inputs};
+use super::platforms;
 use super::{Outside, RecipeStudy};
 use crate::base::Span;
 use std::ffi::OsStr;
@@ -103,7 +105,12 @@ pub(super) fn study(all: &mut [RecipeStudy], connections: &Connections<'_>, outs
             let ImageCommand::Build(build) = &command.command else { continue };
             let connection = recipe.engines.get(line).and_then(|engines| *engines.get(index)?);
             let connection = connection.and_then(|at| connections.all.get(at));
-            let mut study = one(build, command, &recipe.recipe, connection, outside, &mut files);
+            let platforms = match (recipe.recipe.lines.get(line), recipe.readings.get(line)) {
+                (Some(own), Some(reading)) => platforms::of(build, command, &recipe.recipe, own, reading),
+                _ => Platforms::default(),
+            };
+            let ground = Ground { recipe: &recipe.recipe, connection, platforms };
+            let mut study = one(build, command, &ground, outside, &mut files);
             (study.line, study.command) = (line, index);
             builds.push(study);
         }
@@ -112,11 +119,17 @@ pub(super) fn study(all: &mut [RecipeStudy], connections: &Connections<'_>, outs
     inputs::find(all, &mut files);
 }
 
+/// What a build stands on.
+struct Ground<'g> {
+    recipe: &'g Recipe,
+    connection: Option<&'g Connection>,
+    platforms: Platforms,
+}
+
 fn one(
     build: &Build,
     command: &Recognised,
-    recipe: &Recipe,
-    connection: Option<&Connection>,
+    ground: &Ground<'_>,
     outside: &Outside<'_>,
     files: &mut Files,
 ) -> BuildStudy {
@@ -132,7 +145,7 @@ fn one(
             let value = match &pair.value {
                 Some(text) => value_of(text),
                 // A name alone takes the environment's value, and is no argument where there is none.
-                None => match recipe.variable(&name) {
+                None => match ground.recipe.variable(&name) {
                     Inherited::Value(value) => Value::Known(value),
                     Inherited::Unset => return None,
                     Inherited::Unknown => Value::Unknown,
@@ -142,11 +155,11 @@ fn one(
         })
         .collect();
     let analysis = match &dockerfile {
-        DockerfileUse::File(file) => analysed(file, build, &args, connection),
+        DockerfileUse::File(file) => analysed(file, build, &args, ground),
         _ => match (&dockerfile, &command.input) {
             (DockerfileUse::Stdin, Some(Input::Here(text))) if text.known().is_some() => {
                 let text = text.known().unwrap_or_default();
-                with_request(build, &args, connection, |request| analyse(text, request))
+                with_request(text, build, &args, ground, |request| analyse(text, request))
             }
             _ => None,
         },
@@ -162,18 +175,19 @@ fn analysed(
     file: &DockerfileText,
     build: &Build,
     args: &[GivenArg],
-    connection: Option<&Connection>,
+    ground: &Ground<'_>,
 ) -> Option<Result<Rc<Analysis>, Error>> {
     let text = file.text.as_ref().ok()?;
     let parsed = file.parsed()?;
-    with_request(build, args, connection, |request| analyse_parsed(text, parsed, request))
+    with_request(text, build, args, ground, |request| analyse_parsed(text, parsed, request))
 }
 
 /// Asks with what the build is given; none where its target is not known.
 fn with_request(
+    text: &[u8],
     build: &Build,
     args: &[GivenArg],
-    connection: Option<&Connection>,
+    ground: &Ground<'_>,
     ask: impl FnOnce(&Request<'_>) -> Result<Analysis, Error>,
 ) -> Option<Result<Rc<Analysis>, Error>> {
     let target = match &build.target {
@@ -188,12 +202,14 @@ fn with_request(
         .iter()
         .filter_map(|given| Some(pair(given.name.known()?, given.value.as_ref()?.known()?)))
         .collect();
-    let bases = Bases(connection);
+    let version = || ground.connection?.version().ok().cloned();
+    let platform_args = ground.platforms.arguments(text, &named_contexts, version);
+    let bases = Bases(ground.connection);
     let request = Request {
         target,
         build_args: &build_args,
         named_contexts: &named_contexts,
-        platform_args: &[],
+        platform_args: &platform_args,
         bases: &bases,
     };
     Some(ask(&request).map(Rc::new))

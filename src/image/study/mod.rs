@@ -7,6 +7,7 @@ pub mod address;
 pub mod builds;
 mod files;
 mod inputs;
+mod platforms;
 
 pub use address::{Address, Connect, Connection};
 pub use builds::{BuildStudy, ContextUse, DockerfileUse, GivenArg};
