@@ -1,5 +1,6 @@
 //! Values that must not be seen, replaced in a stream however its pieces are cut. Knows nothing of where values come from.
 
+use crate::base::sorting;
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -30,7 +31,7 @@ impl Masks {
             all.extend(value.split(|&byte| byte == b'\n').map(|line| line.trim_ascii().to_vec()));
         }
         all.retain(|value| value.len() >= SHORTEST);
-        all.sort_by(|one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
+        sorting::sort_by(&mut all, |one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         all.dedup();
         if all.is_empty() {
             return None;

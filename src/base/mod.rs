@@ -6,6 +6,7 @@ pub mod intern;
 pub mod mask;
 pub mod nearest;
 pub mod printable;
+pub mod sorting;
 pub mod source;
 pub mod table_order;
 

@@ -54,6 +54,9 @@ pub fn file_names<H: Host>(
     if !options.one_word {
         stops.extend_from_slice(b" \t");
     }
+    let mut may_stop = [false; 256];
+    may_stop[b'\\' as usize] = true;
+    stops.iter().for_each(|&byte| may_stop[byte as usize] = true);
     // `lib(` of an archive group that is still open.
     let mut group: Option<Vec<u8>> = None;
     let mut at = 0;
@@ -65,7 +68,7 @@ pub fn file_names<H: Host>(
             break;
         }
         // Up to the first stop; only where a backslash comes before it may that stop be quoted.
-        let stop = text[at..].iter().position(|byte| *byte == b'\\' || stops.contains(byte));
+        let stop = text[at..].iter().position(|&byte| may_stop[byte as usize]);
         let end = match stop {
             None => text.len(),
             Some(length) if text[at + length] != b'\\' => at + length,
@@ -237,13 +240,27 @@ pub fn plain_names<'t>(text: &'t [u8], mut take: impl FnMut(&'t [u8])) -> &'t [u
         }
         let start = at;
         let rest = &text[start..];
-        let mut seen = 0;
-        let length = rest.iter().position(|&byte| {
+        let (mut seen, mut length) = (0, 0);
+        // Four bytes a step: lists are long, and so are the names in them.
+        let mut steps = rest.chunks_exact(4);
+        for step in &mut steps {
+            let of = |at: usize| CLASS[step[at] as usize];
+            let classes = of(0) | of(1) | of(2) | of(3);
+            if classes & BLANK != 0 {
+                break;
+            }
+            seen |= classes;
+            length += 4;
+        }
+        for &byte in &rest[length..] {
             let class = CLASS[byte as usize];
+            if class & BLANK != 0 {
+                break;
+            }
             seen |= class;
-            class & BLANK != 0
-        });
-        let word = &rest[..length.unwrap_or(rest.len())];
+            length += 1;
+        }
+        let word = &rest[..length];
         if word.is_empty() {
             return rest;
         }

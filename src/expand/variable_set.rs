@@ -65,10 +65,13 @@ impl Set {
     /// Its variable called `name`.
     #[inline]
     pub fn get(&self, name: Name, blanks: &Blanks) -> Option<VariableId> {
-        self.own(name).or_else(|| {
-            let bit = if self.blank == 0 { None } else { blanks.bit(name) }?;
-            (self.blank & (1 << bit) != 0).then(|| blanks.all[bit].1)
-        })
+        let own = self.own(name);
+        if own.is_none() && self.blank != 0 { self.shared(name, blanks) } else { own }
+    }
+
+    fn shared(&self, name: Name, blanks: &Blanks) -> Option<VariableId> {
+        let bit = blanks.bit(name)?;
+        (self.blank & (1 << bit) != 0).then(|| blanks.all[bit].1)
     }
 
     /// Adds `id`, its first variable called `name`.
@@ -89,6 +92,12 @@ impl Set {
         }
     }
 
+    /// Whether it has any variable that is shared.
+    #[inline]
+    pub fn has_blanks(&self) -> bool {
+        self.blank != 0
+    }
+
     /// Has the shared variable of `bit` in it.
     #[inline]
     pub fn add_blank(&mut self, bit: usize) {
@@ -97,10 +106,9 @@ impl Set {
 
     /// Takes the shared variable called `name` out: which that was.
     pub fn take_blank(&mut self, name: Name, blanks: &Blanks) -> Option<VariableId> {
-        let bit = if self.blank == 0 { None } else { blanks.bit(name) }?;
-        let had = self.blank & (1 << bit) != 0;
-        self.blank &= !(1 << bit);
-        had.then(|| blanks.all[bit].1)
+        let shared = self.shared(name, blanks)?;
+        self.blank &= !(1 << blanks.bit(name)?);
+        Some(shared)
     }
 
     /// Its variables.

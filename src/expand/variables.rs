@@ -121,6 +121,7 @@ pub struct Variable {
 }
 
 impl Variable {
+    #[inline]
     fn new(names: &Names, name: Name, definition: &Definition) -> Variable {
         Variable {
             name,
@@ -339,14 +340,20 @@ impl Variables {
     }
 
     /// The variable called `name` in `set`, as one that is its alone.
+    #[inline]
     fn find_own(&mut self, set: SetId, name: Name) -> Option<VariableId> {
-        if set != GLOBAL_SET
-            && let Some(shared) = self.sets[set.0 as usize].take_blank(name, &self.blanks)
-        {
+        if set != GLOBAL_SET && self.sets[set.0 as usize].has_blanks() {
+            self.leave_blank(set, name);
+        }
+        self.find_in(set, name)
+    }
+
+    /// Gives `set` a variable of its own in place of the shared one called `name`, where it has that.
+    fn leave_blank(&mut self, set: SetId, name: Name) {
+        if let Some(shared) = self.sets[set.0 as usize].take_blank(name, &self.blanks) {
             let id = self.add(self.get(shared).clone());
             self.sets[set.0 as usize].insert(name, id);
         }
-        self.find_in(set, name)
     }
 
     /// The variable `id`, found in the current scope, as one that is to be changed: no other target has it.

@@ -2,6 +2,7 @@
 //! pdm.lock, which machines write as TOML of one form, and requirements files of pip. Knows nothing of who asks.
 
 use super::audit::stages::requirements::{self, name_of};
+use crate::base::sorting;
 use std::collections::BTreeMap;
 
 /// The names that lock files go by, in the order in which they are looked for; requirements files besides.
@@ -98,7 +99,7 @@ fn add(out: &mut Versions, name: String, version: String) {
 pub fn changes(old: &Versions, new: &Versions) -> Vec<Change> {
     let none = Vec::new();
     let mut names: Vec<&String> = old.keys().chain(new.keys()).collect();
-    names.sort();
+    sorting::sort(&mut names);
     names.dedup();
     let all = names.into_iter().map(|name| Change {
         name: name.clone(),

@@ -2,6 +2,7 @@
 
 use crate::base::diagnostic::{Place, Severity};
 use crate::base::events::{BuildStep, Event, LineKind, Phase, Reason, Sink, StepState, TargetOutcome, Usage};
+use crate::base::sorting;
 use std::collections::HashMap;
 use std::time::{Duration, SystemTime};
 
@@ -217,7 +218,7 @@ impl Record {
     /// Targets that failed first, then those that were given up, then the others, in their order.
     pub fn failures_first(&self) -> Vec<&Target> {
         let mut targets: Vec<&Target> = self.targets.iter().collect();
-        targets.sort_by_key(|target| match target.outcome {
+        sorting::sort_by_key(&mut targets, |target| match target.outcome {
             Some(TargetOutcome::Failed) => 0,
             Some(TargetOutcome::GivenUp) => 1,
             None => 2,

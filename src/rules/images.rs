@@ -2,6 +2,7 @@
 //! is `image::block`'s business.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::base::sorting;
 use crate::base::{Name, Names};
 use crate::expand::evaluate::expand_in;
 use crate::expand::expand_text;
@@ -254,7 +255,7 @@ impl Images {
         };
         let mut found: Vec<_> =
             self.patterns.iter().filter(|(pattern, _)| matches(pattern)).copied().collect();
-        found.sort_by_key(|(pattern, at)| (pattern.text.len(), *at));
+        sorting::sort_by_key(&mut found, |(pattern, at)| (pattern.text.len(), *at));
         found
     }
 

@@ -3,6 +3,7 @@
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::os::files::Mtime;
+use crate::os::words::words;
 use crate::rules::file::{Dep, FileId};
 use crate::rules::pattern::{PatternRule, TargetPattern};
 use crate::rules::recipe::{NO_ERROR, RecipeId, SILENT};
@@ -196,8 +197,8 @@ pub fn default_suffixes<H: RuleHost>(host: &mut H, wanted: bool) {
     let text = if wanted { builtin::SUFFIXES } else { "" };
     host.context().define_global(b"SUFFIXES", text.as_bytes(), crate::expand::Origin::Default, false);
     let mut dependencies = Vec::with_capacity(text.len() / 4);
-    for suffix in text.split(' ').filter(|suffix| !suffix.is_empty()) {
-        let name = host.context().names.intern(suffix.as_bytes());
+    for suffix in words(text.as_bytes()) {
+        let name = host.context().names.intern(suffix);
         let rules = host.rules();
         let file = rules.files.find_or_enter(name);
         rules.files[file].is_explicit = true;
@@ -301,7 +302,7 @@ fn suffixes<H: RuleHost>(host: &mut H) -> Vec<(FileId, &'static [u8])> {
 
 /// Whether `ending` is a suffix, or one that built-in rules know.
 pub fn is_suffix<H: RuleHost>(host: &mut H, ending: &[u8]) -> bool {
-    builtin::SUFFIXES.split(' ').any(|suffix| suffix.as_bytes() == ending)
+    words(builtin::SUFFIXES.as_bytes()).any(|suffix| suffix == ending)
         || suffixes(host).iter().any(|(_, suffix)| *suffix == ending)
 }
 

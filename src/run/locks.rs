@@ -2,6 +2,7 @@
 
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::base::sorting;
 use crate::image::freshness::file_at;
 use crate::image::locks::{self, Versions};
 use crate::report;
@@ -17,7 +18,7 @@ fn lock_files() -> Vec<String> {
     let entries = std::fs::read_dir(".").into_iter().flatten().flatten();
     let names = entries.filter_map(|entry| entry.file_name().into_string().ok());
     let mut names: Vec<String> = names.filter(|name| locks::is_lock(name)).collect();
-    names.sort();
+    sorting::sort(&mut names);
     names
 }
 

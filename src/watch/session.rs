@@ -3,6 +3,7 @@
 
 use super::debounce::{Debounce, Time};
 use super::paths::Path;
+use crate::base::sorting;
 use rustc_hash::FxHashMap;
 use std::time::Duration;
 
@@ -255,7 +256,7 @@ impl Session {
                 strike.runs == 0 || digest.is_none() || digest != strike.digest
             });
         }
-        causes.sort();
+        sorting::sort(&mut causes);
         causes.dedup();
         causes
     }
@@ -346,7 +347,7 @@ impl Session {
             goal.owed = false;
             causes.extend(goal.pending.drain(..).map(|pending| pending.path));
         }
-        causes.sort();
+        sorting::sort(&mut causes);
         causes.dedup();
         self.running = Some(Running {
             goals: goals.clone(),

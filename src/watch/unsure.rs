@@ -6,6 +6,7 @@
 
 use super::paths::{Path, split};
 use super::source::{Change, Kind};
+use crate::base::sorting;
 use rustc_hash::{FxHashMap, FxHashSet};
 use std::ffi::OsStr;
 use std::fs::Metadata;
@@ -88,7 +89,7 @@ impl Unsure {
             all.extend(goal.told.iter().cloned());
         }
         let mut all: Vec<Path> = all.into_iter().collect();
-        all.sort();
+        sorting::sort(&mut all);
         all
     }
 

@@ -9,6 +9,7 @@ use super::super::reference::Reference;
 use super::super::study::{BuildStudy, FileFault, RecipeStudy, Study};
 use super::finding::{Criterion, Finding, Kind, Level};
 use super::sizes::Sizes;
+use crate::base::sorting;
 use std::collections::HashSet;
 
 /// A build to judge: indices into a study.
@@ -111,8 +112,8 @@ impl Audit {
                 .any(|other| other.place.is_some() && at(other) == at(own) && other.level >= own.level)
         });
         self.findings.extend(findings);
-        self.findings
-            .sort_by_key(|finding| (finding.criterion(), finding.place.as_ref().map(|place| place.line)));
+        let order = |finding: &Finding| (finding.criterion(), finding.place.as_ref().map(|place| place.line));
+        sorting::sort_by_key(&mut self.findings, order);
         if sizes.is_some() {
             self.sizes = sizes;
         }

@@ -19,6 +19,7 @@ use super::command::{ImageCommand, Reach, Reading, Recognised, whole};
 use super::recipe::{Line, Place, Runner};
 use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
 use crate::base::Span;
+use crate::base::sorting;
 use std::collections::HashMap;
 
 /// What is known of the run besides its recipes.
@@ -42,7 +43,7 @@ pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
         programs::engines(&at, &mut seen.engines, &mut own);
         leavings::check(&at, &mut own);
         listed(&at, &mut own);
-        own.sort_by_key(|finding| {
+        sorting::sort_by_key(&mut own, |finding| {
             finding.place.as_ref().map(|place| (place.file.clone(), place.line, place.column))
         });
         found.append(&mut own);

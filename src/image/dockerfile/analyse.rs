@@ -16,6 +16,7 @@ use super::scope::{BuildArgs, Env, Globals, is_predefined};
 use super::value::{Scope, Value};
 use crate::base::Span;
 use crate::base::nearest;
+use crate::base::sorting;
 use std::collections::{BTreeSet, HashSet};
 
 /// Reads `text` and finds what the target of `request` can depend on.
@@ -530,7 +531,7 @@ impl Walk<'_> {
                 });
             }
         }
-        globals.sort_by_key(|arg| arg.span);
+        sorting::sort_by_key(&mut globals, |arg| arg.span);
         self.out.args.splice(0..0, globals);
         let mut seen = BTreeSet::new();
         let mut predefined = Vec::new();

@@ -2,6 +2,7 @@
 //! answer without an id is none.
 
 use super::{Container, EngineError, Image, ImageConfig, Network, Version, Volume, time};
+use crate::base::sorting;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -44,7 +45,7 @@ fn settings(config: &Value) -> String {
     }
     // The order of names must not hang on the engine, nor on how the JSON library keeps them.
     let mut names: Vec<(String, Value)> = kept.into_iter().collect();
-    names.sort_by(|a, b| a.0.cmp(&b.0));
+    sorting::sort_by(&mut names, |a, b| a.0.cmp(&b.0));
     Value::Array(names.into_iter().map(|(name, value)| Value::Array(vec![name.into(), value])).collect())
         .to_string()
 }

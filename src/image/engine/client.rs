@@ -5,6 +5,7 @@ use super::{
     Container, Engine, EngineError, Filter, Image, Network, Published, Removed, Version, Volume, answers,
     registry,
 };
+use crate::base::sorting;
 use crate::image::command::Client;
 use crate::image::reference::Reference;
 use serde_json::Value;
@@ -121,7 +122,7 @@ impl ClientEngine {
         let mut ids: Vec<String> =
             String::from_utf8_lossy(&output).split_whitespace().map(str::to_owned).collect();
         // An image with several tags is listed once for each.
-        ids.sort();
+        sorting::sort(&mut ids);
         ids.dedup();
         Ok(ids)
     }

@@ -3,6 +3,7 @@
 //!
 //! Nothing here is needed for a right answer, so that failures to write are silent; what is read is checked by its reader.
 
+use crate::base::sorting;
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use std::fs::File;
 use std::io::{Read, Write};
@@ -135,7 +136,7 @@ impl Folder {
             let size = u64::try_from(status.st_size).unwrap_or(0);
             out.push(Listed { name: text.to_owned(), time: status.st_mtime, size });
         }
-        out.sort_by(|a, b| (a.time, &a.name).cmp(&(b.time, &b.name)));
+        sorting::sort_by(&mut out, |a, b| (a.time, &a.name).cmp(&(b.time, &b.name)));
         out
     }
 

@@ -1,5 +1,6 @@
 //! Asks git which files changed since a revision. Runs no shell; knows nothing of images.
 
+use crate::base::sorting;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
@@ -66,7 +67,7 @@ pub fn changed_since(directory: &Path, revision: &str) -> Result<Vec<PathBuf>, G
         .filter(|name| !name.is_empty())
         .map(|name| top.join(OsString::from_vec(name.to_vec())))
         .collect();
-    out.sort();
+    sorting::sort(&mut out);
     out.dedup();
     Ok(out)
 }

@@ -1,6 +1,7 @@
 //! Digests of files' contents, read from disk, on several threads where that pays. Follows no link; keeps nothing.
 
 use super::codec::{Digest, Writer};
+use crate::base::sorting;
 use crate::image::context::{Entry, Status};
 use crate::os::threads::start_scoped;
 use rustix::fs::{FileType, Mode, OFlags};
@@ -135,7 +136,7 @@ fn attributes(file: &File) -> Vec<(Vec<u8>, Vec<u8>)> {
         value.truncate(length);
         out.push((name.to_vec(), value));
     }
-    out.sort();
+    sorting::sort(&mut out);
     out
 }
 

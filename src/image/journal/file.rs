@@ -1,6 +1,7 @@
 //! The journal's folder and files: private, locked, flushed. Knows nothing of what the records mean.
 
 use super::{FOLDER, JournalError};
+use crate::base::sorting;
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -220,7 +221,7 @@ impl Folder {
         let own =
             names.filter(|name| name.starts_with(PREFIX)).filter_map(|name| String::from_utf8(name).ok());
         let mut own: Vec<String> = own.collect();
-        own.sort();
+        sorting::sort(&mut own);
         Ok(own)
     }
 

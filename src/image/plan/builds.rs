@@ -13,6 +13,7 @@ use super::{
     StagePlan,
 };
 use crate::base::Span;
+use crate::base::sorting;
 use crate::base::source::line_column;
 
 fn show(bytes: &[u8]) -> String {
@@ -36,7 +37,7 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
     for (id, _) in analysis.iter().flat_map(|analysis| &analysis.secrets) {
         secrets.push(show(id));
     }
-    secrets.sort();
+    sorting::sort(&mut secrets);
     secrets.dedup();
     BuildPlan {
         place: command.and_then(|command| line?.place(command.span)),

@@ -8,6 +8,7 @@ use super::super::recipe::Runner;
 use super::super::study::{RecipeStudy, Study};
 use super::{Action, Fate, Opacity, Step, TargetPlan, Thing, builds};
 use crate::base::Span;
+use crate::base::sorting;
 use std::collections::{HashMap, HashSet};
 
 /// What the recipe would do.
@@ -150,7 +151,7 @@ fn add_line(recipe: &RecipeStudy, known: &Index<'_>, number: usize, out: &mut Ve
         found.push((false, span.start, step));
     }
     // What one word runs several times (a loop, a function) stays in the order in which it was followed.
-    found.sort_by_key(|(at_exit, start, _)| (*at_exit, *start));
+    sorting::sort_by_key(&mut found, |(at_exit, start, _)| (*at_exit, *start));
     out.extend(found.into_iter().map(|(.., step)| step));
 }
 

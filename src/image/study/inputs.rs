@@ -172,11 +172,13 @@ fn walk(folder: &Path, group: &Group, all: &[RecipeStudy]) -> Vec<((usize, usize
         .collect()
 }
 
-/// The amounts of reads, each worked out once.
+/// The amounts of reads, each worked out once: the builds of one context read much of the same.
 #[derive(Default)]
 struct Amounts {
     of_one: HashMap<usize, Amount>,
     of_several: HashMap<Vec<usize>, Amount>,
+    /// For two reads the entries of the first that the second has not.
+    beyond: HashMap<(usize, usize), Vec<usize>>,
 }
 
 impl Amounts {
@@ -187,17 +189,19 @@ impl Amounts {
         if let Some(known) = self.of_several.get(&reads) {
             return *known;
         }
-        // Builds that read all of a context read parts of it besides: what the largest read has is counted once for all builds.
         let found = |read: usize| selection.reads.get(read).map_or(&[][..], |found| &found.entries);
         let Some(largest) = reads.iter().copied().max_by_key(|&read| found(read).len()) else {
             return Amount::default();
         };
         let own = || total(found(largest).iter().copied(), selection);
         let mut amount = *self.of_one.entry(largest).or_insert_with(own);
-        let others = reads.iter().filter(|&&read| read != largest).flat_map(|&read| found(read));
-        // A read's entries are in order.
-        let mut further: Vec<usize> =
-            others.copied().filter(|entry| found(largest).binary_search(entry).is_err()).collect();
+        let mut further: Vec<usize> = Vec::new();
+        for &read in reads.iter().filter(|&&read| read != largest) {
+            // A read's entries are in order.
+            let lacks = |entry: &usize| found(largest).binary_search(entry).is_err();
+            let compare = || found(read).iter().copied().filter(lacks).collect();
+            further.extend_from_slice(self.beyond.entry((read, largest)).or_insert_with(compare));
+        }
         further.sort_unstable();
         further.dedup();
         let further = total(further.into_iter(), selection);

@@ -2,6 +2,7 @@
 //! little (Sugiyama, Tagawa and Toda, 1981). Time grows with nodes and edges. Knows nothing of drawing.
 
 use super::Graph;
+use crate::base::sorting;
 
 /// An edge that spans more columns than this is drawn straight: places for it in all of them would make the time quadratic.
 const LONGEST_SPAN: usize = 8;
@@ -142,7 +143,7 @@ fn sort_columns(layout: &mut Layout, forward: bool, sides: &[Vec<usize>]) {
                 (if near.is_empty() { rank[spot] } else { mean }, spot)
             })
             .collect();
-        keyed.sort_by(|one, other| one.0.total_cmp(&other.0));
+        sorting::sort_by(&mut keyed, |one, other| one.0.total_cmp(&other.0));
         *column = keyed.into_iter().map(|(_, spot)| spot).collect();
         note(column, &mut rank);
     }

@@ -1,6 +1,7 @@
 //! The list as text: for people, in groups and columns, and as lines of names for shells. Knows nothing of how targets are found.
 
 use super::Target;
+use crate::base::sorting;
 use crate::report::style::{Style, columns, printable, width, wrapped_to};
 
 /// A name longer than this has a line of its own.
@@ -19,7 +20,7 @@ pub fn text(targets: &[Target], style: Style) -> String {
             groups.push(&target.group);
         }
     }
-    groups.sort_by_key(|group| !group.is_empty());
+    sorting::sort_by_key(&mut groups, |group| !group.is_empty());
     for group in groups {
         if !out.is_empty() {
             out.push('\n');

@@ -1,6 +1,7 @@
 //! A run's timeline as a Chrome trace ("Trace Event Format", JSON object form), which Perfetto opens: jobs by slot, the engine's steps,
 //! and what imk itself was at. Knows nothing of how a run goes on.
 
+use crate::base::sorting;
 use crate::report::events::{kind_word, phase_word};
 use crate::report::record::{Record, Step};
 use crate::report::summary::{result, why};
@@ -99,7 +100,7 @@ pub fn write(record: &Record) -> Vec<u8> {
     if !steps.is_empty() {
         events.push(named("process_name", lane_track(0), "engine"));
     }
-    steps.sort_by_key(|(_, step)| step.began);
+    sorting::sort_by_key(&mut steps, |(_, step)| step.began);
     let stretches: Vec<_> = steps.iter().map(|(_, step)| (step.began, step.ended.unwrap_or(end))).collect();
     let lanes = lanes(&stretches);
     let used = lanes.iter().max().map_or(0, |most| most + 1);

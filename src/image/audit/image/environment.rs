@@ -3,6 +3,7 @@
 use super::super::finding::{Finding, Level};
 use super::kinds::{Access, Kind};
 use super::view::View;
+use crate::base::sorting;
 use crate::image::layers::{Entry, Kind as FileKind, PathId, Unresolved};
 
 /// Folders of packages outside of virtual environments.
@@ -23,8 +24,8 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
             packages.push(entry.path);
         }
     }
-    venvs.sort_by_key(|(root, _)| image.text(*root));
-    packages.sort_by_key(|folder| image.text(*folder));
+    sorting::sort_by_key(&mut venvs, |(root, _)| image.text(*root));
+    sorting::sort_by_key(&mut packages, |folder| image.text(*folder));
     let within = |mut path: PathId| loop {
         if venvs.iter().any(|(root, _)| *root == path) {
             return true;
@@ -77,7 +78,7 @@ fn writable(view: &View<'_>, root: PathId, found: &mut Vec<Finding>) {
         });
         bad.extend(open.map(|folder| (folder, Access::WritesFolder)));
     }
-    bad.sort_by_key(|(entry, _)| image.text(entry.path));
+    sorting::sort_by_key(&mut bad, |(entry, _)| image.text(entry.path));
     let Some((first, how)) = bad.first() else { return };
     let kind = Kind::EnvironmentWritable {
         root: view.path(root),

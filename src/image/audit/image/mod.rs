@@ -26,6 +26,7 @@ pub use view::{Setting, Subject};
 
 use super::finding::{Finding, Level};
 use super::sizes::Sizes;
+use crate::base::sorting;
 use crate::image::engine::{Engine, EngineError, Image};
 use crate::image::layers::{self, Fault, Limits, SavedImage};
 use origin::Origins;
@@ -129,7 +130,7 @@ pub fn judge(image: &SavedImage, subject: &Subject<'_>, setting: &Setting) -> Ju
     layer_count(&view, &mut found);
     entrypoint::check(&view, &mut found);
     secrets::check(&view, &mut found);
-    found.sort_by_key(|finding| {
+    sorting::sort_by_key(&mut found, |finding| {
         (
             finding.criterion(),
             finding.layer.as_ref().map(|layer| layer.index),

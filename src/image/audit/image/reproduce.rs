@@ -8,6 +8,7 @@ use super::kinds::{Aspect, Class, Kind};
 use super::origin::Origins;
 use super::user::Users;
 use super::view::{Setting, Subject, View};
+use crate::base::sorting;
 use crate::image::layers::{Entry, Keep, Kept, Kind as FileKind, SavedImage};
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -66,7 +67,7 @@ fn differences<'d>(first: &'d SavedImage, second: &'d SavedImage, times: bool) -
         second: None,
         aspect: Aspect::Presence,
     }));
-    found.sort_by(|one, other| one.path.cmp(&other.path));
+    sorting::sort_by(&mut found, |one, other| one.path.cmp(&other.path));
     found
 }
 

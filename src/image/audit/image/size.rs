@@ -4,6 +4,7 @@ use super::super::finding::{Finding, Level};
 use super::super::sizes::{FileSize, LayerSize, Sizes};
 use super::kinds::Kind;
 use super::view::View;
+use crate::base::sorting;
 use crate::image::layers::{Entry, Kind as FileKind};
 
 /// Hidden bytes of a layer that are worth a warning; fewer are info.
@@ -71,7 +72,7 @@ pub(super) fn sizes(view: &View<'_>) -> Sizes {
         files.select_nth_unstable_by_key(FILES, order);
         files.truncate(FILES);
     }
-    files.sort_by_key(order);
+    sorting::sort_by_key(&mut files, order);
     Sizes {
         reference: view.subject.reference.to_owned(),
         id: view.subject.id.to_owned(),

@@ -4,6 +4,7 @@ use super::super::finding::{Finding, Layer, Level};
 use super::kinds::Kind;
 use super::origin::{BaseImage, Origins, Written};
 use super::user::Users;
+use crate::base::sorting;
 use crate::image::audit::releases::Date;
 use crate::image::layers::{Entry, PathId, SavedImage};
 
@@ -131,7 +132,7 @@ impl View<'_> {
     /// The paths of entries, made printable, in order.
     pub fn paths<'e>(&self, entries: impl IntoIterator<Item = &'e Entry>) -> Vec<String> {
         let mut paths: Vec<String> = entries.into_iter().map(|entry| self.path(entry.path)).collect();
-        paths.sort();
+        sorting::sort(&mut paths);
         paths
     }
 }

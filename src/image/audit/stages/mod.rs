@@ -27,6 +27,7 @@ pub use logged::{Logged, logged};
 use super::finding::Finding;
 use super::releases::Date;
 use super::subject::{Subject, Unread};
+use crate::base::sorting;
 use crate::image::study::{BuildStudy, Study};
 use view::View;
 
@@ -64,7 +65,7 @@ pub fn check(study: &Study, subject: Subject, setting: &Setting) -> Result<Vec<F
     downloads::check(&view, &mut found);
     smoke::check(&view, study, subject, &mut found);
     secrets::check(&view, &mut found);
-    found.sort_by_key(|finding: &Finding| {
+    sorting::sort_by_key(&mut found, |finding: &Finding| {
         (finding.criterion(), finding.place.as_ref().map(|place| place.line))
     });
     found.dedup();

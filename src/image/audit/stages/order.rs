@@ -5,6 +5,7 @@ use super::super::finding::{Finding, Level};
 use super::Kind;
 use super::install::{self, Install, Tool, file_of};
 use super::view::{Action, CopyView, StageView, View};
+use crate::base::sorting;
 use crate::image::context::EntryKind;
 use crate::image::dockerfile::ContextRead;
 
@@ -145,7 +146,7 @@ fn more_than_manifests(view: &View<'_>, copy: &CopyView<'_>, named: &[&str]) -> 
                     path.clone(),
                 )
             };
-            files.sort_by_key(weight);
+            sorting::sort_by_key(&mut files, weight);
             let first = files.into_iter().next()?;
             // A lone file that is no source may be what the step needs: a script, a configuration.
             let whole = copy

@@ -5,6 +5,7 @@ use super::Kind;
 use super::bases;
 use super::script::Command;
 use super::view::{Action, StageView, View, within};
+use crate::base::sorting;
 use crate::image::dockerfile::Base;
 
 /// Programs that give up root.
@@ -140,7 +141,7 @@ fn environments(view: &View<'_>) -> Vec<String> {
             out.extend(named.map(|path| path.trim_end_matches('/').to_owned()));
         }
     }
-    out.sort();
+    sorting::sort(&mut out);
     out.dedup();
     out
 }
