@@ -2,7 +2,7 @@
 # Goals, with what the makefiles say of them where several fit. The words that choose makefiles are handed on.
 _imk_goals() {
     local program=$1 cur=$2 prev=$3 word line name about at=1 width=0
-    local -a given=() chosen=() names=() abouts=()
+    local -a given=() chosen=() lines=() kept=() names=()
     COMPREPLY=()
     # Readline takes NAME=VALUE for three words.
     while ((at < COMP_CWORD)); do
@@ -38,16 +38,27 @@ _imk_goals() {
         -f* | -C* | -I* | --file=* | --makefile=* | --directory=* | --include-dir=* | [!-]*=*) chosen+=("${given[at]}") ;;
         esac
     done
-    while IFS=$'\t' read -r name about; do
-        [[ $name == "$cur"* ]] || continue
-        names+=("$name") abouts+=("$about")
-        ((${#name} <= width)) || width=${#name}
-    done < <("${program/#\~/$HOME}" "${chosen[@]}" --list=names 2>/dev/null)
-    if ((${#names[@]} > 1)) && [[ ${COMP_TYPE-9} == 9 || ${COMP_TYPE-9} == 63 ]]; then
-        for ((at = 0; at < ${#names[@]}; at++)); do
-            printf -v line '%-*s  %s' "$width" "${names[at]}" "${abouts[at]:+(${abouts[at]})}"
-            line=${line:0:$((${COLUMNS:-80} - 1))}
-            COMPREPLY+=("${line%"${line##*[! ]}"}")
+    # Loops are slow, and a thousand goals are waited for: they are read and cut at once.
+    IFS=$'\n' read -r -d '' -a lines < <("${program/#\~/$HOME}" "${chosen[@]}" --list=names 2>/dev/null)
+    if [[ -n $cur ]]; then
+        for line in "${lines[@]}"; do
+            [[ $line != "$cur"* ]] || kept+=("$line")
+        done
+        lines=("${kept[@]}")
+    fi
+    names=("${lines[@]%%$'\t'*}")
+    # Of more than a hundred readline asks whether they are to be shown at all.
+    if ((${#names[@]} > 1 && ${#names[@]} <= 100)) && [[ ${COMP_TYPE-9} == 9 || ${COMP_TYPE-9} == 63 ]]; then
+        for name in "${names[@]}"; do
+            ((${#name} <= width)) || width=${#name}
+        done
+        for line in "${lines[@]}"; do
+            name=${line%%$'\t'*} about=${line:${#name}+1}
+            if [[ -n $about ]]; then
+                printf -v line '%-*s  (%s)' "$width" "$name" "$about"
+                name=${line:0:${COLUMNS:-80}-1}
+            fi
+            COMPREPLY+=("$name")
         done
     else
         COMPREPLY=("${names[@]}")
