@@ -42,8 +42,7 @@ fn judge_image(
     let recipe = study.recipes.get(subject.recipe).ok_or_else(nameless)?;
     let build = recipe.builds.get(subject.build).ok_or_else(nameless)?;
     let reference = audit.reference.as_deref().ok_or_else(nameless)?;
-    let connection = recipe.engines.get(build.line).and_then(|engines| *engines.get(build.command)?);
-    let connection = connection.and_then(|at| study.connections.get(at));
+    let connection = study.connection(recipe, build.line, build.command);
     let unknown = || format!("{reference}: the engine that has it is known only to the running shell");
     let engine = connection.ok_or_else(unknown)?.engine().map_err(|fault| fault.message())?;
     let (found, saved) = image::fetch(engine, reference).map_err(|why| why.message(reference))?;

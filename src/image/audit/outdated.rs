@@ -166,8 +166,7 @@ fn gather(study: &Study) -> Vec<Pending> {
     let mut all: Vec<Pending> = Vec::new();
     for recipe in &study.recipes {
         for build in &recipe.builds {
-            let connection =
-                recipe.engines.get(build.line).and_then(|engines| *engines.get(build.command)?);
+            let connection = recipe.engine(build.line, build.command);
             for (reference, shown, place) in images_of(build) {
                 if reference.as_ref().is_some_and(|reference| built.contains(&reference.canonical())) {
                     continue;

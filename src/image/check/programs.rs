@@ -4,7 +4,6 @@ use super::super::command::Reach;
 use super::super::command::variables::Inherited;
 use super::super::engine::EngineError;
 use super::super::recipe::Line;
-use super::super::study::RecipeStudy;
 use super::{At, Finding, Kind, Severity};
 use crate::base::Span;
 use std::ffi::OsString;
@@ -133,7 +132,7 @@ pub(super) fn engines(at: &At<'_>, seen: &mut Vec<usize>, found: &mut Vec<Findin
         if !certain(command.reach) || command.failure_ignored || line.failure_ignored {
             continue;
         }
-        let Some(connection) = connection(at.recipe, number, index) else { continue };
+        let Some(connection) = at.recipe.engine(number, index) else { continue };
         if seen.contains(&connection) {
             continue;
         }
@@ -148,8 +147,4 @@ pub(super) fn engines(at: &At<'_>, seen: &mut Vec<usize>, found: &mut Vec<Findin
             }
         }
     }
-}
-
-fn connection(recipe: &RecipeStudy, line: usize, command: usize) -> Option<usize> {
-    *recipe.engines.get(line)?.get(command)?
 }

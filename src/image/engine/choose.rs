@@ -121,16 +121,20 @@ impl Surroundings {
 /// Whether a program is a short script that calls podman with its own arguments.
 fn passes_on_to_podman(program: &Path) -> bool {
     const LENGTH_MAX: u64 = 4096;
-    let short = std::fs::metadata(program).is_ok_and(|status| status.is_file() && status.len() <= LENGTH_MAX);
-    let text = if short { std::fs::read(program).unwrap_or_default() } else { Vec::new() };
+    let text = read_at_most(program, LENGTH_MAX).unwrap_or_default();
     text.starts_with(b"#!") && memchr::memmem::find(&text, b"podman \"$@\"").is_some()
 }
 
 /// A file of the client's configuration; none where it can't be read or is of no likely size.
 pub(super) fn read_small(path: &Path) -> Option<Vec<u8>> {
     const SIZE_MAX: u64 = 4 * 1024 * 1024;
+    read_at_most(path, SIZE_MAX)
+}
+
+/// A file of at most so many bytes; none where it can't be read or is longer.
+fn read_at_most(path: &Path, most: u64) -> Option<Vec<u8>> {
     let size = std::fs::metadata(path).ok().filter(std::fs::Metadata::is_file)?.len();
-    if size > SIZE_MAX { None } else { std::fs::read(path).ok() }
+    if size > most { None } else { std::fs::read(path).ok() }
 }
 
 /// The engine called `name` (`docker`, `podman`, `nerdctl`, `buildah`), whether or not it answers.

@@ -103,8 +103,7 @@ pub(super) fn study(all: &mut [RecipeStudy], connections: &Connections<'_>, outs
         let mut builds = Vec::new();
         for (line, index, command) in recipe.commands() {
             let ImageCommand::Build(build) = &command.command else { continue };
-            let connection = recipe.engines.get(line).and_then(|engines| *engines.get(index)?);
-            let connection = connection.and_then(|at| connections.all.get(at));
+            let connection = recipe.engine(line, index).and_then(|at| connections.all.get(at));
             let platforms = match (recipe.recipe.lines.get(line), recipe.readings.get(line)) {
                 (Some(own), Some(reading)) => platforms::of(build, command, &recipe.recipe, own, reading),
                 _ => Platforms::default(),

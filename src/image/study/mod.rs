@@ -55,8 +55,7 @@ pub struct RecipeStudy {
 impl Study {
     /// The engine of a command of `recipe`; none where it is not known.
     pub fn connection(&self, recipe: &RecipeStudy, line: usize, command: usize) -> Option<&Connection> {
-        let at = (*recipe.engines.get(line)?.get(command)?)?;
-        self.connections.get(at)
+        self.connections.get(recipe.engine(line, command)?)
     }
 
     /// The client that a command runs: podman, where that stands behind docker's name.
@@ -70,6 +69,11 @@ impl RecipeStudy {
     /// The command at a line and index.
     pub fn command(&self, line: usize, command: usize) -> Option<&Recognised> {
         self.readings.get(line)?.commands.get(command)
+    }
+
+    /// The engine of the command at a line and index, as an index into [`Study::connections`]; none where it is not known.
+    pub fn engine(&self, line: usize, command: usize) -> Option<usize> {
+        *self.engines.get(line)?.get(command)?
     }
 
     /// All commands, each with its line and its index there.
