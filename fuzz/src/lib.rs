@@ -3,10 +3,12 @@
 //! The functions run nothing and write nothing themselves; but a makefile may, so that `scripts/fuzz` has the targets work in
 //! an empty folder as their root, where there is no shell.
 
+mod archives;
 mod image;
 mod make;
 mod reuse;
 
+pub use archives::{archive, layers};
 pub use image::{dockerfile, engine, ignore, journal, reference, records, shell};
 pub use make::{expansion, load, makefile, options};
 

@@ -1,12 +1,13 @@
 //! Modification times of files, archive members and libraries, looked up once (manual, "How Directory Searches are Performed",
 //! "Directory Search for Link Libraries", "Archive Members as Targets"). Knows nothing of what the times decide.
 
-use crate::base::diagnostic::{Complaint, Outcome};
+use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::expand::expand_text;
 use crate::graph::rename;
 use crate::load::Session;
 use crate::os::archive::{self};
 use crate::os::files::{self, Look, Mtime};
+use crate::os::folders::is_fault;
 use crate::os::words::words;
 use crate::rules::file::{FileId, State};
 use crate::rules::vpath::Found;
@@ -31,7 +32,25 @@ pub fn of_place(session: &mut Session, file: FileId) -> Outcome<Mtime> {
 
 /// The time of the file `name`, symbolic links counted under `-L`.
 pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
-    match files::look(name) {
+    of_look(session, name, files::look(name))
+}
+
+/// The time of the target `name` in its own place. Makefiles that can't be looked at for a fault of the system's end the run: one
+/// that was remade and seems absent would not be read again, and what it says would be left out of a run that succeeds.
+fn of_target(session: &mut Session, name: &[u8]) -> Outcome<Mtime> {
+    let look = files::look(name);
+    if let Look::Failed(error) = look
+        && session.remaking_makefiles
+        && is_fault(error)
+    {
+        let what = [b"stat: ", name].concat();
+        return Err(Stop::fatal(None, Complaint::System { what, error }));
+    }
+    Ok(of_look(session, name, look))
+}
+
+fn of_look(session: &mut Session, name: &[u8], look: Look) -> Mtime {
+    match look {
         Look::Absent if !session.settings.check_symlink_times => Mtime::ABSENT,
         Look::Failed(error) => {
             session.complain(None, &Complaint::System { what: [b"stat: ", name].concat(), error });
@@ -84,7 +103,7 @@ pub fn look_up(session: &mut Session, file: FileId, search: bool) -> Outcome<Mti
             None => return Ok(Mtime::ABSENT),
         }
     } else {
-        mtime = of_name(session, text);
+        mtime = of_target(session, text)?;
         if mtime == Mtime::ABSENT && search && !session.rules.files[file].ignore_vpath {
             let mut found = along_path(session, text);
             if found.is_none() && text.starts_with(b"-l") {

@@ -49,8 +49,13 @@ fn number(field: &[u8]) -> Option<u64> {
 }
 
 fn members(path: &[u8]) -> Result<Vec<Member>, ArchiveError> {
-    let mut file = File::open(OsStr::from_bytes(path)).map_err(system)?;
+    let file = File::open(OsStr::from_bytes(path)).map_err(system)?;
     let length = file.metadata().map_err(system)?.len();
+    members_of(file, length)
+}
+
+/// The members of an archive of `length` bytes.
+fn members_of(mut file: impl Read + Seek, length: u64) -> Result<Vec<Member>, ArchiveError> {
     let mut magic = [0; 8];
     file.read_exact(&mut magic).map_err(|_| ArchiveError::NotAnArchive)?;
     if magic != MAGIC {
@@ -81,7 +86,7 @@ fn members(path: &[u8]) -> Result<Vec<Member>, ArchiveError> {
             name = rest[..end].strip_suffix(b"/").unwrap_or(&rest[..end]).to_vec();
             found.push(Member { name, date, header: at, truncated });
         } else if let Some(count) = name.strip_prefix(b"#1/").and_then(number) {
-            let mut text = vec![0; count.min(size) as usize];
+            let mut text = vec![0; count.min(size).min(length) as usize];
             file.read_exact(&mut text).map_err(|_| ArchiveError::NotAnArchive)?;
             let end = text.iter().position(|&byte| byte == 0).unwrap_or(text.len());
             text.truncate(end);
@@ -96,6 +101,23 @@ fn members(path: &[u8]) -> Result<Vec<Member>, ArchiveError> {
         at += HEADER as u64 + size + (size & 1);
     }
     Ok(found)
+}
+
+/// What must hold of every archive, whatever its bytes: its members lie within it, one behind the other, and their names too.
+///
+/// # Panics
+/// Where it doesn't hold.
+pub fn hold_members(archive: &[u8]) {
+    let length = archive.len() as u64;
+    let Ok(found) = members_of(std::io::Cursor::new(archive), length) else { return };
+    let mut end = MAGIC.len() as u64;
+    for member in &found {
+        assert!(member.header >= end, "{} before {end}", member.header);
+        end = member.header + HEADER as u64;
+        assert!(end <= length, "{end} of {length}");
+        assert!(member.name.len() <= archive.len());
+        assert!(is_same(member, &member.name) || member.name.contains(&b'/'));
+    }
 }
 
 fn is_same(member: &Member, name: &[u8]) -> bool {
@@ -134,4 +156,34 @@ pub fn touch_member(path: &[u8], member: &[u8]) -> Result<bool, ArchiveError> {
     file.seek(SeekFrom::Start(found.header + 16)).map_err(system)?;
     file.write_all(format!("{now:<12}").as_bytes()).map_err(system)?;
     Ok(true)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn header(name: &str, size: &str) -> Vec<u8> {
+        format!("{name:<16}{:<12}{:<6}{:<6}{:<8}{size:<10}`\n", 1, 0, 0, 644).into_bytes()
+    }
+
+    #[test]
+    fn a_length_that_an_archive_claims_takes_no_memory() {
+        for name in ["#1/9999999999", "//", "ARFILENAMES/"] {
+            let archive = [MAGIC, &header(name, "9999999999"), b"ab"].concat();
+            let length = archive.len() as u64;
+            let found = members_of(std::io::Cursor::new(&archive), length);
+            assert_eq!(found.err(), Some(ArchiveError::NotAnArchive), "{name}");
+        }
+    }
+
+    #[test]
+    fn archives_in_pieces_hold_together() {
+        let long = [MAGIC, &header("//", "6"), b"long/\n", &header("/0", "1"), b"x\n", &header("#1/3", "4"), b"abcd"].concat();
+        for end in 0..=long.len() {
+            hold_members(&long[..end]);
+        }
+        let names = |found: Vec<Member>| found.into_iter().map(|member| member.name).collect::<Vec<_>>();
+        let found = members_of(std::io::Cursor::new(&long), long.len() as u64).map(names);
+        assert_eq!(found.ok(), Some(vec![b"long".to_vec(), b"abc".to_vec()]));
+    }
 }

@@ -126,7 +126,9 @@ impl Build {
     pub(super) fn remove_lock(&mut self) {
         let Some(path) = self.lock_path.take() else { return };
         let shown = path.as_os_str().as_bytes().to_vec();
-        if let Err(error) = path.close()
+        // Its own `close` hides the system's error number.
+        let removed = path.keep().map_err(|error| error.error).and_then(std::fs::remove_file);
+        if let Err(error) = removed
             && error.kind() != std::io::ErrorKind::NotFound
         {
             let error = error.raw_os_error().unwrap_or(libc::EIO);

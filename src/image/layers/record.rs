@@ -23,7 +23,7 @@ pub enum Kind {
 pub(super) const NONE: u32 = u32::MAX;
 
 /// A path in a layer.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
     /// The path.
     pub path: PathId,
