@@ -55,7 +55,8 @@ fn member(archive: &mut Vec<u8>, head: &[u8], name: &[u8], link: &[u8], content:
         1 => content.len() / 2,
         _ => content.len(),
     };
-    let length = if head[1] & 15 == 2 { b"77777777777".to_vec() } else { format!("{length:011o}").into_bytes() };
+    let length =
+        if head[1] & 15 == 2 { b"77777777777".to_vec() } else { format!("{length:011o}").into_bytes() };
     put(124, 12, &length);
     put(136, 12, b"00000000001");
     put(148, 8, b"        ");

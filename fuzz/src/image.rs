@@ -105,7 +105,10 @@ pub fn dockerfile(data: &[u8]) {
 pub fn ignore(data: &[u8]) {
     let (path, file) = data.split_at(memchr(data));
     let Ok(ignore) = Ignore::read(file) else { return };
-    if path.is_empty() || path.starts_with(b"/") || path.ends_with(b"/") || path.windows(2).any(|two| two == b"//")
+    if path.is_empty()
+        || path.starts_with(b"/")
+        || path.ends_with(b"/")
+        || path.windows(2).any(|two| two == b"//")
     {
         return;
     }
@@ -152,7 +155,9 @@ pub fn engine(data: &[u8]) {
         &|engine| drop(engine.image("app:1")),
         &|engine| {
             if let Ok(images) = engine.images(&Filter::label("imk.run", "1")) {
-                assert!(images.iter().all(|image| image.labels.get("imk.run").is_some_and(|value| value == "1")));
+                assert!(
+                    images.iter().all(|image| image.labels.get("imk.run").is_some_and(|value| value == "1"))
+                );
             }
         },
         &|engine| drop(engine.container("c")),

@@ -1,6 +1,8 @@
 //! Make's own text: makefiles, expansion, options.
 
-use imk::cli::{End, Form, Settings, Source, decode, decode_arguments, eval_flags, flag_words, makeflags, own_flags};
+use imk::cli::{
+    End, Form, Settings, Source, decode, decode_arguments, eval_flags, flag_words, makeflags, own_flags,
+};
 use imk::expand::{Origin, expand_text};
 use imk::load::evaluate::{evaluate_file, evaluate_string};
 use imk::syntax::properties;
@@ -59,7 +61,8 @@ pub fn expansion(data: &[u8]) {
     };
     let Ok(direct) = expanded(text) else { return };
     // What reads its own name, counts calls or changes variables need not say the same twice.
-    let tells = [&b"eval"[..], b"text", b"call", b"origin", b"flavor", b".VARIABLES", b"shell", b"SHELL", b"file"];
+    let tells =
+        [&b"eval"[..], b"text", b"call", b"origin", b"flavor", b".VARIABLES", b"shell", b"SHELL", b"file"];
     if tells.iter().any(|word| data.windows(word.len()).any(|window| window == *word)) {
         return;
     }

@@ -178,7 +178,16 @@ mod tests {
 
     #[test]
     fn archives_in_pieces_hold_together() {
-        let long = [MAGIC, &header("//", "6"), b"long/\n", &header("/0", "1"), b"x\n", &header("#1/3", "4"), b"abcd"].concat();
+        let long = [
+            MAGIC,
+            &header("//", "6"),
+            b"long/\n",
+            &header("/0", "1"),
+            b"x\n",
+            &header("#1/3", "4"),
+            b"abcd",
+        ]
+        .concat();
         for end in 0..=long.len() {
             hold_members(&long[..end]);
         }

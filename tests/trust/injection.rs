@@ -49,6 +49,7 @@ pub fn trials() -> Vec<Trial> {
     let trials: Vec<Trial> = crate::trials![
         faults_of_a_plain_run,
         faults_of_parallel_synchronised_runs,
+        faults_of_looks_at_an_included_makefile,
         faults_of_a_run_with_images,
         faults_of_a_failing_run_with_images,
     ];
@@ -167,6 +168,32 @@ fn faults_of_a_plain_run() -> Result<(), Failure> {
 
 fn faults_of_parallel_synchronised_runs() -> Result<(), Failure> {
     each_fault(&["-j3", "-Otarget"], || Scene::new(PLAIN, Manner::Well), plain_holds)
+}
+
+/// Each look at the makefile that is included and remade fails: it is read all the same, or the run says that it can't.
+fn faults_of_looks_at_an_included_makefile() -> Result<(), Failure> {
+    for arguments in [&[][..], &["-j3", "-Otarget"]] {
+        for error in ["EIO", "ENOMEM", "EMFILE"] {
+            for when in 1..100 {
+                let place = Scene::new(PLAIN, Manner::Well)?;
+                let inject = format!("inject=?newfstatat,?stat,?statx:error={error}:when={when}");
+                let log = place.daemon.path().join("trace");
+                let log = log.to_string_lossy();
+                let looks = ["-e", "trace=?newfstatat,?stat,?statx", "-e", &inject, "-P", "gen.mk"];
+                let own = [&["strace", "-qq", "-o", &log], &looks[..], &["imk"], arguments].concat();
+                let outcome = place.run(&own)?;
+                if !fs::read_to_string(&*log).unwrap_or_default().contains("(INJECTED)") {
+                    break;
+                }
+                count("faults of system calls", 1);
+                if outcome.status == "0" && place.read("c.txt").as_deref() != Some(RESULT) {
+                    return Err(format!("{error} {when}: a success that made {:?}", place.read("c.txt")));
+                }
+                plain_holds(&place, &outcome).map_err(|failure| format!("{error} {when}: {failure}"))?;
+            }
+        }
+    }
+    Ok(())
 }
 
 fn images(fails: bool) -> Result<(), Failure> {
