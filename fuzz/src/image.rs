@@ -183,6 +183,11 @@ pub fn engine(data: &[u8]) {
     question[usize::from(*which) % question.len()](&engine);
 }
 
+/// What an engine's client prints, and what is said of a registry.
+pub fn answers(data: &[u8]) {
+    imk::image::engine::properties::said(data);
+}
+
 /// The journal of clean-up.
 pub fn journal(data: &[u8]) {
     journal::properties::histories(data);

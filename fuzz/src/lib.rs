@@ -9,7 +9,7 @@ mod make;
 mod reuse;
 
 pub use archives::{archive, layers};
-pub use image::{dockerfile, engine, ignore, journal, records, reference, shell};
+pub use image::{answers, dockerfile, engine, ignore, journal, records, reference, shell};
 pub use make::{expansion, load, makefile, options};
 
 /// Parts of `data` between NUL bytes.

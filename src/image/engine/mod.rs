@@ -12,6 +12,7 @@ pub mod fake;
 mod http;
 mod login;
 mod process;
+pub mod properties;
 mod registry;
 pub mod socket;
 mod time;
