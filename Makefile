@@ -37,22 +37,27 @@ $(hadolint):
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
 	@scripts/test unit conformance instructions dependencies contexts engine plans why listed docs audit builder podman blocks faults \
-		faults-podman watch edits-part reports
+		faults-podman watch edits-part reports trust fuzz
 
 .PHONY: lint
 lint: ## Check the format and the lints
 	cargo fmt --check
 	cargo clippy --quiet --all-targets -- --deny warnings
 	cargo clippy --quiet --test engine_context --test soundness --test watch --test trust -- --deny warnings
+	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	for script in $$(grep -l "^#!.*bash" scripts/* .ci/run tests/engine/*); do bash -n $$script || exit; done
 
-.PHONY: unit-test conformance instructions engine-test
+.PHONY: unit-test conformance instructions engine-test trust fuzz
 unit-test: ## Run the tests of the crate
 	@scripts/test unit
 conformance: release ## Run GNU make's own test suite on imk
 	@scripts/test conformance
 instructions: release ## Hold the instructions of fixed works to the figures kept
 	@scripts/test instructions
+trust: ## Try what imk does when all around it fails
+	@scripts/test trust
+fuzz: ## Try each reader on inputs that nobody wrote, for a few seconds
+	@scripts/test fuzz
 engine-test: $(hadolint) engine release ## Run the examples on the engine, beside GNU make where it is there
 	@scripts/test contexts soundness engine builder docs plans why listed edits faults audit podman blocks faults-podman
 

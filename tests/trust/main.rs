@@ -14,6 +14,7 @@ mod injection;
 mod kills;
 mod memory;
 mod outside;
+mod privacy;
 #[allow(dead_code)]
 #[path = "../it/program.rs"]
 mod program;
@@ -52,6 +53,7 @@ fn main() {
     trials.extend(kills::trials());
     trials.extend(memory::trials());
     trials.extend(outside::trials());
+    trials.extend(privacy::trials());
     trials.extend(surroundings::trials());
     trials.extend(sweep::trials());
     let conclusion = libtest_mimic::run(&arguments, trials);

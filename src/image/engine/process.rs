@@ -263,6 +263,16 @@ mod tests {
     }
 
     #[test]
+    fn a_client_that_prints_more_than_anybody_reads_is_too_much() {
+        let much = shell("head -c 70000000 /dev/zero", Duration::from_secs(60));
+        assert_eq!(much.err(), Some(EngineError::TooLarge(OUTPUT_MAX)));
+        let start = Instant::now();
+        let endless = shell("exec cat /dev/zero", Duration::from_millis(300));
+        assert_eq!(endless.err(), Some(EngineError::Timeout(300)));
+        assert!(start.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
     fn a_client_that_hangs_is_ended_with_its_children() {
         let start = Instant::now();
         let hung = shell("sleep 60 & sleep 60; wait", Duration::from_millis(50));

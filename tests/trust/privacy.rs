@@ -1,0 +1,156 @@
+//! What others on the machine, and readers of what imk writes, don't get to see or to bend: secrets, temporary files.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use libtest_mimic::Trial;
+use rustix::process::{Pid, Signal, kill_process_group};
+
+use crate::Failure;
+use crate::daemon::Manner;
+use crate::figures::count;
+use crate::scene::{Scene, equal, words};
+
+pub fn trials() -> Vec<Trial> {
+    crate::trials![secrets_stand_nowhere, temporary_files_are_the_users_alone, planted_links_are_not_followed,]
+}
+
+/// A block with an argument whose name is a secret's, and a recipe that says what `.SECRET_VARS` lists.
+const SECRETS: &str = "\
+TOKEN := $(shell cat token)
+WORD := $(shell cat word)
+.SECRET_VARS: WORD
+image app
+  tags = app:t
+  args = NPM_TOKEN=$(TOKEN)
+endimage
+app: said
+said: ; @echo $(WORD); echo $(WORD) >&2
+";
+
+/// Every file below `folder`.
+fn files(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+        let path = entry.path();
+        match entry.file_type() {
+            Ok(kind) if kind.is_dir() => found.extend(files(&path)),
+            Ok(kind) if kind.is_file() => found.push(path),
+            _ => {}
+        }
+    }
+    found
+}
+
+/// Neither value is in any file but the two that have them, be it of the folder or of the engine, whose client's log has the words of
+/// each command, as a list of processes has them.
+fn nowhere(place: &Scene, values: [&str; 2]) -> Result<(), Failure> {
+    let own = ["token", "word"].map(|name| place.dir().join(name));
+    for path in files(&place.dir()).into_iter().chain(files(place.daemon.path())) {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
+        if let Some(value) = values.iter().find(|value| text.contains(**value))
+            && !own.contains(&path)
+        {
+            return Err(format!("{value} is in {}: {text}", path.display()));
+        }
+    }
+    Ok(())
+}
+
+fn secrets_stand_nowhere() -> Result<(), Failure> {
+    let values = ["hunter-of-tokens", "whispered-word"];
+    let scene = || {
+        let place = Scene::new("", Manner::Well)?;
+        fs::remove_file(place.dir().join("Makefile")).map_err(words)?;
+        place.write("Imkfile", SECRETS)?;
+        place.write("Dockerfile", "FROM scratch\nARG NPM_TOKEN\n")?;
+        place.write("token", values[0])?;
+        place.write("word", values[1])?;
+        Ok::<_, Failure>(place)
+    };
+    let place = scene()?;
+    let runs: [&[&str]; 6] = [
+        &["--report=r.json", "--events=e.json", "--trace-file=t.json", "app"],
+        &["--report=r.html", "app"],
+        &["--report=r.xml", "-j2", "-Otarget", "app"],
+        &["--report=r.md", "-n", "app"],
+        &["--plan=json", "--check=json", "app"],
+        &["--why", "--debug", "app"],
+    ];
+    for arguments in runs {
+        let outcome = place.imk(arguments)?;
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        if outcome.status != "0" || values.iter().any(|value| said.contains(value)) {
+            return Err(format!("{arguments:?}: {outcome:#?}"));
+        }
+        nowhere(&place, values).map_err(|failure| format!("{arguments:?}: {failure}"))?;
+        count("runs looked through for secrets", 1);
+    }
+    let log = fs::read_to_string(place.daemon.path().join("log")).map_err(words)?;
+    equal(&log, log.contains("--build-arg NPM_TOKEN "), true)?;
+    // With the journal there.
+    let place = scene()?;
+    place.daemon.mark("block-build").map_err(words)?;
+    let mut child = place.command(&["imk", "app"]).spawn().map_err(words)?;
+    place.daemon.wait_until_blocked().map_err(words)?;
+    nowhere(&place, values)?;
+    let lines: Vec<String> = place.processes().into_iter().map(|(_, line)| line).collect();
+    let seen = lines.iter().any(|line| values.iter().any(|value| line.contains(value)));
+    equal(&format!("{lines:?}"), seen, false)?;
+    let pid = Pid::from_raw(child.id().cast_signed()).ok_or("no process")?;
+    kill_process_group(pid, Signal::KILL).map_err(|error| error.to_string())?;
+    child.wait().map_err(words)?;
+    place.end_all();
+    count("runs looked through for secrets", 1);
+    nowhere(&place, values)
+}
+
+/// What a run has in the folder for temporary files, nobody else may open.
+fn temporary_files_are_the_users_alone() -> Result<(), Failure> {
+    let makefile = "\
+all: a b
+\t@$(MAKE) -f sub.mk
+a b: ; @stat -c '%A %n' $(TMPDIR)/*
+";
+    for arguments in [&["-j2"][..], &["-j2", "-Otarget"], &["-j3", "-Orecurse"]] {
+        let arguments = [arguments, &["--no-print-directory"]].concat();
+        let place = Scene::new(makefile, Manner::Well)?;
+        place.write("sub.mk", "all: ; @stat -c '%A %n' $(TMPDIR)/*\n")?;
+        let outcome = place.imk(&arguments)?;
+        equal(&format!("{outcome:?}"), outcome.status.as_str(), "0")?;
+        let own = outcome.stdout.lines().filter(|line| !line.ends_with("/bin") && !line.ends_with("/dir"));
+        let own: Vec<&str> = own.filter(|line| line.contains('/')).collect();
+        if own.is_empty() || own.iter().any(|line| line.get(4..10) != Some("------")) {
+            return Err(format!("{arguments:?}: {own:#?}"));
+        }
+    }
+    Ok(())
+}
+
+/// Links that somebody put where a run will write: what they lead to is as it was.
+fn planted_links_are_not_followed() -> Result<(), Failure> {
+    let plants = [
+        // The name of the jobserver's fifo is GNU make's, and can be guessed.
+        "ln -s $PWD/victim $TMPDIR/GMfifo$$",
+        "ln -s $PWD/victim .imk",
+        "mkdir -m 700 .imk; for name in journal lock freshness digests; do ln -s $PWD/victim .imk/$name; done",
+        "ln -s / .imk",
+    ];
+    for plant in plants {
+        for arguments in ["-j2", "-j2 -Otarget"] {
+            let makefile =
+                "all: sub\n\t@docker create --name app x\n\t@docker rm app\nsub: ; @$(MAKE) -f sub.mk\n";
+            let place = Scene::new(makefile, Manner::Well)?;
+            place.write("sub.mk", "all: ; @echo below\n")?;
+            place.write("victim", "precious\n")?;
+            let outcome = place.run(&["sh", "-c", &format!("{plant}; exec imk {arguments}")])?;
+            let what = format!("{plant}: {outcome:?}");
+            equal(&what, place.read("victim").as_deref(), Some("precious\n"))?;
+            // A name that is taken may end the run, in so many words.
+            equal(&what, matches!(outcome.status.as_str(), "0" | "2"), true)?;
+            equal(&what, place.daemon.things(), Vec::new())?;
+            count("links planted", 1);
+        }
+    }
+    Ok(())
+}
