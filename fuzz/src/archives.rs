@@ -1,6 +1,6 @@
 //! Archives: images as engines save them, and those of `ar`.
 
-use imk::image::layers::{Keep, Kept, Limits, ROOT, SavedImage, read};
+use imk::image::layers::{Fault, Keep, Kept, Limits, ROOT, SavedImage, read};
 
 /// So little of everything that inputs of some hundred bytes come to each bound.
 const LIMITS: Limits = Limits {
@@ -113,6 +113,8 @@ pub fn layers(data: &[u8]) {
     let again = read(Slowly(&archive), &All, &LIMITS);
     match (&once, &again) {
         (Ok(once), Ok(again)) => assert!(once.all().eq(again.all())),
+        // Of two bounds that are passed, the one that is met first by how much is read at once.
+        (Err(Fault::TooLarge(..)), Err(Fault::TooLarge(..))) => {}
         (Err(once), Err(again)) => assert_eq!(once, again),
         _ => panic!("{:?} and {:?}", once.as_ref().err(), again.as_ref().err()),
     }
