@@ -111,10 +111,13 @@ pub fn layers(data: &[u8]) {
     }
     // A source that gives a byte at a time, as a pipe may.
     let again = read(Slowly(&archive), &All, &LIMITS);
+    // What is read ahead counts as read, so that near to the bound of bytes it depends on how much comes at once what is met first.
+    let is_bytes = |fault: Option<&Fault>| matches!(fault, Some(Fault::TooLarge("bytes in its layers", _)));
+    if is_bytes(once.as_ref().err()) || is_bytes(again.as_ref().err()) {
+        return;
+    }
     match (&once, &again) {
         (Ok(once), Ok(again)) => assert!(once.all().eq(again.all())),
-        // Of two bounds that are passed, the one that is met first by how much is read at once.
-        (Err(Fault::TooLarge(..)), Err(Fault::TooLarge(..))) => {}
         (Err(once), Err(again)) => assert_eq!(once, again),
         _ => panic!("{:?} and {:?}", once.as_ref().err(), again.as_ref().err()),
     }
