@@ -43,7 +43,25 @@ pub fn scale() -> usize {
     std::env::var("TRUST_SCALE").ok().and_then(|scale| scale.parse().ok()).unwrap_or(1)
 }
 
+/// Starts this program again with signals that are heeded, where whoever started it in the background has SIGINT ignored: what is
+/// ignored all children ignore too, and runs that are interrupted would go on.
+fn heed_signals() {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
+    let ignored = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok()).unwrap_or(0);
+    // SIGHUP, SIGINT, SIGQUIT, SIGTERM: bit 0 is signal 1.
+    let is_heeded = ignored & (1 | 1 << 1 | 1 << 2 | 1 << 14) == 0;
+    let Some(own) = std::env::current_exe().ok().filter(|_| !is_heeded) else { return };
+    if std::env::var_os("TRUST_STARTED_AGAIN").is_none() {
+        let mut again = std::process::Command::new("env");
+        again.arg("--default-signal=HUP,INT,QUIT,TERM").arg(own).args(std::env::args_os().skip(1));
+        let error = std::os::unix::process::CommandExt::exec(again.env("TRUST_STARTED_AGAIN", "1"));
+        println!("trust: SIGINT is ignored, and env does not help: {error}");
+    }
+}
+
 fn main() {
+    heed_signals();
     let mut arguments = Arguments::from_args();
     // What is timed is timed under the load that the tests make themselves.
     arguments.test_threads = arguments.test_threads.or(Some(2));
