@@ -8,6 +8,7 @@ use crate::load::Session;
 use crate::os::archive::{self};
 use crate::os::files::{self, Look, Mtime};
 use crate::os::words::words;
+use crate::rules::ahead;
 use crate::rules::file::{FileId, State};
 use crate::rules::vpath::Found;
 use crate::syntax::quoting::Pattern;
@@ -31,7 +32,12 @@ pub fn of_place(session: &mut Session, file: FileId) -> Outcome<Mtime> {
 
 /// The time of the file `name`, symbolic links counted under `-L`.
 pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
-    match files::look(name) {
+    of_look(session, name, files::look(name))
+}
+
+/// The time that `look` found of the file `name`.
+fn of_look(session: &mut Session, name: &[u8], look: Look) -> Mtime {
+    match look {
         Look::Absent if !session.settings.check_symlink_times => Mtime::ABSENT,
         Look::Failed(error) => {
             session.complain(None, &Complaint::System { what: [b"stat: ", name].concat(), error });
@@ -84,7 +90,9 @@ pub fn look_up(session: &mut Session, file: FileId, search: bool) -> Outcome<Mti
             None => return Ok(Mtime::ABSENT),
         }
     } else {
-        mtime = of_name(session, text);
+        let name = session.rules.files[file].name;
+        let look = ahead::look(session, name).unwrap_or_else(|| files::look(text));
+        mtime = of_look(session, text, look);
         if mtime == Mtime::ABSENT && search && !session.rules.files[file].ignore_vpath {
             let mut found = along_path(session, text);
             if found.is_none() && text.starts_with(b"-l") {
