@@ -108,7 +108,10 @@ impl Terminal {
                 self.text.extend(more);
             }
         };
-        self.text.extend(self.shown.try_iter().flatten());
+        // The last of it may yet be on its way. The terminal closes with the last process that has it open.
+        while let Ok(more) = self.shown.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            self.text.extend(more);
+        }
         let shown = String::from_utf8_lossy(&self.text).into_owned();
         Ok((status.code().unwrap_or(-1), shown))
     }

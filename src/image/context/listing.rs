@@ -7,6 +7,7 @@ use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::cell::LazyCell;
 use std::collections::VecDeque;
+use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,7 +15,10 @@ use std::thread::available_parallelism;
 
 /// An entry of a folder.
 pub(super) struct Listed {
-    pub name: Box<[u8]>,
+    /// Its path from the root.
+    pub path: Box<[u8]>,
+    /// Where its name begins in the path.
+    pub name_at: usize,
     pub kind: EntryKind,
     /// Excluded by the ignore file.
     pub excluded: bool,
@@ -59,28 +63,33 @@ impl Source<'_> {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC | OFlags::NOFOLLOW;
         let name: &[u8] = if path.is_empty() { b"." } else { path };
         let mut open = Dir::new(rustix::fs::openat(self.root, name, flags, Mode::empty())?)?;
-        let mut found: Vec<(Box<[u8]>, FileType)> = Vec::new();
+        // All names one behind the other, each with a null behind it, as the system wants them.
+        let mut names: Vec<u8> = Vec::with_capacity(1024);
+        let mut found: Vec<(std::ops::Range<usize>, FileType)> = Vec::new();
         while let Some(entry) = open.read() {
             let entry = entry?;
-            let name = entry.file_name().to_bytes();
-            if name != b"." && name != b".." {
-                found.push((name.into(), entry.file_type()));
+            let name = entry.file_name();
+            if name != c"." && name != c".." {
+                let start = names.len();
+                names.extend_from_slice(name.to_bytes_with_nul());
+                found.push((start..names.len(), entry.file_type()));
             }
         }
         let fd = open.fd()?;
-        found.sort_unstable_by(|a, b| a.0.cmp(&b.0));
+        found.sort_unstable_by(|a, b| names[a.0.clone()].cmp(&names[b.0.clone()]));
         let mut full = path.to_vec();
         if !full.is_empty() {
             full.push(b'/');
         }
         let start = full.len();
         let mut listing = Listing { entries: Vec::with_capacity(found.len()), ..Listing::default() };
-        for (name, kind) in found {
+        for (place, kind) in found {
+            let Ok(name) = CStr::from_bytes_with_nul(&names[place]) else { continue };
             full.truncate(start);
-            full.extend_from_slice(&name);
+            full.extend_from_slice(name.to_bytes());
             let (kind, mut status) = match EntryKind::of(kind) {
                 Some(kind) => (kind, None),
-                None => match listing.stat(fd, &name, &full) {
+                None => match listing.stat(fd, name, &full) {
                     Some((kind, status)) => (kind, Some(status)),
                     None => continue,
                 },
@@ -97,19 +106,20 @@ impl Source<'_> {
                 (verdict.excluded(), None)
             };
             if look && !excluded && status.is_none() {
-                status = listing.stat(fd, &name, &full).map(|(_, status)| status);
+                status = listing.stat(fd, name, &full).map(|(_, status)| status);
                 if status.is_none() {
                     continue;
                 }
             }
-            listing.entries.push(Listed { name, kind, excluded, folder: known, status });
+            let path = full.as_slice().into();
+            listing.entries.push(Listed { path, name_at: start, kind, excluded, folder: known, status });
         }
         Ok(listing)
     }
 }
 
 impl Listing {
-    fn stat(&mut self, folder: BorrowedFd<'_>, name: &[u8], path: &[u8]) -> Option<(EntryKind, Status)> {
+    fn stat(&mut self, folder: BorrowedFd<'_>, name: &CStr, path: &[u8]) -> Option<(EntryKind, Status)> {
         match rustix::fs::statat(folder, name, AtFlags::SYMLINK_NOFOLLOW) {
             Ok(stat) => Some(status(&stat)),
             Err(errno) => {

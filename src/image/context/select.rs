@@ -107,6 +107,13 @@ struct Selector<'i> {
     ignored: bool,
 }
 
+/// Stands for no entry where one may yet stand.
+const NONE: Id = Id::MAX;
+
+fn is_some(id: &Id) -> bool {
+    *id != NONE
+}
+
 /// Links lead through no more folders and links than this.
 const MOST_HOPS: usize = 255;
 
@@ -182,7 +189,7 @@ impl Selector<'_> {
             Component::Name(name) => self.tree.child(folder, name).into_iter().collect(),
             Component::Glob(..) => {
                 let range = self.tree.children(folder, false);
-                range.filter(|&id| component.matches(&self.tree.nodes[id].name)).collect()
+                range.filter(|&id| component.matches(self.tree.nodes[id].name())).collect()
             }
         };
         for id in matched {
@@ -231,8 +238,7 @@ impl Selector<'_> {
         let skip = self.tree.path(base).len();
         let mut todo: Vec<Id> = self.tree.children(base, false).collect();
         while let Some(id) = todo.pop() {
-            let path = self.tree.path(id);
-            let relative = path.get(skip + usize::from(skip > 0)..).unwrap_or_default();
+            let relative = self.tree.path(id).get(skip + usize::from(skip > 0)..).unwrap_or_default();
             if glob.matches(relative) {
                 if self.tree.nodes[id].kind == EntryKind::Link {
                     for target in self.follow(id, 0) {
@@ -319,11 +325,18 @@ impl Selector<'_> {
     }
 
     fn mark_anyway(&mut self, id: Id) {
+        if self.is_new(id) {
+            self.taken.push(id);
+        }
+    }
+
+    /// Whether the current read takes an entry for the first time, and it is there.
+    fn is_new(&mut self, id: Id) -> bool {
         if id == ROOT || self.tree.nodes[id].taken_by == self.read || !self.tree.look(id) {
-            return;
+            return false;
         }
         self.tree.nodes[id].taken_by = self.read;
-        self.taken.push(id);
+        true
     }
 
     /// Takes an entry that a source names, and all that is in it.
@@ -353,13 +366,13 @@ impl Selector<'_> {
             known: Option<super::ignore::Folder>,
             inside: bool,
             any: bool,
+            /// Where it stands among what is taken: before what is in it, as it does in order of the paths.
+            place: usize,
         }
-        let open = |selector: &mut Self, id: Id, known, inside, any| Level {
-            id,
-            children: selector.tree.children(id, true),
-            known,
-            inside,
-            any,
+        let open = |selector: &mut Self, id: Id, known, inside, any| {
+            selector.taken.push(NONE);
+            let place = selector.taken.len() - 1;
+            Level { id, children: selector.tree.children(id, true), known, inside, any, place }
         };
         let known = narrow.map(|narrow| narrow.excludes.root());
         let inside = narrow.is_none_or(|narrow| narrow.below.is_none());
@@ -370,10 +383,12 @@ impl Selector<'_> {
         let mut levels = vec![open(self, top, known, inside, visible)];
         while let Some(level) = levels.last_mut() {
             let Some(id) = level.children.next() else {
-                let (id, any) = (level.id, level.any);
+                let (id, any, place) = (level.id, level.any, level.place);
                 levels.pop();
                 if any {
-                    self.mark_anyway(id);
+                    if self.is_new(id) {
+                        self.taken[place] = id;
+                    }
                     if let Some(above) = levels.last_mut() {
                         above.any = true;
                     }
@@ -385,8 +400,7 @@ impl Selector<'_> {
             let (mut known, mut inside) = (None, true);
             let mut deeper = visible || (is_folder && self.tree.may_include_below(id));
             if let (Some(narrow), Some(above)) = (narrow, &level.known) {
-                let path = self.tree.path(id);
-                let relative = path.get(narrow.skip..).unwrap_or_default();
+                let relative = self.tree.path(id).get(narrow.skip..).unwrap_or_default();
                 let (verdict, folder) = narrow.excludes.folder(above, relative);
                 inside = level.inside || narrow.below.as_ref().is_none_or(|below| below.matches(relative));
                 let may_be_inside =
@@ -410,18 +424,17 @@ impl Selector<'_> {
 
     fn finish(mut self, per_read: Vec<(Vec<Id>, bool)>) -> Selection {
         let mut chosen: Vec<Id> =
-            per_read.iter().flat_map(|(ids, _)| ids).chain(&self.taken).copied().collect();
-        chosen.sort_unstable();
+            per_read.iter().flat_map(|(ids, _)| ids).chain(&self.taken).copied().filter(is_some).collect();
+        // What one read took is nearly in order, which a stable sort makes use of.
+        chosen.sort_by(|&a, &b| self.tree.path(a).cmp(self.tree.path(b)));
         chosen.dedup();
-        let mut entries: Vec<(Vec<u8>, Id)> = chosen.iter().map(|&id| (self.tree.path(id), id)).collect();
-        entries.sort_unstable();
         let mut index = vec![usize::MAX; self.tree.nodes.len()];
-        let mut out = Vec::with_capacity(entries.len());
-        for (at, (path, id)) in entries.into_iter().enumerate() {
+        let mut out = Vec::with_capacity(chosen.len());
+        for (at, id) in chosen.into_iter().enumerate() {
             index[id] = at;
             let node = &mut self.tree.nodes[id];
             out.push(Entry {
-                path,
+                path: std::mem::take(&mut node.path).into(),
                 kind: node.kind,
                 status: node.status.unwrap_or_default(),
                 link: node.link.take().map(Vec::from),
@@ -430,7 +443,7 @@ impl Selector<'_> {
         let reads = per_read
             .into_iter()
             .map(|(ids, ignored)| {
-                let mut entries: Vec<usize> = ids.into_iter().map(|id| index[id]).collect();
+                let mut entries: Vec<usize> = ids.into_iter().filter(is_some).map(|id| index[id]).collect();
                 entries.sort_unstable();
                 Found { entries, ignored }
             })

@@ -56,7 +56,10 @@ pub type Id = usize;
 
 pub(super) struct Node {
     pub parent: Id,
-    pub name: Box<[u8]>,
+    /// Path from the root; empty for the root.
+    pub path: Box<[u8]>,
+    /// Where the name begins in the path.
+    name_at: usize,
     pub kind: EntryKind,
     /// Excluded by the ignore file.
     pub excluded: bool,
@@ -68,6 +71,12 @@ pub(super) struct Node {
     pub link: Option<Box<[u8]>>,
     /// The last read that took this entry, counted from 1.
     pub taken_by: usize,
+}
+
+impl Node {
+    pub fn name(&self) -> &[u8] {
+        &self.path[self.name_at..]
+    }
 }
 
 /// The entries read so far.
@@ -94,7 +103,8 @@ impl<'i> Tree<'i> {
         let root = rustix::fs::open(root, flags, Mode::empty())?;
         let node = Node {
             parent: ROOT,
-            name: Box::default(),
+            path: Box::default(),
+            name_at: 0,
             kind: EntryKind::Folder,
             excluded: false,
             folder: Some(Arc::new(ignore.root())),
@@ -107,15 +117,8 @@ impl<'i> Tree<'i> {
     }
 
     /// The path of `id` from the root; empty for the root.
-    pub fn path(&self, mut id: Id) -> Vec<u8> {
-        let mut names = Vec::new();
-        while id != ROOT {
-            let node = &self.nodes[id];
-            names.push(&*node.name);
-            id = node.parent;
-        }
-        names.reverse();
-        names.join(&b'/')
+    pub fn path(&self, id: Id) -> &[u8] {
+        &self.nodes[id].path
     }
 
     /// The entries of folder `id`; none where it is no folder or can't be read. With `look`, each entry that is not
@@ -127,18 +130,17 @@ impl<'i> Tree<'i> {
         if let Some((first, count)) = self.nodes[id].children {
             return first..first + count;
         }
-        let path = self.path(id);
-        if let Err(errno) = self.load(id, &path, look) {
-            self.fault(id, path, errno);
+        if let Err(errno) = self.load(id, look) {
+            self.fault(id, errno);
         }
         let (first, count) = self.nodes[id].children.unwrap_or_default();
         first..first + count
     }
 
-    fn load(&mut self, id: Id, path: &[u8], look: bool) -> Result<(), Errno> {
+    fn load(&mut self, id: Id, look: bool) -> Result<(), Errno> {
         let Some(folder) = self.nodes[id].folder.clone() else { return Ok(()) };
         let source = Source { root: &self.root, ignore: self.ignore };
-        let listing = source.list(path, &folder, look)?;
+        let listing = source.list(self.path(id), &folder, look)?;
         self.enter(id, listing);
         Ok(())
     }
@@ -149,7 +151,8 @@ impl<'i> Tree<'i> {
         self.nodes.reserve(listing.entries.len());
         self.nodes.extend(listing.entries.into_iter().map(|entry| Node {
             parent: id,
-            name: entry.name,
+            path: entry.path,
+            name_at: entry.name_at,
             kind: entry.kind,
             excluded: entry.excluded,
             folder: entry.folder,
@@ -162,16 +165,16 @@ impl<'i> Tree<'i> {
         self.faults.extend(listing.faults);
         self.disputed |= listing.disputed;
         if self.nodes[id].excluded && !self.disputed {
-            self.disputed = !self.ignore.is_looked_into(&self.path(id));
+            self.disputed = !self.ignore.is_looked_into(self.path(id));
         }
     }
 
     /// A folder that could not be read has no entries.
-    fn fault(&mut self, id: Id, path: Vec<u8>, errno: Errno) {
+    fn fault(&mut self, id: Id, errno: Errno) {
         self.nodes[id].children = Some((self.nodes.len(), 0));
         // What vanished meanwhile was not there.
         if errno != Errno::NOENT && errno != Errno::NOTDIR {
-            self.faults.push((path, errno));
+            self.faults.push((self.path(id).to_vec(), errno));
         }
     }
 
@@ -187,10 +190,14 @@ impl<'i> Tree<'i> {
         listing::all(Source { root: &root, ignore }, vec![task], |(task, found)| {
             match found {
                 Ok(found) => self.enter(task.id, found),
-                Err(errno) => self.fault(task.id, task.path, errno),
+                Err(errno) => self.fault(task.id, errno),
             }
             let (first, count) = self.nodes[task.id].children.unwrap_or_default();
-            let wanted = |&id: &Id| !self.nodes[id].excluded || self.ignore.may_include_below(&self.path(id));
+            let wanted = |&id: &Id| {
+                let node = &self.nodes[id];
+                node.kind == EntryKind::Folder
+                    && (!node.excluded || self.ignore.may_include_below(&node.path))
+            };
             (first..first + count).filter(wanted).filter_map(|id| self.task(id)).collect()
         });
     }
@@ -198,8 +205,10 @@ impl<'i> Tree<'i> {
     /// What it takes to read folder `id`; none where it is no folder, or was read.
     fn task(&self, id: Id) -> Option<Task> {
         let node = &self.nodes[id];
-        let unread = node.kind == EntryKind::Folder && node.children.is_none();
-        Some(Task { id, path: self.path(id), folder: node.folder.clone().filter(|_| unread)? })
+        if node.kind != EntryKind::Folder || node.children.is_some() {
+            return None;
+        }
+        Some(Task { id, path: node.path.to_vec(), folder: node.folder.clone()? })
     }
 
     /// Looks at entry `id`: its status, and of a link its text. Whether it is (still) there.
@@ -208,20 +217,20 @@ impl<'i> Tree<'i> {
         if has_status && (!is_link || self.nodes[id].link.is_some()) {
             return true;
         }
-        let path = self.path(id);
+        let path = &*self.nodes[id].path;
         if !has_status {
-            let name: &[u8] = if path.is_empty() { b"." } else { &path };
+            let name: &[u8] = if path.is_empty() { b"." } else { path };
             match rustix::fs::statat(&self.root, name, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => self.nodes[id].status = Some(status(&stat).1),
                 Err(Errno::NOENT | Errno::NOTDIR) => return false,
                 Err(errno) => {
-                    self.faults.push((path, errno));
+                    self.faults.push((path.to_vec(), errno));
                     return false;
                 }
             }
         }
         if is_link {
-            match rustix::fs::readlinkat(&self.root, path.as_slice(), Vec::new()) {
+            match rustix::fs::readlinkat(&self.root, self.path(id), Vec::new()) {
                 Ok(text) => self.nodes[id].link = Some(text.into_bytes().into()),
                 Err(_) => return false,
             }
@@ -232,13 +241,13 @@ impl<'i> Tree<'i> {
     /// The entry `name` of folder `id`.
     pub fn child(&mut self, id: Id, name: &[u8]) -> Option<Id> {
         let range = self.children(id, false);
-        let at = self.nodes[range.clone()].binary_search_by(|node| (*node.name).cmp(name)).ok()?;
+        let at = self.nodes[range.clone()].binary_search_by(|node| node.name().cmp(name)).ok()?;
         Some(range.start + at)
     }
 
     /// Whether something in the excluded folder `id` may be included all the same.
     pub fn may_include_below(&self, id: Id) -> bool {
-        self.ignore.may_include_below(&self.path(id))
+        self.ignore.may_include_below(self.path(id))
     }
 }
 

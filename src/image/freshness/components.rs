@@ -33,9 +33,22 @@ pub struct Components {
     pub attributes: Attributes,
     /// What cannot be known: while there is any of it, no image is fresh. Not part of the digest.
     pub unknown: Vec<Unknown>,
-    /// Digest over the times and inodes of all files: equal at two moments only if nothing was touched between them.
-    /// Not part of the digest, nor of a record.
-    pub moment: Digest,
+    /// Of each of `files`, what is equal at two moments only if it was not touched between them. Not part of the digest, nor
+    /// of a record.
+    pub moment: Vec<Stamp>,
+}
+
+/// The inode and times of a context entry.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Stamp {
+    /// Device number.
+    pub device: u64,
+    /// Inode number.
+    pub inode: u64,
+    /// Time of the last change of the content, in nanoseconds since 1970.
+    pub modified: i128,
+    /// Time of the last change of the inode, in nanoseconds since 1970.
+    pub changed: i128,
 }
 
 /// A stage.
@@ -420,7 +433,7 @@ impl Components {
                     .collect(),
             ),
             unknown: Vec::new(),
-            moment: Digest::default(),
+            moment: Vec::new(),
         };
         from.is_at_end().then_some(components)
     }

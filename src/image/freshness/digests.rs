@@ -13,8 +13,8 @@ use super::codec::{Digest, Reader, Writer, seal, unseal};
 use super::folder::{self, Folder, Identity};
 use super::hash::{self, Fault};
 use crate::image::context::{Entry, EntryKind, Status};
-use std::cmp::Ordering;
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -37,12 +37,21 @@ pub struct DigestCache {
 
 #[derive(Default)]
 struct State {
-    /// By root of the context, then in order of the paths.
-    sections: BTreeMap<Vec<u8>, Vec<Kept>>,
+    /// By root of the context.
+    sections: BTreeMap<Vec<u8>, Section>,
+    /// The file on disk.
+    text: Vec<u8>,
     /// The file on disk that they were read from.
     loaded: Option<Identity>,
     is_loaded: bool,
     hashed: u64,
+}
+
+/// The digests under one root, in order of the paths.
+enum Section {
+    /// Where they stand in the file: a run that finds all as it was goes over them once and keeps none.
+    OnDisk(Range<usize>),
+    Here(Vec<Kept>),
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,62 +149,90 @@ impl State {
         }
         if let Some((text, identity)) = Folder::open(directory).and_then(|folder| folder.read(FILE)) {
             self.loaded = Some(identity);
-            self.sections = unseal(FORM, &text).and_then(decode).unwrap_or_default();
+            let body = unseal(FORM, &text).unwrap_or_default();
+            let skipped = text.len() - body.len();
+            let in_text = |place: Range<usize>| Section::OnDisk(skipped + place.start..skipped + place.end);
+            let places = places(body).unwrap_or_default();
+            self.sections = places.into_iter().map(|(root, place)| (root, in_text(place))).collect();
+            self.text = text;
         }
     }
 
     /// The digests that are known, and the indices of the files whose are not.
-    fn look_up(&self, section: &[u8], entries: &[Entry]) -> (Vec<Option<Result<Digest, Fault>>>, Vec<usize>) {
-        let mut known = self.sections.get(section).map_or(&[][..], Vec::as_slice);
-        let mut out = Vec::with_capacity(entries.len());
-        let mut missing = Vec::new();
-        for (at, entry) in entries.iter().enumerate() {
-            let mut found = None;
-            if entry.kind == EntryKind::File {
-                while let Some((kept, rest)) = known.split_first() {
-                    match (*kept.path).cmp(&entry.path) {
-                        Ordering::Greater => break,
-                        Ordering::Less => {}
-                        Ordering::Equal => {
-                            found = (Key::of(&entry.status) == Some(kept.key)).then_some(Ok(kept.digest));
-                        }
-                    }
-                    known = rest;
-                }
-                if found.is_none() {
-                    missing.push(at);
-                }
+    fn look_up(&self, section: &[u8], entries: &[Entry]) -> LookedUp {
+        match self.sections.get(section) {
+            Some(Section::Here(kept)) => {
+                match_up(kept.iter().map(|kept| (&*kept.path, kept.key, kept.digest)), entries)
             }
-            out.push(found);
+            Some(Section::OnDisk(place)) => {
+                let mut from = Reader::new(&self.text[place.clone()]);
+                let known = std::iter::from_fn(|| one(&mut from));
+                match_up(known.map(|(path, key, digest, _)| (path, key, digest)), entries)
+            }
+            None => match_up(std::iter::empty(), entries),
         }
-        (out, missing)
     }
 
     /// Takes in new entries, and what other imks have saved meanwhile, and writes all of it.
     fn save(&mut self, store: &Folder, section: &[u8], new: Vec<Kept>, seen: &[&[u8]]) {
+        let text = std::mem::take(&mut self.text);
+        let mut all: BTreeMap<Vec<u8>, Vec<Kept>> = BTreeMap::new();
+        for (root, section) in std::mem::take(&mut self.sections) {
+            let kept = match section {
+                Section::Here(entries) => entries,
+                Section::OnDisk(place) => kept(&text[place]),
+            };
+            all.insert(root, kept);
+        }
         if store.identity(FILE) != self.loaded
             && let Some(text) = store.read(FILE).map(|(text, _)| text)
         {
-            for (root, theirs) in unseal(FORM, &text).and_then(decode).unwrap_or_default() {
-                let ours = self.sections.remove(&root).unwrap_or_default();
-                self.sections.insert(root, merge(theirs, ours));
+            let body = unseal(FORM, &text).unwrap_or_default();
+            for (root, place) in places(body).unwrap_or_default() {
+                let ours = all.remove(&root).unwrap_or_default();
+                all.insert(root, merge(kept(&body[place]), ours));
             }
         }
-        let known = self.sections.remove(section).unwrap_or_default();
-        let mut merged = merge(known, new);
+        let mut merged = merge(all.remove(section).unwrap_or_default(), new);
         let mut seen = seen.iter().peekable();
         merged.retain_mut(|kept| {
             while seen.next_if(|path| ***path < *kept.path).is_some() {}
             kept.age = if seen.peek().is_some_and(|path| **path == &*kept.path) { 0 } else { kept.age + 1 };
             kept.age <= AGE_MAX
         });
-        self.sections.insert(section.to_vec(), merged);
-        if store.replace(FILE, &seal(FORM, &encode(&self.sections))).is_some() {
+        all.insert(section.to_vec(), merged);
+        if store.replace(FILE, &seal(FORM, &encode(&all))).is_some() {
             self.loaded = store.identity(FILE);
         }
+        self.sections = all.into_iter().map(|(root, kept)| (root, Section::Here(kept))).collect();
         // Sweeps up what an imk that was killed while writing left.
         drop(store.list());
     }
+}
+
+/// For each entry its digest, and the indices of the files that have none.
+type LookedUp = (Vec<Option<Result<Digest, Fault>>>, Vec<usize>);
+
+/// Finds `entries` among what is `known`, both in order of the paths.
+fn match_up<'k>(known: impl Iterator<Item = (&'k [u8], Key, Digest)>, entries: &[Entry]) -> LookedUp {
+    let mut known = known.peekable();
+    let mut out = Vec::with_capacity(entries.len());
+    let mut missing = Vec::new();
+    for (at, entry) in entries.iter().enumerate() {
+        let mut found = None;
+        if entry.kind == EntryKind::File {
+            while let Some((path, key, digest)) = known.next_if(|(path, ..)| **path <= *entry.path) {
+                if *path == *entry.path {
+                    found = (Key::of(&entry.status) == Some(key)).then_some(Ok(digest));
+                }
+            }
+            if found.is_none() {
+                missing.push(at);
+            }
+        }
+        out.push(found);
+    }
+    (out, missing)
 }
 
 /// Both lists in order of the paths; of two entries for one path, the later list's.
@@ -232,24 +269,40 @@ fn encode(sections: &BTreeMap<Vec<u8>, Vec<Kept>>) -> Vec<u8> {
     to.out
 }
 
-fn decode(body: &[u8]) -> Option<BTreeMap<Vec<u8>, Vec<Kept>>> {
+/// Where in `body` the entries under each root stand; nothing where it is none that [`encode`] made.
+fn places(body: &[u8]) -> Option<Vec<(Vec<u8>, Range<usize>)>> {
     let mut from = Reader::new(body);
-    let sections = from.list(|from| {
+    let found = from.list(|from| {
         let root = from.bytes()?.to_vec();
-        let entries = from.list(|from| {
-            let path = from.bytes()?.into();
-            let key = Key {
-                size: from.number()?,
-                modified: from.number()? as i64,
-                changed: from.number()? as i64,
-                inode: from.number()?,
-                device: from.number()?,
-            };
-            Some(Kept { path, key, digest: from.digest()?, age: from.byte()? })
-        })?;
-        Some((root, entries))
+        let count = from.small()?;
+        let start = body.len() - from.left();
+        for _ in 0..count {
+            one(from)?;
+        }
+        Some((root, start..body.len() - from.left()))
     })?;
-    Some(sections.into_iter().collect())
+    from.is_at_end().then_some(found)
+}
+
+fn one<'b>(from: &mut Reader<'b>) -> Option<(&'b [u8], Key, Digest, u8)> {
+    let path = from.bytes()?;
+    let key = Key {
+        size: from.number()?,
+        modified: from.number()? as i64,
+        changed: from.number()? as i64,
+        inode: from.number()?,
+        device: from.number()?,
+    };
+    Some((path, key, from.digest()?, from.byte()?))
+}
+
+/// The entries at a place that [`places`] told.
+fn kept(entries: &[u8]) -> Vec<Kept> {
+    let mut from = Reader::new(entries);
+    let next = || one(&mut from);
+    std::iter::from_fn(next)
+        .map(|(path, key, digest, age)| Kept { path: path.into(), key, digest, age })
+        .collect()
 }
 
 #[cfg(test)]

@@ -169,7 +169,11 @@ fn entries_of_others_are_kept_and_of_the_long_gone_dropped() {
     let state = || {
         let mut state = State::default();
         state.load(place.at.path());
-        let mut paths: Vec<_> = state.sections.into_values().flatten().map(|kept| kept.path).collect();
+        let place = |section| match section {
+            Section::OnDisk(place) => kept(&state.text[place]),
+            Section::Here(entries) => entries,
+        };
+        let mut paths: Vec<_> = state.sections.into_values().flat_map(place).map(|kept| kept.path).collect();
         // The sections are in the order of their folders, whose names are random here.
         paths.sort();
         paths

@@ -5,14 +5,14 @@ use super::bases::BaseContents;
 use super::codec::{Digest, Writer};
 use super::components::{
     ArgInput, ArgValue, Attributes, BaseInput, Components, ContextInput, ExternalInput, FileInput, FileKind,
-    InstructionInput, ReaderInput, StageInput, Unknown,
+    InstructionInput, ReaderInput, StageInput, Stamp, Unknown,
 };
 use super::digests::DigestCache;
 use super::hash::{self, Fault};
 use super::instructions;
 use crate::base::Span;
 use crate::base::source::line_column;
-use crate::image::context::{Choice, Convention, EntryKind, LoadError, Selection, load, select};
+use crate::image::context::{Choice, Convention, EntryKind, LoadError, Selection, Status, load, select};
 use crate::image::dockerfile::names::{ContextKind, context_kind};
 use crate::image::dockerfile::{
     Analysis, ArgUse, Base, ContextRead, Error, Kind, Origin, StageUse, Value, is_proxy, parse, runes,
@@ -88,7 +88,6 @@ pub fn gather(
         inputs,
         cache,
         out: Components { attributes: inputs.attributes.clone(), ..Components::default() },
-        moment: Writer::default(),
     };
     // A default whose value is not known counts by its text.
     let vague = |arg: &ArgUse| {
@@ -108,16 +107,13 @@ pub fn gather(
     gatherer.externals();
     gatherer.main_context()?;
     gatherer.named_contexts(opaque || widened)?;
-    let mut out = gatherer.out;
-    out.moment = Digest::of(&gatherer.moment.out);
-    Ok(out)
+    Ok(gatherer.out)
 }
 
 struct Gatherer<'a> {
     inputs: &'a Inputs<'a>,
     cache: &'a DigestCache,
     out: Components,
-    moment: Writer,
 }
 
 impl Gatherer<'_> {
@@ -333,8 +329,13 @@ impl Gatherer<'_> {
         let readers = self.readers(&selection, reads);
         let digests = self.cache.of(root, &selection.entries);
         self.out.files.reserve(selection.entries.len());
+        self.out.moment.reserve(selection.entries.len());
+        let own = memchr::memmem::Finder::new(OWN_FOLDER);
         for ((entry, digest), reader) in selection.entries.into_iter().zip(digests).zip(readers) {
-            if entry.path.split(|&byte| byte == b'/').any(|part| part == OWN_FOLDER) {
+            // Most paths do not have it anywhere.
+            if own.find(&entry.path).is_some()
+                && entry.path.split(|&byte| byte == b'/').any(|part| part == OWN_FOLDER)
+            {
                 continue;
             }
             let (kind, content) = match entry.kind {
@@ -363,11 +364,8 @@ impl Gatherer<'_> {
                     (FileKind::Other, Digest::of(&to.out))
                 }
             };
-            self.moment.bytes(&entry.path);
-            self.moment.number(entry.status.inode);
-            self.moment.number(entry.status.device);
-            self.moment.out.extend(entry.status.modified.to_le_bytes());
-            self.moment.out.extend(entry.status.changed.to_le_bytes());
+            let Status { device, inode, modified, changed, .. } = entry.status;
+            self.out.moment.push(Stamp { device, inode, modified, changed });
             let mode = if kind == FileKind::Link { 0 } else { entry.status.mode };
             self.out.files.push(FileInput { context, reader, path: entry.path.into(), kind, mode, content });
         }
