@@ -1,5 +1,5 @@
-//! How the program is linked: it exports the plug-in interface, which loaded objects look for in it, and nothing else; and it
-//! loads no library at its start that it can do without.
+//! How the program is linked: it exports the plug-in interface, which loaded objects look for in it, and nothing else; it loads
+//! no library at its start that it can do without, and what a start runs lies together.
 
 fn main() {
     println!("cargo:rerun-if-changed=build.rs");
@@ -16,5 +16,28 @@ fn main() {
         println!("cargo:rustc-link-lib=static:-bundle=gcc_eh");
         // Addresses known beforehand need not be put right, and the pages that hold them are not touched.
         println!("cargo:rustc-link-arg-bins=-no-pie");
+        if target("ARCH") == "x86_64" && linker_is_the_compilers() {
+            order_functions();
+        }
     }
+}
+
+/// Lays the functions of a start side by side, so that few pages hold them: a fifth of all page faults of a start.
+fn order_functions() {
+    println!("cargo:rerun-if-changed={ORDER}");
+    let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
+    let is_release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
+    if is_release && std::path::Path::new(&folder).join(ORDER).exists() {
+        println!("cargo:rustc-link-arg-bins=-Wl,-T,{folder}/{ORDER}");
+    }
+}
+
+/// A linker script that goes before the linker's own.
+const ORDER: &str = "link/start.ld";
+
+/// Whether nothing says that another linker is to be taken: some do not know such scripts.
+fn linker_is_the_compilers() -> bool {
+    println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
+    let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
+    std::env::var_os("RUSTC_LINKER").is_none() && !flags.contains("linker") && !flags.contains("fuse-ld")
 }

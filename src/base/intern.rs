@@ -21,7 +21,8 @@ impl Name {
 #[derive(Default)]
 pub struct Names {
     texts: Vec<&'static [u8]>,
-    table: HashTable<u32>,
+    /// Numbers of names, each with its hash: a table that grows looks at no text.
+    table: HashTable<(u32, u32)>,
     room: &'static mut [u8],
     /// The size of the chunk asked for last.
     chunk: usize,
@@ -35,10 +36,16 @@ const FIRST_CHUNK: usize = 4 * 1024;
 /// Names that there is room for from the start: somewhat more than the program's own.
 const FIRST: usize = 800;
 
-fn hash(text: &[u8]) -> u64 {
+fn hash(text: &[u8]) -> u32 {
     let mut hasher = FxHasher::default();
     hasher.write(text);
-    hasher.finish()
+    hasher.finish() as u32
+}
+
+/// A hash as the table takes it, which looks at both ends of it.
+#[inline]
+fn spread(hash: u32) -> u64 {
+    u64::from(hash).wrapping_mul(0x9E37_79B9_7F4A_7C15)
 }
 
 impl Names {
@@ -49,22 +56,25 @@ impl Names {
 
     /// The name for `text`, made where it is new.
     pub fn intern(&mut self, text: &[u8]) -> Name {
-        let hash_value = hash(text);
+        let own = hash(text);
         let texts = &self.texts;
-        if let Some(&at) = self.table.find(hash_value, |&at| texts[at as usize] == text) {
+        if let Some(&(at, _)) =
+            self.table.find(spread(own), |&(at, hash)| hash == own && texts[at as usize] == text)
+        {
             return Name(at);
         }
         let kept = self.keep(text);
         let at = self.texts.len() as u32;
         self.texts.push(kept);
-        let texts = &self.texts;
-        self.table.insert_unique(hash_value, at, |&at| hash(texts[at as usize]));
+        self.table.insert_unique(spread(own), (at, own), |&(_, hash)| spread(hash));
         Name(at)
     }
 
     /// The name for `text` where it was interned before.
     pub fn find(&self, text: &[u8]) -> Option<Name> {
-        self.table.find(hash(text), |&at| self.texts[at as usize] == text).map(|&at| Name(at))
+        let own = hash(text);
+        let same = |&(at, hash): &(u32, u32)| hash == own && self.texts[at as usize] == text;
+        self.table.find(spread(own), same).map(|&(at, _)| Name(at))
     }
 
     /// The bytes of `name`.

@@ -6,6 +6,7 @@ use crate::build::Build;
 use crate::cli::settings::DebugLevels;
 use crate::graph::mtime;
 use crate::os::files::Mtime;
+use crate::rules::ahead;
 use crate::rules::file::{FileId, State, Status};
 
 impl Build {
@@ -181,6 +182,7 @@ impl Build {
     /// Makes `file`: starts its recipe, or does what stands for one.
     fn make(&mut self, file: FileId) -> Outcome {
         if let Some(block) = self.block_of(file) {
+            ahead::end(&mut self.session);
             return self.execute_image(file, &block);
         }
         if self.is_given_up(file) {
@@ -200,6 +202,7 @@ impl Build {
             }
             return self.notice_finished(file);
         };
+        ahead::end(&mut self.session);
         self.chop(recipe)?;
         if self.session.rules.images.is_listed(file) && self.collector.is_none() {
             return self.execute_listed(file, recipe);

@@ -3,6 +3,7 @@
 use crate::base::diagnostic::{Complaint, Outcome};
 use crate::build::{Build, Goal};
 use crate::graph::mtime;
+use crate::rules::ahead;
 use crate::rules::file::Status;
 
 impl Build {
@@ -13,6 +14,7 @@ impl Build {
         let saved =
             (self.session.settings.touch, self.session.settings.question, self.session.settings.just_print);
         let mut left = self.shuffle_goals(&goals);
+        ahead::begin(&mut self.session, left.iter().map(|&at| goals[at].file).collect());
         self.goals = goals;
         let mut status = Status::None;
         let mut last_ended = u64::MAX;
@@ -54,6 +56,7 @@ impl Build {
                 self.considered += 1;
             }
         };
+        ahead::end(&mut self.session);
         // Where it ends in error, clean-up still goes by the settings of the makefile that was being remade.
         if remaking && result.is_ok() {
             let settings = &mut self.session.settings;

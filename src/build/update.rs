@@ -8,7 +8,7 @@ use crate::graph::mtime;
 use crate::os::files::Mtime;
 use crate::rules::chain::Cell;
 use crate::rules::file::{FileId, State, Status};
-use crate::rules::{implicit, prerequisites, special};
+use crate::rules::{ahead, implicit, prerequisites, special};
 
 impl Build {
     /// Brings `file` up to date, each of its records where it has several; `Success` also means "not sure yet".
@@ -134,6 +134,9 @@ impl Build {
             };
             self.session.context.hold_folders()?;
             self.session.rules.files[file].tried_implicit = true;
+            if found {
+                ahead::expect(&mut self.session, file);
+            }
             if found && !self.session.rules.files[file].shuffled {
                 self.shuffle_prerequisites(file);
             }

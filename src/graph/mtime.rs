@@ -9,6 +9,7 @@ use crate::os::archive::{self};
 use crate::os::files::{self, Look, Mtime};
 use crate::os::folders::is_fault;
 use crate::os::words::words;
+use crate::rules::ahead;
 use crate::rules::file::{FileId, State};
 use crate::rules::vpath::Found;
 use crate::syntax::quoting::Pattern;
@@ -35,10 +36,9 @@ pub fn of_name(session: &mut Session, name: &[u8]) -> Mtime {
     of_look(session, name, files::look(name))
 }
 
-/// The time of the target `name` in its own place. Makefiles that can't be looked at for a fault of the system's end the run: one
-/// that was remade and seems absent would not be read again, and what it says would be left out of a run that succeeds.
-fn of_target(session: &mut Session, name: &[u8]) -> Outcome<Mtime> {
-    let look = files::look(name);
+/// The time that `look` found of the target `name` in its own place. Makefiles that can't be looked at for a fault of the system's end
+/// the run: one that was remade and seems absent would not be read again, and what it says would be left out of a run that succeeds.
+fn of_target(session: &mut Session, name: &[u8], look: Look) -> Outcome<Mtime> {
     if let Look::Failed(error) = look
         && session.remaking_makefiles
         && is_fault(error)
@@ -49,6 +49,7 @@ fn of_target(session: &mut Session, name: &[u8]) -> Outcome<Mtime> {
     Ok(of_look(session, name, look))
 }
 
+/// The time that `look` found of the file `name`.
 fn of_look(session: &mut Session, name: &[u8], look: Look) -> Mtime {
     match look {
         Look::Absent if !session.settings.check_symlink_times => Mtime::ABSENT,
@@ -103,7 +104,9 @@ pub fn look_up(session: &mut Session, file: FileId, search: bool) -> Outcome<Mti
             None => return Ok(Mtime::ABSENT),
         }
     } else {
-        mtime = of_target(session, text)?;
+        let name = session.rules.files[file].name;
+        let look = ahead::look(session, name).unwrap_or_else(|| files::look(text));
+        mtime = of_target(session, text, look)?;
         if mtime == Mtime::ABSENT && search && !session.rules.files[file].ignore_vpath {
             let mut found = along_path(session, text);
             if found.is_none() && text.starts_with(b"-l") {

@@ -15,6 +15,26 @@ pub fn start_scoped<'scope, T: Send + 'scope>(
     Builder::new().spawn_scoped(scope, work).ok()
 }
 
+/// Starts `work` on a thread that nobody waits for. False where the system has none to give, and the work is lost.
+pub fn start(work: impl FnOnce() + Send + 'static) -> bool {
+    #[cfg(test)]
+    if refusal::IS_ON.get() {
+        return false;
+    }
+    Builder::new().stack_size(STACK).spawn(work).is_ok()
+}
+
+/// More than what a loop of calls of the system takes.
+const STACK: usize = 128 * 1024;
+
+/// Whether two threads of this process can run at the same time.
+pub fn run_at_once() -> bool {
+    #[cfg(target_os = "linux")]
+    return rustix::thread::sched_getaffinity(None).is_ok_and(|processors| processors.count() > 1);
+    #[cfg(not(target_os = "linux"))]
+    return std::thread::available_parallelism().is_ok_and(|threads| threads.get() > 1);
+}
+
 /// Does `work` as on a system that has no thread to give.
 #[cfg(test)]
 pub fn refused<T>(work: impl FnOnce() -> T) -> T {

@@ -403,7 +403,7 @@ impl Files {
     }
 
     /// All records, in the order they were made.
-    pub fn ids(&self) -> impl Iterator<Item = FileId> + use<> {
+    pub fn ids(&self) -> impl ExactSizeIterator<Item = FileId> + use<> {
         (0..self.all.len() as u32).map(FileId)
     }
 

@@ -1,6 +1,7 @@
 //! The rule database: targets, prerequisites, recipes, pattern rules, search paths (manual, "Writing Rules", "Using Implicit
 //! Rules"). Knows nothing of when targets are updated.
 
+pub mod ahead;
 pub mod automatic;
 pub mod builtin;
 pub mod chain;
@@ -85,6 +86,8 @@ pub struct Rules {
     pub impossible: impossible::Impossible,
     /// What searches ask for in vain.
     pub endings: implicit::Endings,
+    /// Times that are looked up ahead.
+    pub ahead: ahead::Ahead,
     /// The rules that are added when the first search needs them.
     pub rules_to_come: Option<special::RulesToCome>,
 }
@@ -122,6 +125,7 @@ impl Rules {
             snapped: false,
             impossible: impossible::Impossible::default(),
             endings: implicit::Endings::default(),
+            ahead: ahead::Ahead::default(),
             rules_to_come: None,
         }
     }

@@ -11,6 +11,7 @@ use crate::load::include;
 use crate::load::plugin::{self, Loading};
 use crate::load::session::Makefile;
 use crate::os::files::Mtime;
+use crate::rules::ahead;
 use crate::rules::file::{State, Status};
 use std::ffi::OsString;
 use std::io::{Read, Write};
@@ -112,6 +113,7 @@ impl Run {
                 makefiles.push(makefile);
             }
         }
+        ahead::begin(&mut self.build.session, makefiles.iter().map(|makefile| makefile.file).collect());
         let mut before = Vec::with_capacity(makefiles.len());
         for makefile in &makefiles {
             before.push(mtime::of_place(&mut self.build.session, makefile.file)?);

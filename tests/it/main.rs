@@ -7,6 +7,7 @@
 //! 4.4.1 to compare with (default: what `scripts/gnu-make` fetched), `IMK_BLESS=1` rewrites the cases' expectations.
 
 mod affected;
+mod ahead;
 mod architecture;
 mod audit;
 mod bad_images;
@@ -50,6 +51,7 @@ fn main() {
     let arguments = Arguments::from_args();
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(affected::trials());
+    trials.extend(ahead::trials());
     trials.extend(architecture::trials());
     trials.extend(audit::trials());
     trials.extend(case::trials());

@@ -68,20 +68,15 @@ pub fn caught_signals_may_change() {
 #[cfg(target_os = "linux")]
 mod system {
     use super::{CAUGHT, MAY_CHANGE, Ordering, Spawn, UNKNOWN, io};
-    use std::cell::UnsafeCell;
+    use std::mem::MaybeUninit;
     use std::sync::Mutex;
     use std::sync::atomic::AtomicI32;
 
     /// More than what the calls between the start of a child and its program take.
     const STACK: usize = 64 * 1024;
 
-    #[repr(align(64))]
-    struct Stack(UnsafeCell<[u8; STACK]>);
-
-    // SAFETY: who uses the memory holds the lock that the stack is in.
-    unsafe impl Send for Stack {}
-
-    static THE_STACK: Mutex<Stack> = Mutex::new(Stack(UnsafeCell::new([0; STACK])));
+    /// Where the child runs until it runs its program; none before the first: a run that starts nothing is spared the pages.
+    static THE_STACK: Mutex<Option<Box<[MaybeUninit<u8>]>>> = Mutex::new(None);
 
     /// What the child is told, and what it tells.
     struct Start<'s> {
@@ -118,12 +113,14 @@ mod system {
         environment: &[*mut libc::c_char],
     ) -> io::Result<i32> {
         let start = Start { spawn, arguments, environment, caught: caught(), failure: AtomicI32::new(0) };
-        let stack = THE_STACK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let mut lock = THE_STACK.lock().unwrap_or_else(|poisoned| poisoned.into_inner());
+        let stack = lock.get_or_insert_with(|| Box::new_uninit_slice(STACK)).as_mut_ptr_range();
         // SAFETY: the child runs on the stack that the lock guards, and this thread goes on only when the child has left this
         // memory, so that all that `start` refers to is there as long as it is used. No signal is handled by the child: all are
         // blocked until none is caught. The sets are initialised before they are read.
         let (pid, error) = unsafe {
-            let top = stack.0.get().cast::<u8>().add(STACK);
+            let top = stack.end.cast::<u8>();
+            let top = top.sub(top.addr() % 64);
             let mut all = std::mem::zeroed::<libc::sigset_t>();
             libc::sigfillset(&mut all);
             let mut before = std::mem::zeroed::<libc::sigset_t>();
@@ -134,7 +131,7 @@ mod system {
             libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
             (pid, error)
         };
-        drop(stack);
+        drop(lock);
         if pid < 0 {
             return Err(error);
         }

@@ -33,6 +33,8 @@ pub struct Endings {
     marks: Marks,
     /// Names up to this number were compared with those.
     names_seen: usize,
+    /// Last bytes of names of which the last one got a rule.
+    with_rule: ByteSet,
 }
 
 /// Bytes that stand in names at places where a likeness has one: few names have any.
@@ -53,6 +55,10 @@ struct ByteSet([u64; 4]);
 impl ByteSet {
     fn add(&mut self, byte: u8) {
         self.0[usize::from(byte >> 6)] |= 1 << (byte & 63);
+    }
+
+    fn remove(&mut self, byte: u8) {
+        self.0[usize::from(byte >> 6)] &= !(1 << (byte & 63));
     }
 
     fn has(&self, byte: Option<&u8>) -> bool {
@@ -182,6 +188,16 @@ pub(super) fn is_in_vain<H: RuleHost>(host: &mut H, name: &[u8], folder: usize) 
 }
 
 impl Endings {
+    /// Whether the last search for a name that ends in `last` found a rule.
+    pub fn expect_rule(&self, last: u8) -> bool {
+        self.with_rule.has(Some(&last))
+    }
+
+    /// Notes whether a search for a name that ends in `last` found a rule.
+    pub fn note(&mut self, last: u8, found: bool) {
+        if found { self.with_rule.add(last) } else { self.with_rule.remove(last) }
+    }
+
     fn is_in_vain<H: RuleHost>(&mut self, host: &mut H, name: &[u8], folder: usize, ending: &[u8]) -> bool {
         let foreseen = self.lists.entry_ref(ending).or_insert(Foreseen::Not(0));
         match foreseen {
@@ -221,8 +237,9 @@ impl Endings {
             let same = self.likes.iter().position(|(other, _)| *other == like);
             question.like = same.unwrap_or_else(|| {
                 let seen = (0..self.names_seen).any(|at| {
-                    let (folder, entry) = parts(names.text_at(at as u32));
-                    like.fits(folder, entry)
+                    let name = names.text_at(at as u32);
+                    let (folder, entry) = parts(name);
+                    like.fits(folder, entry) && is_plain_text(name)
                 });
                 // One that no mark tells of counts as seen: it is asked for every time.
                 let seen = !self.marks.add(&like) || seen;
@@ -233,12 +250,14 @@ impl Endings {
     }
 }
 
-/// Compares the names that are new since the last time with all likenesses.
+/// Compares the names that are new since the last time with all likenesses. What a search asks for is plain, as the patterns of rules,
+/// which are names too, are not.
 fn compare(likes: &mut [(Like, bool)], marks: &Marks, names_seen: &mut usize, names: &Names) {
     while *names_seen < names.len() {
-        let (folder, entry) = parts(names.text_at(*names_seen as u32));
+        let name = names.text_at(*names_seen as u32);
+        let (folder, entry) = parts(name);
         *names_seen += 1;
-        if !marks.fit(folder, entry) {
+        if !marks.fit(folder, entry) || !is_plain_text(name) {
             continue;
         }
         for (like, seen) in likes.iter_mut() {
@@ -333,7 +352,8 @@ impl List {
         }
         let mut there = 0;
         for (below, path) in paths.iter().enumerate() {
-            for entry in folders.entries_now(path) {
+            let marks = EntryMarks::of(self.questions.iter().filter(|question| question.below == below));
+            for entry in folders.entries_now(path).filter(|entry| marks.fit(entry)) {
                 for (at, question) in self.questions.iter().enumerate() {
                     let alike = question.below == below
                         && ends_with(entry, &question.after)
@@ -344,6 +364,33 @@ impl List {
         }
         self.folders.insert(folder.into(), Known { epoch, versions, there });
         there
+    }
+}
+
+/// Bytes that entries have at places where one of some questions has one: few entries have any.
+#[derive(Default)]
+struct EntryMarks {
+    first: ByteSet,
+    last: ByteSet,
+    /// Some question may have any entry.
+    any: bool,
+}
+
+impl EntryMarks {
+    fn of<'q>(questions: impl Iterator<Item = &'q Question>) -> EntryMarks {
+        let mut marks = EntryMarks::default();
+        for question in questions {
+            match (question.before.get(question.entry), question.after.last()) {
+                (Some(&first), _) => marks.first.add(first),
+                (None, Some(&last)) => marks.last.add(last),
+                (None, None) => marks.any = true,
+            }
+        }
+        marks
+    }
+
+    fn fit(&self, entry: &[u8]) -> bool {
+        self.any || self.first.has(entry.first()) || self.last.has(entry.last())
     }
 }
 

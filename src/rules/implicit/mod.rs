@@ -5,15 +5,18 @@ mod alone;
 mod attempt;
 mod endings;
 mod hopeless;
+mod likely;
 
 pub use alone::is_alone;
 pub use endings::Endings;
+pub use likely::{Shape, shape_of};
 
 use crate::base::Name;
 use crate::base::diagnostic::Outcome;
 use crate::os::archive;
 use crate::rules::RuleHost;
 use crate::rules::file::{Dep, FileId, plain_name};
+use crate::rules::pattern;
 use crate::rules::recipe::RecipeId;
 use attempt::Attempt;
 use endings::is_in_vain;
@@ -92,7 +95,13 @@ fn search_for<H: RuleHost>(host: &mut H, file: FileId, member: bool, depth: usiz
         precious: false,
         not_intermediate: false,
     };
-    if !search(host, &mut candidate, member, depth, 0, false)? {
+    let found = (!member && likely::is_found(host, &mut candidate, depth)?)
+        || search(host, &mut candidate, member, depth, 0, false)?;
+    if !member {
+        let last = host.context().names.text(name).last().copied().unwrap_or_default();
+        host.rules().endings.note(last, found);
+    }
+    if !found {
         return Ok(false);
     }
     if !candidate.dependencies.is_empty() {
@@ -143,16 +152,7 @@ fn matching<H: RuleHost>(
         if recursions > 0 && target.matches_anything() && !candidate.terminal {
             continue;
         }
-        // A stem has at least one character.
-        if target.text.len() > name.len() {
-            continue;
-        }
-        let split_folder = folder > 0 && !target.has_slash;
-        let base = if split_folder { &name[folder..] } else { name };
-        let (prefix, suffix) = (target.prefix(), target.suffix());
-        if base.len() < prefix.len() + suffix.len() || !ends_with(base, suffix) || !base.starts_with(prefix) {
-            continue;
-        }
+        let Some(one) = match_of(candidate, name, folder) else { continue };
         if host.rules().patterns[candidate.rule].in_use {
             continue;
         }
@@ -162,9 +162,7 @@ fn matching<H: RuleHost>(
         if candidate.is_empty {
             continue;
         }
-        let stem_length = base.len() - prefix.len() - suffix.len() + if split_folder { folder } else { 0 };
-        let target = candidate.number as usize;
-        tries.push(Try { rule: Some(candidate.rule), target, stem_length, split_folder });
+        tries.push(one);
     }
     tries.sort_by_key(|one| one.stem_length);
     if specific {
@@ -178,6 +176,24 @@ fn matching<H: RuleHost>(
         }
     }
     tries
+}
+
+/// How the target `candidate` matches `name`, whose folder has `folder` bytes; none where it does not.
+#[inline]
+fn match_of(candidate: &pattern::Candidate, name: &[u8], folder: usize) -> Option<Try> {
+    let target = &candidate.target;
+    // A stem has at least one character.
+    if target.text.len() > name.len() {
+        return None;
+    }
+    let split_folder = folder > 0 && !target.has_slash;
+    let base = if split_folder { &name[folder..] } else { name };
+    let (prefix, suffix) = (target.prefix(), target.suffix());
+    if base.len() < prefix.len() + suffix.len() || !ends_with(base, suffix) || !base.starts_with(prefix) {
+        return None;
+    }
+    let stem_length = base.len() - prefix.len() - suffix.len() + if split_folder { folder } else { 0 };
+    Some(Try { rule: Some(candidate.rule), target: candidate.number as usize, stem_length, split_folder })
 }
 
 /// Whether `text` ends with `suffix`: mostly a few bytes, too few for a call.
