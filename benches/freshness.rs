@@ -46,7 +46,8 @@ fn look(engine: &dyn Engine, context: &Path, cache: &DigestCache) -> Components 
 fn ask(engine: &dyn Engine, context: &Path, home: &Path) -> (bool, u64) {
     let (cache, memory, tags) = (DigestCache::new(home), Memory::new(home), [TAG.to_owned()]);
     let components = look(engine, context, &cache);
-    let wanted = Wanted { name: "bench", tags: &tags, components: &components, proof: Proof::Label };
+    let wanted =
+        Wanted { name: "bench", tags: &tags, components: &components, proof: Proof::Label, found: None };
     let verdict = fresh(engine, &wanted, &memory).expect("an answer");
     (matches!(verdict, Verdict::Fresh(_)), cache.hashed())
 }

@@ -27,12 +27,13 @@ pub fn start(work: impl FnOnce() + Send + 'static) -> bool {
 /// More than what a loop of calls of the system takes.
 const STACK: usize = 128 * 1024;
 
-/// Whether two threads of this process can run at the same time.
-pub fn run_at_once() -> bool {
+/// How many threads of this process can run at the same time. The standard library's answer counts quotas as well, for which it
+/// reads several files.
+pub fn processors() -> usize {
     #[cfg(target_os = "linux")]
-    return rustix::thread::sched_getaffinity(None).is_ok_and(|processors| processors.count() > 1);
+    return rustix::thread::sched_getaffinity(None).map_or(1, |processors| processors.count() as usize);
     #[cfg(not(target_os = "linux"))]
-    return std::thread::available_parallelism().is_ok_and(|threads| threads.get() > 1);
+    return std::thread::available_parallelism().map_or(1, usize::from);
 }
 
 /// Does `work` as on a system that has no thread to give.

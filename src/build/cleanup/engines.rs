@@ -37,6 +37,11 @@ impl Engines {
         found
     }
 
+    /// Keeps an engine that was found at `address`, unless there is one.
+    pub fn keep(&mut self, address: String, engine: Box<dyn Engine>) {
+        self.found.entry(address).or_insert_with(|| Ok(Box::leak(engine)));
+    }
+
     /// Puts an engine at an address, in a test.
     #[cfg(test)]
     pub fn put(&mut self, address: &str, engine: &'static dyn Engine) {

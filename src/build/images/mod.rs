@@ -27,6 +27,7 @@ use crate::rules::images::{self, Attribute};
 use crate::rules::scope::open_scope;
 use std::collections::HashMap;
 use std::ffi::CString;
+use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;
 
 /// An engine in use.
@@ -196,7 +197,13 @@ impl Build {
         let (client, fault) = match Client::of(&name) {
             Some(client) => (client, None),
             None if name.is_empty() => match choose::first(&Surroundings::of_process()) {
-                Ok((client, _)) => (client, None),
+                Ok((client, engine)) => {
+                    let environment = |name: &str| std::env::var_os(name).map(OsStringExt::into_vec);
+                    if let Some(address) = engines::chosen(client.name(), &environment) {
+                        self.cleanup.engines.keep(address, engine);
+                    }
+                    (client, None)
+                }
                 Err(fault) => (Client::Docker, Some(fault)),
             },
             None => (Client::Docker, Some(EngineError::UnknownEngine(name.clone()))),

@@ -2,16 +2,14 @@
 
 use super::ignore::{Folder, Ignore};
 use super::tree::{EntryKind, Status, status};
-use crate::os::threads::start_scoped;
+use crate::os::threads::{processors, start_scoped};
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags};
 use rustix::io::Errno;
-use std::cell::LazyCell;
 use std::collections::VecDeque;
 use std::ffi::CStr;
 use std::os::fd::{BorrowedFd, OwnedFd};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
-use std::thread::available_parallelism;
 
 /// An entry of a folder.
 pub(super) struct Listed {
@@ -34,6 +32,8 @@ pub(super) struct Listing {
     pub faults: Vec<(Vec<u8>, Errno)>,
     /// BuildKit's two matchers disagree about an entry.
     pub disputed: bool,
+    /// The folder itself was looked at, and has no extended attributes.
+    pub bare: bool,
 }
 
 /// A folder to read.
@@ -82,7 +82,8 @@ impl Source<'_> {
             full.push(b'/');
         }
         let start = full.len();
-        let mut listing = Listing { entries: Vec::with_capacity(found.len()), ..Listing::default() };
+        let bare = look && matches!(rustix::fs::flistxattr(fd, &mut [0u8; 0][..]), Ok(0) | Err(_));
+        let mut listing = Listing { entries: Vec::with_capacity(found.len()), bare, ..Listing::default() };
         for (place, kind) in found {
             let Ok(name) = CStr::from_bytes_with_nul(&names[place]) else { continue };
             full.truncate(start);
@@ -204,8 +205,7 @@ impl Drop for Closing<'_> {
 /// Reads the folders of `first`, looks at each entry, and gives what it finds to `enter`, in no certain order; the folders
 /// that `enter` names are read too.
 pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(Answer) -> Vec<Task>) {
-    // The system answers this from several files: it is asked where the answer matters.
-    let threads = LazyCell::new(|| available_parallelism().map_or(1, usize::from).min(MOST_THREADS));
+    let threads = processors().min(MOST_THREADS);
     let queue = Queue::default();
     let mut owed = first.len();
     queue.put(first, false);
@@ -232,7 +232,7 @@ pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(An
             let next = enter(answer);
             owed = owed - 1 + next.len();
             queue.put(next, helpers > 1);
-            while queue.len() >= WORTH_THREADS && helpers < *threads {
+            while queue.len() >= WORTH_THREADS && helpers < threads {
                 let (sender, queue) = (sender.clone(), &queue);
                 let work = move || {
                     while let Some(task) = queue.take() {
@@ -244,7 +244,7 @@ pub(super) fn all(source: Source<'_>, first: Vec<Task>, mut enter: impl FnMut(An
                 // A thread that can't be had is done without.
                 match start_scoped(scope, work) {
                     Some(_) => helpers += 1,
-                    None => helpers = *threads,
+                    None => helpers = threads,
                 }
             }
         }

@@ -22,6 +22,8 @@ pub struct Entry {
     pub status: Status,
     /// A link's text.
     pub link: Option<Vec<u8>>,
+    /// Whether it is a folder that is known to have no extended attributes.
+    pub bare: bool,
 }
 
 /// What was found for one read.
@@ -438,6 +440,7 @@ impl Selector<'_> {
                 kind: node.kind,
                 status: node.status.unwrap_or_default(),
                 link: node.link.take().map(Vec::from),
+                bare: node.bare,
             });
         }
         let reads = per_read

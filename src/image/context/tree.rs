@@ -69,6 +69,8 @@ pub(super) struct Node {
     children: Option<(Id, usize)>,
     pub status: Option<Status>,
     pub link: Option<Box<[u8]>>,
+    /// A folder that is known to have no extended attributes.
+    pub bare: bool,
     /// The last read that took this entry, counted from 1.
     pub taken_by: usize,
 }
@@ -111,6 +113,7 @@ impl<'i> Tree<'i> {
             children: None,
             status: None,
             link: None,
+            bare: false,
             taken_by: 0,
         };
         Ok(Tree { root, ignore, nodes: vec![node], faults: Vec::new(), disputed: false })
@@ -159,8 +162,10 @@ impl<'i> Tree<'i> {
             children: None,
             status: entry.status,
             link: None,
+            bare: false,
             taken_by: 0,
         }));
+        self.nodes[id].bare = listing.bare;
         self.nodes[id].children = Some((first, self.nodes.len() - first));
         self.faults.extend(listing.faults);
         self.disputed |= listing.disputed;

@@ -48,9 +48,42 @@ impl fmt::Debug for Digest {
 #[derive(Default)]
 pub(super) struct Writer {
     pub out: Vec<u8>,
+    /// Of what is digested alone, the digest so far.
+    digest: Option<Box<blake3::Hasher>>,
 }
 
+/// How much is written before it is digested: enough to be digested in parallel, little enough to stay in the processor's cache.
+const PIECE: usize = 64 * 1024;
+
 impl Writer {
+    /// Has room for `capacity` bytes.
+    pub fn with_capacity(capacity: usize) -> Writer {
+        Writer { out: Vec::with_capacity(capacity), digest: None }
+    }
+
+    /// Writes what is only to be digested.
+    pub fn digesting() -> Writer {
+        Writer { out: Vec::with_capacity(PIECE + 1024), digest: Some(Box::default()) }
+    }
+
+    /// Digests what was written, where that is enough by now. What is digested does not stay in `out`.
+    pub fn digest_full(&mut self) {
+        if self.out.len() >= PIECE
+            && let Some(digest) = &mut self.digest
+        {
+            digest.update(&self.out);
+            self.out.clear();
+        }
+    }
+
+    /// The digest of all that was written.
+    pub fn finish(self) -> Digest {
+        match self.digest {
+            Some(mut digest) => Digest(*digest.update(&self.out).finalize().as_bytes()),
+            None => Digest::of(&self.out),
+        }
+    }
+
     pub fn number(&mut self, number: u64) {
         self.out.extend_from_slice(&number.to_le_bytes());
     }
@@ -203,6 +236,24 @@ mod tests {
             sealed[at] ^= flip;
             prop_assert_eq!(unseal("kind", &sealed), None);
             prop_assert_eq!(unseal("kind", &sealed[..at]), None);
+        }
+    }
+
+    #[test]
+    fn what_is_digested_piece_by_piece_has_the_digest_of_the_whole() {
+        for length in [0, 1, PIECE - 1, PIECE, 3 * PIECE + 5] {
+            let (mut pieces, mut whole) = (Writer::digesting(), Writer::default());
+            for number in 0..length {
+                pieces.out.push(number as u8);
+                whole.out.push(number as u8);
+                pieces.digest_full();
+            }
+            assert!(pieces.out.len() < PIECE);
+            assert_eq!(pieces.finish(), Digest::of(&whole.out));
+            assert_eq!(
+                whole.finish(),
+                Digest::of(&(0..length).map(|number| number as u8).collect::<Vec<_>>())
+            );
         }
     }
 

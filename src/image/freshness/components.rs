@@ -267,16 +267,19 @@ pub(super) const FORM: &[u8] = b"imk inputs 1";
 impl Components {
     /// The digest over all that counts.
     pub fn digest(&self) -> Digest {
-        Digest::of(&self.encode(false))
+        let mut to = Writer::digesting();
+        self.encode(&mut to, false);
+        to.finish()
     }
 
     /// What a record keeps.
     pub(super) fn record(&self) -> Vec<u8> {
-        self.encode(true)
+        let mut to = Writer::with_capacity(1024 + self.files.len() * 96);
+        self.encode(&mut to, true);
+        to.out
     }
 
-    fn encode(&self, with_places: bool) -> Vec<u8> {
-        let mut to = Writer { out: Vec::with_capacity(1024 + self.files.len() * 96) };
+    fn encode(&self, to: &mut Writer, with_places: bool) {
         let place = |to: &mut Writer, line: u64| {
             if with_places {
                 to.small(line);
@@ -298,7 +301,7 @@ impl Components {
             for instruction in &stage.instructions {
                 to.bytes(instruction.keyword.as_bytes());
                 to.digest(&instruction.digest);
-                place(&mut to, instruction.line);
+                place(to, instruction.line);
             }
         }
         to.small(self.args.len() as u64);
@@ -317,20 +320,20 @@ impl Components {
                     to.digest(digest);
                 }
             }
-            place(&mut to, arg.line);
+            place(to, arg.line);
         }
         to.small(self.bases.len() as u64);
         for base in &self.bases {
             to.bytes(&base.reference);
             to.option(base.platform.as_deref());
             to.option(base.content.as_ref().map(String::as_bytes));
-            place(&mut to, base.line);
+            place(to, base.line);
         }
         to.small(self.externals.len() as u64);
         for external in &self.externals {
             to.bytes(&external.source);
             to.option(external.key.as_deref());
-            place(&mut to, external.line);
+            place(to, external.line);
         }
         to.small(self.contexts.len() as u64);
         for context in &self.contexts {
@@ -351,7 +354,8 @@ impl Components {
             to.out.push(file.kind as u8);
             to.small(u64::from(file.mode));
             to.digest(&file.content);
-            place(&mut to, u64::from(file.reader));
+            place(to, u64::from(file.reader));
+            to.digest_full();
         }
         to.small(self.attributes.0.len() as u64);
         for (name, values) in &self.attributes.0 {
@@ -359,7 +363,6 @@ impl Components {
             to.small(values.len() as u64);
             values.iter().for_each(|value| to.bytes(value));
         }
-        to.out
     }
 
     /// Reads a record; nothing where it is none.

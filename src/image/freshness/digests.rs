@@ -251,7 +251,7 @@ fn merge(old: Vec<Kept>, new: Vec<Kept>) -> Vec<Kept> {
 }
 
 fn encode(sections: &BTreeMap<Vec<u8>, Vec<Kept>>) -> Vec<u8> {
-    let mut to = Writer { out: Vec::with_capacity(sections.values().map(Vec::len).sum::<usize>() * 112) };
+    let mut to = Writer::with_capacity(sections.values().map(Vec::len).sum::<usize>() * 112);
     to.small(sections.len() as u64);
     for (root, entries) in sections {
         to.bytes(root);

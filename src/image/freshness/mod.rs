@@ -35,7 +35,7 @@
 //!     let components = inputs()?;
 //!     let tags = ["app:1".to_owned()];
 //!     let wanted =
-//!         Wanted { name: "build", tags: &tags, components: &components, proof: Proof::Label };
+//!         Wanted { name: "build", tags: &tags, components: &components, proof: Proof::Label, found: None };
 //!     match fresh(engine, &wanted, memory).ok()? {
 //!         Verdict::Fresh(_) => {}
 //!         Verdict::Stale(reasons) => {

@@ -6,7 +6,7 @@ use super::components::{Components, FORM};
 
 /// What is read of a record of today's form is read the same when it is written again.
 pub fn records(bytes: &[u8]) {
-    let mut record = Writer { out: Vec::new() };
+    let mut record = Writer::default();
     record.bytes(FORM);
     record.out.extend_from_slice(bytes);
     if let Some(components) = Components::from_record(&record.out) {

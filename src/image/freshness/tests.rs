@@ -84,7 +84,7 @@ impl Place {
 
     fn ask(&self, components: &Components, proof: Proof, tags: &[&str]) -> Result<String, Vec<Reason>> {
         let tags: Vec<String> = tags.iter().map(|tag| (*tag).to_owned()).collect();
-        let wanted = Wanted { name: "build", tags: &tags, components, proof };
+        let wanted = Wanted { name: "build", tags: &tags, components, proof, found: None };
         match fresh(&self.engine, &wanted, &self.memory()).unwrap() {
             Verdict::Fresh(image) => Ok(image.id),
             Verdict::Stale(reasons) => Err(reasons),

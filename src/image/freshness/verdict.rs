@@ -20,6 +20,8 @@ pub struct Wanted<'a> {
     pub components: &'a Components,
     /// What says which inputs an image was made from.
     pub proof: Proof,
+    /// What the engine has under the first tag, where it was asked just now.
+    pub found: Option<Option<&'a Image>>,
 }
 
 /// What says which inputs an image was made from.
@@ -70,7 +72,7 @@ pub enum Reason {
 }
 
 /// Whether the wanted image is fresh: on the engine under every tag, and made from the inputs there are now. Costs one
-/// look-up a tag. Records are read only where the image is stale, or carries no label.
+/// look-up a tag that was not looked up just now. Records are read only where the image is stale, or carries no label.
 ///
 /// # Errors
 /// An engine that does not answer.
@@ -79,8 +81,12 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
     let mut reasons = Vec::new();
     let mut first = None;
     let mut others: Vec<(&String, Digest)> = Vec::new();
-    for tag in wanted.tags {
-        let Some(image) = engine.image(tag)? else {
+    for (at, tag) in wanted.tags.iter().enumerate() {
+        let image = match wanted.found.filter(|_| at == 0) {
+            Some(found) => found.cloned(),
+            None => engine.image(tag)?,
+        };
+        let Some(image) = image else {
             reasons.push(Reason::TagMissing { tag: Some(tag.clone()) });
             continue;
         };
