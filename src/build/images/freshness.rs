@@ -17,7 +17,7 @@ use std::path::Path;
 
 /// What a run keeps of images' inputs.
 pub struct Freshness {
-    cache: DigestCache,
+    pub(super) cache: DigestCache,
     memory: Memory,
     /// Image targets whose image is what it was: nothing that depends on them has to be made for their sake.
     unchanged: HashSet<FileId>,

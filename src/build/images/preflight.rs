@@ -304,6 +304,7 @@ impl Build {
 
     /// Whether the image of `block` is as it should be; what was found out serves the run where `keeps`.
     fn is_fresh_now(&mut self, file: FileId, block: &Rc<Block>, keeps: bool) -> Outcome<bool> {
+        self.images.freshness.cache.prefetch();
         let InUse { program, fault } = self.engine_for(block);
         if let Some(fault) = fault {
             let text = crate::base::printable::printable(&fault.message()).into_bytes();

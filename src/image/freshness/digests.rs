@@ -13,17 +13,20 @@ use super::codec::{Digest, Reader, Writer, seal, unseal};
 use super::folder::{self, Folder, Identity};
 use super::hash::{self, Fault};
 use crate::image::context::{Entry, EntryKind, Status};
+use crate::os::threads::{processors, start};
 use std::collections::BTreeMap;
 use std::ops::Range;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 /// Name of the cache in imk's folder.
 const FILE: &str = "digests";
 const FORM: &str = "imk digests 1";
 /// Entries that this many savings in a row had no use for are dropped.
 const AGE_MAX: u8 = 40;
+/// A smaller cache, in bytes, is read before a thread has begun.
+const WORTH_A_THREAD: i64 = 128 * 1024;
 /// How long a file must have lain still, in nanoseconds: longer than a tick of the kernel's clock for inodes.
 const STILL: i64 = 20_000_000;
 /// The same for times in whole seconds, as some file systems have them; FAT counts every second one.
@@ -32,7 +35,7 @@ const STILL_SECONDS: i64 = 2_100_000_000;
 /// The cache, shared by all that a run looks at. May be used from several threads.
 pub struct DigestCache {
     directory: PathBuf,
-    state: Mutex<State>,
+    state: Arc<Mutex<State>>,
 }
 
 #[derive(Default)]
@@ -97,7 +100,19 @@ impl Key {
 impl DigestCache {
     /// The cache in `.imk/` of `directory`. Nothing is read yet; where nothing can be kept, every file is read each time.
     pub fn new(directory: &Path) -> DigestCache {
-        DigestCache { directory: directory.to_owned(), state: Mutex::default() }
+        DigestCache { directory: directory.to_owned(), state: Arc::default() }
+    }
+
+    /// Has a large cache read from disk on another thread, while the caller waits for something else.
+    pub fn prefetch(&self) {
+        let is_large = |status: rustix::fs::Stat| status.st_size >= WORTH_A_THREAD;
+        let path = self.directory.join(folder::NAME).join(FILE);
+        if !rustix::fs::lstat(&path).is_ok_and(is_large) || processors() < 2 {
+            return;
+        }
+        let (directory, state) = (self.directory.clone(), Arc::clone(&self.state));
+        // Whoever needs it first waits for it or reads it himself.
+        start(move || state.lock().unwrap_or_else(PoisonError::into_inner).load(&directory));
     }
 
     /// How many files were read for their digests so far.

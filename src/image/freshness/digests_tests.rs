@@ -244,3 +244,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn what_is_read_ahead_is_what_is_read() {
+    let place = Place::new(&[]);
+    for number in 0..2000 {
+        std::fs::write(place.root().join(format!("file-{number}")), number.to_string()).unwrap();
+    }
+    place.settle();
+    let first = place.look();
+    assert!(first.1 >= 2000);
+    let cache = DigestCache::new(place.at.path());
+    cache.prefetch();
+    let entries = selection(&place.root()).entries;
+    let found = cache.of(&place.root(), &entries).into_iter();
+    assert_eq!(found.map(|digest| digest.and_then(Result::ok)).collect::<Vec<_>>(), first.0);
+    assert_eq!(cache.hashed(), 0);
+}

@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Name of the folder, in the folder that imk runs in.
-const NAME: &str = ".imk";
+pub(super) const NAME: &str = ".imk";
 /// How the names of files that are being written begin.
 const UNFINISHED: &[u8] = b".new-";
 /// Largest file that is read, in bytes.
