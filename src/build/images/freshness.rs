@@ -161,7 +161,7 @@ impl Build {
                 .extend(built.map(|&other| ImageReason::BaseBuilt(self.session.name_of(other).to_vec())));
         }
         let tags = &judged.sources.tags;
-        let found = (!tags.is_empty()).then(|| judged.before.as_deref());
+        let found = (!tags.is_empty()).then_some(judged.before.as_deref());
         let wanted = Wanted { name: &judged.name, tags, components: &inputs, proof, found };
         match fresh(asked, &wanted, &self.images.freshness.memory) {
             Ok(Verdict::Fresh(_)) => {}
