@@ -426,7 +426,8 @@ impl<'a> Stage<'a> {
     /// Whether imk takes the image for fresh, and why not.
     fn ask(&self, components: &Components) -> Result<(bool, String), String> {
         let tags = [self.tag.clone()];
-        let wanted = Wanted { name: self.scene.name(), tags: &tags, components, proof: Proof::Record };
+        let wanted =
+            Wanted { name: self.scene.name(), tags: &tags, components, proof: Proof::Record, found: None };
         let verdict = fresh(self.engine, &wanted, &self.memory).map_err(|error| error.message())?;
         Ok(match verdict {
             Verdict::Fresh(_) => (true, String::new()),
