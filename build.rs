@@ -27,8 +27,11 @@ fn order_functions() {
     println!("cargo:rerun-if-changed={ORDER}");
     let folder = std::env::var("CARGO_MANIFEST_DIR").unwrap_or_default();
     let is_release = std::env::var("PROFILE").is_ok_and(|profile| profile == "release");
-    if is_release && std::path::Path::new(&folder).join(ORDER).exists() {
-        println!("cargo:rustc-link-arg-bins=-Wl,-T,{folder}/{ORDER}");
+    let script = std::path::Path::new(&folder).join(ORDER);
+    if is_release && script.exists() && is_understood(&script) {
+        // Two arguments, since a comma in the path would part one.
+        println!("cargo:rustc-link-arg-bins=-T");
+        println!("cargo:rustc-link-arg-bins={folder}/{ORDER}");
     }
 }
 
@@ -39,5 +42,16 @@ const ORDER: &str = "link/start.ld";
 fn linker_is_the_compilers() -> bool {
     println!("cargo:rerun-if-env-changed=RUSTC_LINKER");
     let flags = std::env::var("CARGO_ENCODED_RUSTFLAGS").unwrap_or_default();
-    std::env::var_os("RUSTC_LINKER").is_none() && !flags.contains("linker") && !flags.contains("fuse-ld")
+    let others = ["linker", "fuse-ld", "ld-path", "link-arg=-B", "mold"];
+    std::env::var_os("RUSTC_LINKER").is_none() && !others.iter().any(|other| flags.contains(other))
+}
+
+/// Whether the linker that the compiler takes understands the script: it links nothing with it.
+fn is_understood(script: &std::path::Path) -> bool {
+    let folder = std::env::var_os("OUT_DIR").unwrap_or_default();
+    let mut compiler = std::process::Command::new("cc");
+    compiler.args(["-nostdlib", "-shared", "-x", "c", "/dev/null", "-x", "none", "-T"]).arg(script);
+    compiler.arg("-o").arg(std::path::Path::new(&folder).join("probe"));
+    let quiet = std::process::Stdio::null;
+    compiler.stdin(quiet()).stdout(quiet()).stderr(quiet()).status().is_ok_and(|status| status.success())
 }

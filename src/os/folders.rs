@@ -1,7 +1,6 @@
 //! The entries of folders, read once and kept, so that thousands of questions "is there such a file" cost no system call.
 //! Knows nothing of why the questions are asked.
 
-use crate::os::absent::Absent;
 use crate::os::collation::Collation;
 use crate::os::files::Mtime;
 use hashbrown::{HashMap, HashSet};
@@ -46,8 +45,6 @@ pub struct Folders {
     readings: u64,
     /// Some folder has two paths.
     aliases: bool,
-    /// Names that were asked for one by one.
-    absent: Option<Box<Absent>>,
     /// In which order names that match a wildcard come.
     pub collation: Collation,
     /// The first folder that could not be looked at, though it may hold what is asked for.
@@ -94,14 +91,6 @@ impl Folders {
     /// Says that something may have changed files: a command ended, or `$(file)` wrote.
     pub fn changed(&mut self) {
         self.epoch += 1;
-        if let Some(absent) = &mut self.absent {
-            absent.changed();
-        }
-    }
-
-    /// Names that are asked for one by one, and belong to no folder that is looked into.
-    pub fn absent(&mut self) -> &mut Absent {
-        self.absent.get_or_insert_default()
     }
 
     /// The place of `path` in [`Folders::all`], as it is in this epoch.

@@ -169,7 +169,8 @@ fn expand_unmarked(pattern: &[u8], folders: &mut Folders) -> Vec<Vec<u8>> {
     };
     if !has_wildcard(pattern) {
         let plain = unquote(pattern);
-        return if folders.absent().exists(&plain) { vec![plain] } else { Vec::new() };
+        let there = rustix::fs::lstat(&plain[..]).is_ok();
+        return if there { vec![plain] } else { Vec::new() };
     }
     let (root, rest) = match pattern.iter().position(|&byte| byte != b'/') {
         None => return vec![pattern.to_vec()],

@@ -1,6 +1,5 @@
 //! Mechanism of the operating system: files and their times, folders, processes, signals, output. Knows nothing of make.
 
-pub mod absent;
 pub mod ancestry;
 pub mod archive;
 pub mod children;

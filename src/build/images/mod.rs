@@ -199,7 +199,9 @@ impl Build {
             None if name.is_empty() => match choose::first(&Surroundings::of_process()) {
                 Ok((client, engine)) => {
                     let environment = |name: &str| std::env::var_os(name).map(OsStringExt::into_vec);
-                    if let Some(address) = engines::chosen(client.name(), &environment) {
+                    // What the client is to reach by other ways, it looks up each time.
+                    let is_socket = |address: &String| address.starts_with("docker unix://");
+                    if let Some(address) = engines::chosen(client.name(), &environment).filter(is_socket) {
                         self.cleanup.engines.keep(address, engine);
                     }
                     (client, None)

@@ -105,6 +105,9 @@ impl DigestCache {
 
     /// Has a large cache read from disk on another thread, while the caller waits for something else.
     pub fn prefetch(&self) {
+        if self.state.try_lock().map_or(true, |state| state.is_loaded) {
+            return;
+        }
         let is_large = |status: rustix::fs::Stat| status.st_size >= WORTH_A_THREAD;
         let path = self.directory.join(folder::NAME).join(FILE);
         if !rustix::fs::lstat(&path).is_ok_and(is_large) || processors() < 2 {

@@ -3,7 +3,7 @@
 use super::codec::{Digest, Writer};
 use crate::base::sorting;
 use crate::image::context::{Entry, Status};
-use crate::os::threads::{processors, start_scoped};
+use crate::os::threads::start_scoped;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::fs::File;
@@ -35,7 +35,7 @@ pub(super) fn files(root: &Path, entries: &[Entry], wanted: &[usize]) -> Vec<Res
     };
     let threads = match wanted.len() {
         0..WORTH_THREADS => 1,
-        _ => processors().min(MOST_THREADS),
+        _ => std::thread::available_parallelism().map_or(1, usize::from).min(MOST_THREADS),
     };
     if threads < 2 {
         let mut buffer = vec![0; BUFFER];
