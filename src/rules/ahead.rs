@@ -143,7 +143,7 @@ pub fn expect<H: RuleHost>(host: &mut H, file: FileId) {
 
 fn start<H: RuleHost>(host: &mut H) {
     let (wanted, shapes) = wanted(host);
-    if wanted.len() < LEAST || !threads::processors() > 1 {
+    if wanted.len() < LEAST || threads::processors() < 2 {
         return end(host);
     }
     let count = host.context().names.len();
