@@ -21,12 +21,31 @@ pub(super) struct Attempt<'a> {
     pub(super) one: Try,
     pub(super) rule: u32,
     pub(super) depth: usize,
+    pub(super) manner: Manner,
+    pub(super) findings: &'a mut Findings,
+}
+
+/// How far a rule may go for its prerequisites.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Manner {
+    /// How many rules are chained so far.
     pub(super) recursions: usize,
+    /// What is mentioned only as a prerequisite ought to exist, too.
     pub(super) compatible: bool,
+    /// Prerequisites may be made by rules that are found for them.
     pub(super) harder: bool,
-    pub(super) found_compatible: &'a mut bool,
-    pub(super) variables_set: &'a mut bool,
-    pub(super) prerequisites: &'a mut Vec<Prerequisite>,
+}
+
+/// What the rules tried on one file found out.
+#[derive(Default)]
+pub(super) struct Findings {
+    /// Another rule would apply if what is mentioned only as a prerequisite counted.
+    pub(super) compatible: bool,
+    /// The automatic variables have been set once.
+    pub(super) variables_set: bool,
+    /// What the rule tried last found of its prerequisites: GNU make gives that to a rule without any of its own, too.
+    pub(super) prerequisites: Vec<Prerequisite>,
+    /// The rule tried last cannot apply however hard it is tried.
     pub(super) impossible: bool,
 }
 
@@ -49,8 +68,9 @@ impl Attempt<'_> {
         &base[target.prefix().len()..base.len() - target.suffix().len()]
     }
 
-    /// Whether the rule applies; its prerequisites are then in [`Attempt::prerequisites`].
-    pub(super) fn run<H: RuleHost>(&mut self, host: &mut H) -> Outcome<bool> {
+    /// Whether the rule applies; its prerequisites are then in [`Findings::prerequisites`].
+    pub(super) fn run<H: RuleHost>(mut self, host: &mut H) -> Outcome<bool> {
+        self.findings.impossible = false;
         let stem = self.stem(host);
         let rule = self.rule;
         host.trace_implicit(self.depth, &|host| {
@@ -67,7 +87,7 @@ impl Attempt<'_> {
     }
 
     fn check<H: RuleHost>(&mut self, host: &mut H, stem: &'static [u8]) -> Outcome<bool> {
-        self.prerequisites.clear();
+        self.findings.prerequisites.clear();
         let mut order_only = false;
         let mut stem_set = false;
         let count = host.rules().patterns[self.rule].dependencies.len();
@@ -82,7 +102,7 @@ impl Attempt<'_> {
             if !dep.needs_expansion() {
                 if let Some(one) = self.single(&dep, text, stem) {
                     match self.accept(host, one)? {
-                        Some(prerequisite) => self.prerequisites.push(prerequisite),
+                        Some(prerequisite) => self.findings.prerequisites.push(prerequisite),
                         None => return Ok(false),
                     }
                     continue;
@@ -90,7 +110,7 @@ impl Attempt<'_> {
                 let wanted = self.plain(host, &dep, text, stem)?;
                 for one in wanted {
                     match self.accept(host, one)? {
-                        Some(prerequisite) => self.prerequisites.push(prerequisite),
+                        Some(prerequisite) => self.findings.prerequisites.push(prerequisite),
                         None => return Ok(false),
                     }
                 }
@@ -106,7 +126,7 @@ impl Attempt<'_> {
                 let wanted = self.expanded(host, word, stem, &mut order_only, &mut stem_set)?;
                 for one in wanted {
                     match self.accept(host, one)? {
-                        Some(prerequisite) => self.prerequisites.push(prerequisite),
+                        Some(prerequisite) => self.findings.prerequisites.push(prerequisite),
                         None => return Ok(false),
                     }
                 }
@@ -191,11 +211,11 @@ impl Attempt<'_> {
         let record = self.record(host);
         let folder = if self.one.split_folder { &self.name[..self.folder] } else { b"" };
         let full_stem = [folder, stem].concat();
-        if !*self.variables_set {
+        if !self.findings.variables_set {
             open_scope(host, record, false)?;
             let stem = host.context().names.intern(&full_stem);
             automatic::set(host, record, Some(stem), false);
-            *self.variables_set = true;
+            self.findings.variables_set = true;
             *stem_set = true;
         } else if !*stem_set {
             automatic::set_stem(host, record, &full_stem);
@@ -274,7 +294,7 @@ impl Attempt<'_> {
                 ]
                 .concat()
             });
-            self.impossible = true;
+            self.findings.impossible = true;
             return Ok(None);
         }
         let before =
@@ -319,7 +339,7 @@ impl Attempt<'_> {
             accepted.text = wanted.text;
             return Ok(Some(accepted));
         }
-        if file.is_some() && self.compatible {
+        if file.is_some() && self.manner.compatible {
             host.trace_implicit(depth, &|host| {
                 let rule = definition(host, rule);
                 [b"Using compatibility rule '", &rule[..], b"' due to '", &wanted.text, b"'.\n"].concat()
@@ -339,7 +359,7 @@ impl Attempt<'_> {
                 ]
                 .concat()
             });
-            *self.found_compatible = true;
+            self.findings.compatible = true;
         }
         if !host.rules().paths.is_empty()
             && let Some(found) = found_along_path(host, &wanted.text)
@@ -350,7 +370,7 @@ impl Attempt<'_> {
             accepted.text = wanted.text;
             return Ok(Some(accepted));
         }
-        if self.harder {
+        if self.manner.harder {
             let before = if accepted.explicit {
                 "Looking for a rule with explicit file '"
             } else {
@@ -370,7 +390,7 @@ impl Attempt<'_> {
                 precious: false,
                 not_intermediate: false,
             };
-            if search(host, &mut between, false, depth, self.recursions + 1, self.compatible)? {
+            if search(host, &mut between, false, depth, self.manner.recursions + 1, self.manner.compatible)? {
                 accepted.intermediate = Some(between);
                 accepted.text = wanted.text;
                 return Ok(Some(accepted));

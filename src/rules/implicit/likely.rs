@@ -3,7 +3,7 @@
 //! Where a name like this one got its rule so, as all objects of one folder do, the search mostly ends with it: neither the other
 //! rules nor what they ask for need to be listed. Where it does not apply, the search itself begins, and with the same rule.
 
-use super::attempt::Attempt;
+use super::attempt::{Attempt, Findings, Manner};
 use super::{Candidate, Try, adopt, folder_of, match_of};
 use crate::base::diagnostic::Outcome;
 use crate::os::archive;
@@ -19,26 +19,14 @@ pub(super) fn is_found<H: RuleHost>(host: &mut H, candidate: &mut Candidate, dep
     }
     let folder = if archive::is_member(name) { 0 } else { folder_of(name) };
     let Some((one, rule)) = first(host, name, folder, last) else { return Ok(false) };
-    let mut prerequisites = Vec::new();
-    let mut attempt = Attempt {
-        candidate,
-        name,
-        folder,
-        one,
-        rule,
-        depth: depth + 1,
-        recursions: 0,
-        compatible: false,
-        harder: false,
-        found_compatible: &mut false,
-        variables_set: &mut false,
-        prerequisites: &mut prerequisites,
-        impossible: false,
-    };
+    let mut findings = Findings::default();
+    let manner = Manner::default();
+    let attempt =
+        Attempt { candidate, name, folder, one, rule, depth: depth + 1, manner, findings: &mut findings };
     if !attempt.run(host)? {
         return Ok(false);
     }
-    adopt(host, candidate, name, folder, one, rule, prerequisites, 0);
+    adopt(host, candidate, name, folder, one, rule, findings.prerequisites, 0);
     Ok(true)
 }
 

@@ -18,7 +18,7 @@ use crate::rules::RuleHost;
 use crate::rules::file::{Dep, FileId, plain_name};
 use crate::rules::pattern;
 use crate::rules::recipe::RecipeId;
-use attempt::Attempt;
+use attempt::{Attempt, Findings, Manner};
 use endings::is_in_vain;
 use hopeless::is_hopeless;
 
@@ -255,12 +255,9 @@ fn search<H: RuleHost>(
         return Ok(false);
     }
     let impossible = host.rules().impossible.len();
-    let mut found_compatible = false;
+    let mut findings = Findings::default();
     let mut found = None;
     if !tries.is_empty() {
-        let mut variables_set = false;
-        // What the rule tried last found of its prerequisites: GNU make gives that to a rule without any of its own, too.
-        let mut prerequisites = Vec::new();
         'passes: for harder in [false, true] {
             if harder {
                 host.trace_implicit(depth, &|_| b"Trying harder.\n".to_vec());
@@ -271,42 +268,30 @@ fn search<H: RuleHost>(
                 if harder && host.rules().patterns[rule].terminal {
                     continue;
                 }
-                let mut attempt = Attempt {
-                    candidate,
-                    name,
-                    folder,
-                    one,
-                    rule,
-                    depth,
-                    recursions,
-                    compatible,
-                    harder,
-                    found_compatible: &mut found_compatible,
-                    variables_set: &mut variables_set,
-                    prerequisites: &mut prerequisites,
-                    impossible: false,
-                };
+                let manner = Manner { recursions, compatible, harder };
+                let attempt =
+                    Attempt { candidate, name, folder, one, rule, depth, manner, findings: &mut findings };
                 let result = attempt.run(host)?;
-                if attempt.impossible {
+                if findings.impossible {
                     tries[index].rule = None;
                 }
                 if result {
-                    found = Some((index, rule, prerequisites));
+                    found = Some((index, rule));
                     break 'passes;
                 }
             }
         }
     }
     debug_assert!(!hopeless || (found.is_none() && impossible == host.rules().impossible.len()));
-    if let Some((index, rule, prerequisites)) = found {
-        adopt(host, candidate, name, folder, tries[index], rule, prerequisites, recursions);
+    if let Some((index, rule)) = found {
+        adopt(host, candidate, name, folder, tries[index], rule, findings.prerequisites, recursions);
         host.trace_implicit(depth - 1, &|host| {
             let text = definition(host, rule);
             [b"Found implicit rule '", &text[..], b"' for '", name, b"'.\n"].concat()
         });
         return Ok(true);
     }
-    if found_compatible {
+    if findings.compatible {
         host.trace_implicit(depth - 1, &|_| {
             [b"Searching for a compatibility rule for '", name, b"'.\n"].concat()
         });
