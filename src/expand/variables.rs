@@ -239,6 +239,13 @@ impl Variables {
         self.changes += 1;
     }
 
+    /// Has the variable at `id` keep its value where that at `other` does, if it is the same.
+    pub fn share_value(&mut self, other: VariableId, id: VariableId) {
+        if self.get(other).value == self.get(id).value {
+            self.get_mut(id).value = Rc::clone(&self.get(other).value);
+        }
+    }
+
     /// Forgets how values were parsed, since the same text now means something else.
     pub fn forget_parses(&mut self) {
         for variable in &mut self.all {

@@ -3,7 +3,8 @@
 use crate::base::Name;
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::expand::assign::{Assign, assign};
-use crate::expand::{Export, Origin, expand_text};
+use crate::expand::variables::GLOBAL_SCOPE;
+use crate::expand::{Export, Origin, VariableId, expand_text};
 use crate::load::Session;
 use crate::rules::file::plain_name;
 use crate::rules::pattern::TargetPattern;
@@ -16,13 +17,18 @@ pub fn record(session: &mut Session, targets: &[Name], text: &[u8], place: Optio
     let malformed = || Stop::fatal(place, Complaint::MalformedTargetVariable);
     let Some((modifiers, assignment)) = target_definition(text) else { return Err(malformed()) };
     let origin = if modifiers.overrides { Origin::Override } else { Origin::File };
+    let mut before = None;
     for &target in targets {
         let raw = session.context.names.text(target);
         let pattern = Pattern::new(raw);
         if pattern.percent.is_some() {
             record_pattern(session, raw, modifiers, &assignment, origin, place)?;
         } else {
-            record_target(session, &pattern.text, modifiers, &assignment, origin, place)?;
+            let id = record_target(session, &pattern.text, modifiers, &assignment, origin, place)?;
+            // A long value for many targets is kept once.
+            if let Some(before) = before.replace(id) {
+                session.context.variables.share_value(before, id);
+            }
         }
     }
     Ok(())
@@ -95,12 +101,12 @@ fn record_target(
     assignment: &Assignment,
     origin: Origin,
     place: Option<Place>,
-) -> Outcome {
+) -> Outcome<VariableId> {
     let name = session.context.names.intern(plain_name(text));
     let file = session.rules.files.find_or_enter(name);
     let file = session.rules.files[file].double_colon.unwrap_or(file);
     open_scope(session, file, true)?;
-    let Some(scope) = session.rules.files[file].scope else { return Ok(()) };
+    let scope = session.rules.files[file].scope.unwrap_or(GLOBAL_SCOPE);
     let saved = std::mem::replace(&mut session.context.variables.current, scope);
     let result = define(session, assignment, origin, place);
     session.context.variables.current = saved;
@@ -122,7 +128,7 @@ fn record_target(
         variable.recursive = recursive;
         variable.append = false;
     }
-    Ok(())
+    Ok(id)
 }
 
 fn define(
@@ -130,7 +136,7 @@ fn define(
     assignment: &Assignment,
     origin: Origin,
     place: Option<Place>,
-) -> Outcome<crate::expand::VariableId> {
+) -> Outcome<VariableId> {
     let name = variable_name(session, assignment, place)?;
     let set = session.context.variables.set_of(session.context.variables.current);
     let request = Assign {

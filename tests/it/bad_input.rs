@@ -19,6 +19,7 @@ pub fn trials() -> Vec<Trial> {
         deeply_unclosed_references,
         a_hundred_thousand_prerequisites,
         a_chain_of_prerequisites,
+        a_long_value_for_many_targets_is_kept_once,
         standard_input_of_ten_megabytes,
         environment_too_large_to_pass_on,
         folder_that_may_not_be_read,
@@ -89,6 +90,14 @@ fn a_chain_of_prerequisites() -> Result<(), Failure> {
     let links: String = (0..5_000).map(|number| format!("p{number}: p{}\n", number + 1)).collect();
     let makefile = format!("{links}p5000: ; @echo end\n");
     Test::new().makefile(makefile).arg("-rR").stdout("end\n").same_as_gnu_make()
+}
+
+fn a_long_value_for_many_targets_is_kept_once() -> Result<(), Failure> {
+    let makefile = "T := $(shell seq 1 3000)\nV := $(shell seq 1 60000)\n$(eval $(T): X = $(V))\n$(T): Y := $(V)\n\
+                    7: X += more\nall: 7 8\n7 8: ; @: $(info $@ $(words $(X) $(Y)) $(lastword $(X)))\n";
+    // Two gigabytes, were it kept for each.
+    let limited = "all: ; @ulimit -v 700000; $(MAKE) -sf many.mk";
+    Test::new().makefile(limited).file("many.mk", makefile).stdout("7 120001 more\n8 120000 60000\n").run()
 }
 
 fn standard_input_of_ten_megabytes() -> Result<(), Failure> {
