@@ -54,6 +54,11 @@ impl Masks {
         if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
     }
 
+    /// Whether a value stands in `text`.
+    pub fn hides(&self, text: &[u8]) -> bool {
+        matches!(self.hide(text), Cow::Owned(_))
+    }
+
     /// `text` without the values, as text.
     pub fn hide_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.hide(text.as_bytes())).into_owned()

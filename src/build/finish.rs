@@ -132,7 +132,7 @@ impl Build {
     fn touch(&mut self, file: FileId) -> Status {
         let name = self.session.name_of(file);
         if !self.is_silent() {
-            self.session.context.output.out(&[b"touch ", name, b"\n"].concat());
+            self.session.context.output.say(&[b"touch ", name, b"\n"].concat());
         }
         if self.session.settings.just_print {
             return Status::Success;
@@ -218,7 +218,7 @@ impl Build {
                 }
                 if !self.is_silent() {
                     let before: &[u8] = if any { b" " } else { b"rm " };
-                    self.session.context.output.raw(&[before, name].concat());
+                    self.session.context.output.say_raw(&[before, name].concat());
                     any = true;
                 }
             }
@@ -229,7 +229,7 @@ impl Build {
             }
         }
         if any && !by_signal {
-            self.session.context.output.raw(b"\n");
+            self.session.context.output.say_raw(b"\n");
         }
     }
 }

@@ -151,7 +151,7 @@ impl Build {
         } else {
             [&before[..], b"'", name, b"' is up to date.\n"].concat()
         };
-        self.session.context.output.out(&text);
+        self.session.context.output.say(&text);
     }
 
     /// Whether commands are not shown (`-s`, `.SILENT`).

@@ -286,7 +286,8 @@ impl Build {
                     State::Done(_) => StepState::Done,
                     State::Cached => StepState::Cached,
                     State::Failed(words) => {
-                        let text = dockerfile.as_ref().and_then(|path| std::fs::read(path).ok());
+                        let text =
+                            dockerfile.as_ref().and_then(|path| crate::os::files::read_regular(path).ok());
                         let line = text.and_then(|text| instruction_line(&text, &name));
                         let shown = dockerfile.as_ref().map(|path| path.strip_prefix(".").unwrap_or(path));
                         let place = shown.zip(line).map(|(path, line)| (path.display().to_string(), line));

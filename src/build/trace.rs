@@ -21,7 +21,7 @@ impl Build {
         line.extend_from_slice(self.session.name_of(file));
         line.extend_from_slice(after.as_bytes());
         line.push(b'\n');
-        self.session.context.output.raw(&line);
+        self.session.context.output.say_raw(&line);
     }
 
     /// Shows a line about the child `pid`, where jobs are to be shown: `%` in `before` is where the child goes, with the name of
@@ -36,7 +36,7 @@ impl Build {
             let pid = format!(" {pid}");
             let line =
                 [start.as_bytes(), &child, &name, end.as_bytes(), pid.as_bytes(), after.as_bytes(), b"\n"];
-            self.session.context.output.raw(&line.concat());
+            self.session.context.output.say_raw(&line.concat());
         }
     }
 
@@ -57,7 +57,7 @@ impl Build {
             let mut line = b" ".repeat(depth);
             line.extend_from_slice(&text(self));
             line.push(b'\n');
-            self.session.context.output.raw(&line);
+            self.session.context.output.say_raw(&line);
         }
     }
 }

@@ -1,5 +1,7 @@
 //! Container images: references, Dockerfiles, build contexts, commands, engines, clean-up. Knows nothing of make's graph.
 
+pub mod json;
+
 pub mod dockerfile;
 
 pub mod context;

@@ -127,7 +127,7 @@ impl Session {
     pub fn show(&mut self, levels: DebugLevels, parts: &[&[u8]]) {
         if self.settings.debug_levels.any(levels) {
             let line = [&parts.concat()[..], b"\n"].concat();
-            self.context.output.raw(&line);
+            self.context.output.say_raw(&line);
         }
     }
 
@@ -186,7 +186,7 @@ impl RuleHost for Session {
                 return;
             }
             let line = [&b" ".repeat(depth)[..], &text].concat();
-            self.context.output.raw(&line);
+            self.context.output.say_raw(&line);
         }
     }
 }

@@ -199,6 +199,23 @@ pub struct TemporaryFolder {
     pub rejected: Vec<(&'static str, OsString, Option<i32>)>,
 }
 
+/// The content of the regular file at `path`. What is no such file gives nothing that could be read twice, or has no end: it is an
+/// error, and is not waited for.
+pub fn read_regular(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    use std::os::unix::fs::OpenOptionsExt;
+    let open =
+        || std::fs::OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
+    let mut file = open()?;
+    let kind = file.metadata()?;
+    if !kind.is_file() {
+        let error = if kind.is_dir() { rustix::io::Errno::ISDIR } else { rustix::io::Errno::INVAL };
+        return Err(error.into());
+    }
+    let mut text = Vec::with_capacity(usize::try_from(kind.len()).unwrap_or(0).min(1 << 20));
+    file.read_to_end(&mut text)?;
+    Ok(text)
+}
+
 /// Opens `path` to be written at its end: made anew, or with `go_on` as far as it was written.
 ///
 /// # Errors

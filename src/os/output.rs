@@ -5,6 +5,7 @@ use crate::base::diagnostic::{Complaint, wording};
 use crate::base::mask::{Filter, Masks};
 use crate::base::printable::printable_lines;
 use crate::os::relay::{Destination, Footer, Listener, Relay, Route, StreamId};
+use std::borrow::Cow;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -192,6 +193,25 @@ impl Output {
             self.err(&printable_lines(text));
         } else {
             self.err(text);
+        }
+    }
+
+    /// As [`Output::out`], of words that are this program's: what of them a terminal would obey is shown as something else there.
+    pub fn say(&mut self, text: &[u8]) {
+        let shown = Self::shown(text);
+        self.out(&shown);
+    }
+
+    /// As [`Output::raw`], of words that are this program's.
+    pub fn say_raw(&mut self, text: &[u8]) {
+        let shown = Self::shown(text);
+        self.raw(&shown);
+    }
+
+    fn shown(text: &[u8]) -> Cow<'_, [u8]> {
+        match printable_lines(text) {
+            Cow::Owned(shown) if rustix::termios::isatty(rustix::stdio::stdout()) => Cow::Owned(shown),
+            _ => Cow::Borrowed(text),
         }
     }
 

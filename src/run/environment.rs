@@ -73,6 +73,7 @@ impl Run {
         if let Some(masks) = masks {
             let context = &mut self.build.session.context;
             context.events.hide(&masks);
+            self.build.images.freshness.masks = Some(masks.clone());
             context.output.hide(masks);
         }
         Ok(())

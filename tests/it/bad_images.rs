@@ -16,6 +16,7 @@ pub fn trials() -> Vec<Trial> {
         each_is_one_error_with_its_place,
         a_tag_given_twice_is_one_tag,
         an_ignore_file_of_a_megabyte_is_read,
+        what_is_no_file_is_not_waited_for,
         an_engine_that_fails_in_a_build_leaves_all_as_it_was,
         an_engine_that_answers_garbage_is_told_of,
     ]
@@ -263,6 +264,28 @@ fn an_ignore_file_of_a_megabyte_is_read() -> Result<(), Failure> {
         ("2", "1", true) if begun.elapsed() < Duration::from_secs(60) => bench.unchanged(),
         found => Err(format!("{found:?} after {:?}\n{block:?}\n{plain:?}", begun.elapsed())),
     }
+}
+
+/// A FIFO that nobody writes to, where a Dockerfile or an ignore file belongs.
+fn what_is_no_file_is_not_waited_for() -> Result<(), Failure> {
+    for name in ["Dockerfile", ".dockerignore"] {
+        let bench = Bench::new(Manner::Well, GOOD, "tags = app:1", "-t app:1 .")?;
+        let path = bench.place.dir().join(name);
+        let _ = fs::remove_file(&path);
+        let made = std::process::Command::new("mkfifo").arg(&path).status().map_err(words)?;
+        if !made.success() {
+            return Err("no FIFO".to_owned());
+        }
+        for makefile in ["Imkfile", "Makefile"] {
+            for how in ["-n", "--plan", "--check", "--why", "--list"] {
+                let outcome = bench.run(&["-f", makefile, how, "app"])?;
+                if !matches!(outcome.status.as_str(), "0" | "1" | "2") {
+                    return Err(format!("{name} {makefile} {how}: {outcome:?}"));
+                }
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A build that fails, one that fails after its image is there (the daemon ended, its disk was full), one that is killed.

@@ -145,10 +145,21 @@ fn names_that_a_terminal_would_obey() -> Result<(), Failure> {
     let words = [program::imk().path.as_os_str().to_owned()];
     let (status, shown) = Terminal::start(&words, root.path(), root.path(), (80, 24))?.end()?;
     let wanted = "*** \u{fffd}]0;title\u{fffd}\u{fffd}[31mall.  Stop.";
-    match status == 2 && shown.contains(wanted) && !shown.contains("\u{1b}]0;") {
-        true => Ok(()),
-        false => Err(format!("status {status}, shown {:?}", shown)),
+    if status != 2 || !shown.contains(wanted) || shown.contains("\u{1b}]0;") {
+        return Err(format!("status {status}, shown {:?}", shown));
     }
+    // What is said on standard output as well.
+    let makefile =
+        "E := $(shell printf '\\033')\nall: a$(E)[31mb c$(E)[31md\na$(E)[31mb: ;\n.PHONY: c$(E)[31md\n";
+    std::fs::write(root.path().join("Makefile"), makefile).map_err(|error| error.to_string())?;
+    for more in ["--debug=b", "--trace", "-t"] {
+        let words = [program::imk().path.into_os_string(), more.into(), "all".into(), "c\u{1b}[31md".into()];
+        let (status, shown) = Terminal::start(&words, root.path(), root.path(), (80, 24))?.end()?;
+        if status != 0 || !shown.contains("\u{fffd}[31m") || shown.contains("\u{1b}[31m") {
+            return Err(format!("{more}: status {status}, shown {:?}", shown));
+        }
+    }
+    Ok(())
 }
 
 fn ends_in_error(test: Test) -> Result<(), Failure> {

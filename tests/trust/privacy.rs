@@ -22,7 +22,7 @@ WORD := $(shell cat word)
 .SECRET_VARS: WORD
 image app
   tags = app:t
-  args = NPM_TOKEN=$(TOKEN)
+  args = NPM_TOKEN=$(TOKEN) OTHER=$(WORD)
 endimage
 app: said
 said: ; @echo $(WORD); echo $(WORD) >&2
@@ -63,7 +63,7 @@ fn secrets_stand_nowhere() -> Result<(), Failure> {
         let place = Scene::new("", Manner::Well)?;
         fs::remove_file(place.dir().join("Makefile")).map_err(words)?;
         place.write("Imkfile", SECRETS)?;
-        place.write("Dockerfile", "FROM scratch\nARG NPM_TOKEN\n")?;
+        place.write("Dockerfile", "FROM scratch\nARG NPM_TOKEN\nARG OTHER\n")?;
         place.write("token", values[0])?;
         place.write("word", values[1])?;
         Ok::<_, Failure>(place)
@@ -87,7 +87,39 @@ fn secrets_stand_nowhere() -> Result<(), Failure> {
         count("runs looked through for secrets", 1);
     }
     let log = fs::read_to_string(place.daemon.path().join("log")).map_err(words)?;
-    equal(&log, log.contains("--build-arg NPM_TOKEN "), true)?;
+    equal(&log, log.contains("--build-arg NPM_TOKEN ") && log.contains("--build-arg OTHER "), true)?;
+    // What changes is told without what it was.
+    place.write("word", "spoken-aloud")?;
+    for arguments in [&["--why", "-n", "app"][..], &["--why=json", "-n", "app"], &["--why", "app"]] {
+        let outcome = place.imk(arguments)?;
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        let all = [values[0], values[1], "spoken-aloud"];
+        if outcome.status != "0" || all.iter().any(|value| said.contains(value)) || !said.contains("OTHER") {
+            return Err(format!("{arguments:?}: {outcome:#?}"));
+        }
+    }
+    nowhere(&place, values)?;
+    // What has no other way than the command line stands there alone.
+    let place = scene()?;
+    let given = "  labels = a=$(WORD)\n  options = --add-host=$(WORD):10.0.0.1\nendimage";
+    place.write("Imkfile", &SECRETS.replace("endimage", given))?;
+    for (word, arguments) in [(values[1], &["app"][..]), ("spoken-aloud", &["--why", "app"])] {
+        place.write("word", word)?;
+        let outcome = place.imk(arguments)?;
+        let said = format!("{}{}", outcome.stdout, outcome.stderr);
+        let all = [values[0], values[1], "spoken-aloud"];
+        if outcome.status != "0" || all.iter().any(|value| said.contains(value)) {
+            return Err(format!("{arguments:?}: {outcome:#?}"));
+        }
+        for path in
+            files(&place.dir()).iter().filter(|path| !path.ends_with("word") && !path.ends_with("token"))
+        {
+            let text = String::from_utf8_lossy(&fs::read(path).map_err(words)?).into_owned();
+            if all.iter().any(|value| text.contains(value)) {
+                return Err(format!("{}: {text}", path.display()));
+            }
+        }
+    }
     // With the journal there.
     let place = scene()?;
     place.daemon.mark("block-build").map_err(words)?;

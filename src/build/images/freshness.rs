@@ -3,6 +3,7 @@
 
 use crate::base::diagnostic::Outcome;
 use crate::base::events::Phase;
+use crate::base::mask::Masks;
 use crate::build::Build;
 use crate::build::images::sources::{OTHER_BUILDER, Sources, of_environment};
 use crate::expand::environment::environment;
@@ -19,6 +20,8 @@ use std::path::Path;
 pub struct Freshness {
     pub(super) cache: DigestCache,
     memory: Memory,
+    /// What no record may hold.
+    pub masks: Option<Masks>,
     /// Image targets whose image is what it was: nothing that depends on them has to be made for their sake.
     unchanged: HashSet<FileId>,
 }
@@ -27,7 +30,12 @@ impl Default for Freshness {
     fn default() -> Freshness {
         // Relative: the folder that imk runs in is entered by the time that an image is met.
         let here = Path::new(".");
-        Freshness { cache: DigestCache::new(here), memory: Memory::new(here), unchanged: HashSet::new() }
+        Freshness {
+            cache: DigestCache::new(here),
+            memory: Memory::new(here),
+            masks: None,
+            unchanged: HashSet::new(),
+        }
     }
 }
 
@@ -144,7 +152,7 @@ impl Build {
             judged.reasons.push(ImageReason::Always(always));
             return Some(judged);
         }
-        let Some(inputs) = judged.sources.gather(asked, &self.images.freshness.cache) else {
+        let Some(inputs) = judged.sources.gather(asked, &self.images.freshness) else {
             judged.reasons.push(ImageReason::Unreadable);
             return Some(judged);
         };
@@ -192,7 +200,7 @@ impl Build {
         }
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let Some(inputs) = &judged.inputs else { return true };
-        let after = judged.sources.gather(engine, &self.images.freshness.cache);
+        let after = judged.sources.gather(engine, &self.images.freshness);
         if !after.is_some_and(|after| inputs.untouched_until(&after)) {
             return false;
         }
@@ -212,7 +220,7 @@ impl Build {
             self.supersede(one, now.as_ref());
             let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
             let Some(before) = &one.inputs else { continue };
-            let Some(after) = one.sources.gather(engine, &self.images.freshness.cache) else { continue };
+            let Some(after) = one.sources.gather(engine, &self.images.freshness) else { continue };
             // Where it can't be noted the image is built once more, and `--why` says so.
             let _ = self.images.freshness.memory.note(engine, &one.name, &one.sources.tags, before, &after);
         }

@@ -58,7 +58,8 @@ pub struct ImageTargets {
     tags: Option<HashMap<String, FileId>>,
     /// Engines by name; the empty name stands for the one that is chosen.
     engines: HashMap<String, InUse>,
-    freshness: freshness::Freshness,
+    /// What images were made from, and whether they are fresh.
+    pub freshness: freshness::Freshness,
     /// Puts findings into words; their codes serve where it is not set.
     pub finding_words: Option<expect::Words>,
     bakes: bake::Bakes,

@@ -1,6 +1,7 @@
 //! What an image's build is given, taken from a block or from a command of a recipe, and its inputs as they are now. Knows nothing of
 //! targets and jobs.
 
+use super::freshness::Freshness;
 use crate::image::block::words::quoted;
 use crate::image::block::{Block, Given};
 use crate::image::command::Client;
@@ -13,7 +14,7 @@ use crate::image::context::Convention;
 use crate::image::dockerfile::{Analysis, BaseImages, Request, Value, analyse};
 use crate::image::engine::Engine;
 use crate::image::freshness::{
-    Attributes, Builder, Components, Context, DigestCache, EngineBases, FileInput, Inputs, Platforms, gather,
+    Attributes, Builder, Components, Context, EngineBases, FileInput, Inputs, Platforms, gather,
 };
 use crate::rules::images::Attribute;
 use std::ffi::{CString, OsStr};
@@ -324,9 +325,9 @@ impl Sources {
     }
 
     /// The inputs as they are now, asked of `engine` where they are images; none where they can't be told: the build will say why.
-    pub fn gather(&self, engine: &dyn Engine, cache: &DigestCache) -> Option<Components> {
+    pub fn gather(&self, engine: &dyn Engine, freshness: &Freshness) -> Option<Components> {
         let file = self.dockerfile.as_deref()?;
-        let text = std::fs::read(file).ok()?;
+        let text = crate::os::files::read_regular(file).ok()?;
         let bases = EngineBases::new(engine);
         let analysis = self.analyse_on(engine, &text, &bases)?;
         let inputs = Inputs {
@@ -342,7 +343,11 @@ impl Sources {
             whole_file: self.whole_file,
             attributes: self.attributes.clone(),
         };
-        gather(&inputs, &bases, cache).ok()
+        let found = gather(&inputs, &bases, &freshness.cache).ok()?;
+        Some(match &freshness.masks {
+            Some(masks) => found.without(masks),
+            None => found,
+        })
     }
 
     /// What the Dockerfile's text says the build can depend on, on any engine; none where it is wrong.

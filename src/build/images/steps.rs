@@ -118,7 +118,7 @@ pub(super) fn build_step(block: &Block, program: &Program, judged: Option<Judged
     };
     let texts = |words: Vec<Given>| -> Vec<Vec<u8>> { words.into_iter().map(|word| word.text).collect() };
     let mut step = Step::new(texts(words(&[])), block.place, Work::Build(judged.map(Box::new), again));
-    step.shown = words::quoted(&secrets_by_environment(&step.arguments).0);
+    step.shown = words::quoted(&secrets_by_environment(&step.arguments, None).0);
     step.arguments = texts(words(&label));
     step.places = words(&[]).iter().map(|word| word.place).collect();
     step
@@ -130,7 +130,11 @@ fn stage_defaults(block: &Block, program: &Program) -> Vec<Given> {
         return Vec::new();
     }
     let sources = Sources::of_block(block, program.client, &of_process);
-    let text = sources.dockerfile.as_deref().and_then(|file| std::fs::read(file).ok()).unwrap_or_default();
+    let text = sources
+        .dockerfile
+        .as_deref()
+        .and_then(|file| crate::os::files::read_regular(file).ok())
+        .unwrap_or_default();
     let (Some(analysis), Ok(file)) = (sources.analyse(&text, &NoBases), parse(&text)) else {
         return Vec::new();
     };
@@ -320,7 +324,8 @@ impl Build {
             environment = self.environment_for(&block, environment);
         }
         self.enter_things(child, step, &environment)?;
-        let (arguments, secrets) = secrets_by_environment(&step.arguments);
+        let (arguments, secrets) =
+            secrets_by_environment(&step.arguments, self.images.freshness.masks.as_ref());
         let name = |entry: &CString| entry.as_bytes().split(|&byte| byte == b'=').next().map(<[u8]>::to_vec);
         let names: Vec<_> = secrets.iter().map(name).collect();
         environment.retain(|entry| !names.contains(&name(entry)));

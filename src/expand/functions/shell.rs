@@ -75,7 +75,10 @@ fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<V
     };
     drop((writer, routed.stdout, routed.stderr));
     let mut text = Vec::new();
-    let _ = reader.read_to_end(&mut text);
+    if let Err(error) = reader.read_to_end(&mut text) {
+        let (what, error) = (b"read".to_vec(), error.raw_os_error().unwrap_or(0));
+        context.complain(context.reading, &Complaint::System { what, error });
+    }
     drop(reader);
     let ended = children::wait_for(pid);
     host.context().output.close(routed.streams);

@@ -1,6 +1,7 @@
 //! The command lines that a block stands for, by client. Knows nothing of processes.
 
 use super::{Block, Given};
+use crate::base::mask::Masks;
 use crate::image::command::Client;
 use crate::image::secret::is_secret_name;
 use crate::rules::images::Attribute;
@@ -35,9 +36,9 @@ pub const LISTS: [(Attribute, &str); 13] = [
 /// Variables that a client itself goes by: never set for an argument's sake.
 const OWN: [&[u8]; 5] = [b"DOCKER_", b"BUILDX_", b"BUILDKIT_", b"CONTAINER", b"SSH_"];
 
-/// `words` of a build with the values of those build args left out whose names are a secret's, and these args as variables for the
+/// `words` of a build with the values of those build args left out whose names are a secret's or whose values `masks` hides, and these args as variables for the
 /// client's environment, where it looks for what has no value. Who may see the list of processes sees command lines, not those.
-pub fn secrets_by_environment(words: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<CString>) {
+pub fn secrets_by_environment(words: &[Vec<u8>], masks: Option<&Masks>) -> (Vec<Vec<u8>>, Vec<CString>) {
     let mut kept = words.to_vec();
     let mut environment: Vec<CString> = Vec::new();
     for at in 1..words.len() {
@@ -50,7 +51,7 @@ pub fn secrets_by_environment(words: &[Vec<u8>]) -> (Vec<Vec<u8>>, Vec<CString>)
             && name != b"PWD"
             && !OWN.iter().any(|own| name.starts_with(own));
         if is_variable
-            && is_secret_name(name)
+            && (is_secret_name(name) || masks.is_some_and(|masks| masks.hides(&words[at][equals + 1..])))
             && let Ok(entry) = CString::new(&words[at][..])
         {
             kept[at].truncate(equals);
@@ -153,9 +154,12 @@ mod tests {
     #[test]
     fn values_of_secrets_stand_in_no_command_line() {
         let words = |text: &str| text.split(' ').map(|word| word.as_bytes().to_vec()).collect::<Vec<_>>();
-        let (kept, environment) = secrets_by_environment(&words(
-            "docker build --build-arg A=1 --build-arg API_TOKEN=x=y --build-arg SSH_AUTH_SOCK=/s --build-arg NPM_TOKEN --tag TOKEN=1 .",
-        ));
+        let (kept, environment) = secrets_by_environment(
+            &words(
+                "docker build --build-arg A=1 --build-arg API_TOKEN=x=y --build-arg SSH_AUTH_SOCK=/s --build-arg NPM_TOKEN --tag TOKEN=1 .",
+            ),
+            None,
+        );
         assert_eq!(
             kept,
             words(
@@ -163,5 +167,16 @@ mod tests {
             )
         );
         assert_eq!(environment, [c"API_TOKEN=x=y".to_owned()]);
+    }
+
+    #[test]
+    fn values_to_hide_stand_in_no_command_line() {
+        let words = ["docker", "--build-arg", "A=my-own-word", "--build-arg", "B=1"]
+            .map(|word| word.as_bytes().to_vec());
+        let masks = Masks::new([&b"own-word"[..]]);
+        let (kept, environment) = secrets_by_environment(&words, masks.as_ref());
+        assert_eq!(kept[2], b"A");
+        assert_eq!(kept[4], b"B=1");
+        assert_eq!(environment, [c"A=my-own-word".to_owned()]);
     }
 }

@@ -73,7 +73,7 @@ fn in_context(context: &Path, name: &str) -> Result<Option<Choice>, LoadError> {
 }
 
 fn read(path: PathBuf) -> Result<Option<Choice>, LoadError> {
-    let text = match std::fs::read(&path) {
+    let text = match crate::os::files::read_regular(&path) {
         Ok(text) => text,
         Err(error)
             if matches!(

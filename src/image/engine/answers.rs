@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 
 /// Reads bytes as JSON.
 pub(super) fn json(bytes: &[u8]) -> Result<Value, EngineError> {
-    serde_json::from_slice(bytes).map_err(|_| EngineError::Garbage("JSON"))
+    crate::image::json::parse(bytes).ok_or(EngineError::Garbage("JSON"))
 }
 
 fn text(value: &Value) -> String {
@@ -235,7 +235,7 @@ pub(super) fn machine(value: &Value) -> Option<String> {
 
 /// The message of an error's answer: `{"message": …}`, or the text itself.
 pub(super) fn error_message(body: &[u8]) -> String {
-    let value: Value = serde_json::from_slice(body).unwrap_or_default();
+    let value: Value = crate::image::json::parse(body).unwrap_or_default();
     let message = value["message"].as_str().or(value["cause"].as_str());
     let shown = message.map_or_else(|| String::from_utf8_lossy(body).into_owned(), str::to_owned);
     shown.trim().chars().take(500).collect()

@@ -2,8 +2,8 @@
 
 use super::process::{self, Finished};
 use super::{
-    Container, Engine, EngineError, Filter, Image, Network, Published, Removed, Version, Volume, answers,
-    registry,
+    Container, Engine, EngineError, Filter, Image, Network, Published, Removed, SAVE_PATIENCE, Version,
+    Volume, answers, registry,
 };
 use crate::base::sorting;
 use crate::image::command::Client;
@@ -274,7 +274,7 @@ impl Engine for ClientEngine {
             return Ok(None);
         }
         let arguments = [OsStr::new("save"), OsStr::new(reference)];
-        Ok(Some(Box::new(process::stream(&self.program, &arguments, &self.environment)?)))
+        Ok(Some(Box::new(process::stream(&self.program, &arguments, &self.environment, SAVE_PATIENCE)?)))
     }
 
     /// By buildx, which is a part of docker's client; the others have nothing that asks without a pull, and skopeo, which reads

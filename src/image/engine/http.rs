@@ -15,6 +15,8 @@ const HEAD_MAX: usize = 64 * 1024;
 pub(super) const BODY_MAX: usize = 64 * 1024 * 1024;
 /// Most header lines of an answer.
 const HEADERS_MAX: usize = 96;
+/// Most interim answers before an answer.
+const INTERIM_MAX: usize = 8;
 /// Longest line that gives a chunk's size.
 const CHUNK_LINE_MAX: usize = 1024;
 
@@ -163,7 +165,8 @@ impl Connection {
     }
 
     fn head(&mut self) -> Result<Head, EngineError> {
-        loop {
+        let mut interim = 0;
+        while interim <= INTERIM_MAX {
             let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
             let mut response = httparse::Response::new(&mut headers);
             match response.parse(self.unread()) {
@@ -179,9 +182,11 @@ impl Connection {
                     if head.answer.status >= 200 {
                         return Ok(head);
                     }
+                    interim += 1;
                 }
             }
         }
+        Err(EngineError::Garbage("HTTP answer"))
     }
 
     /// The next `length` bytes.

@@ -20,6 +20,10 @@ mod time;
 use super::reference::Reference;
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::time::Duration;
+
+/// How long an engine may take to give the next bytes of an archive: it may write out an image of many gigabytes first.
+const SAVE_PATIENCE: Duration = Duration::from_secs(1800);
 
 /// An engine. Calls may come from several threads at once.
 pub trait Engine: Send + Sync {

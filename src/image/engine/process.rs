@@ -84,47 +84,76 @@ pub(super) struct Stream {
     output: Option<ChildStdout>,
     errors: Kept<ChildStderr>,
     name: String,
+    patience: Duration,
+}
+
+impl Stream {
+    /// Waits until there is something to read, or both streams have ended.
+    fn wait_for_any(&mut self, deadline: Instant) -> std::io::Result<[bool; 2]> {
+        loop {
+            let left = deadline.saturating_duration_since(Instant::now());
+            let output = self.output.as_ref().map(AsFd::as_fd);
+            match wait_readable([output, self.errors.descriptor()], Some(left)) {
+                Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => {}
+                Err(fault) => return Err(fault),
+                Ok(Some(ready)) => return Ok(ready),
+                Ok(None) => return Err(self.given_up()),
+            }
+        }
+    }
+
+    fn given_up(&mut self) -> std::io::Error {
+        self.output = None;
+        end_group(&mut self.child);
+        std::io::Error::other(timeout(self.patience).message())
+    }
 }
 
 /// Starts `program` and gives its standard output.
+///
+/// It stays in the process group of its caller: a Ctrl-C at the terminal ends it, and so the wait for it. Where nothing comes for
+/// `patience`, it is ended.
 pub(super) fn stream(
     program: &Path,
     arguments: &[&OsStr],
     environment: &[(String, String)],
+    patience: Duration,
 ) -> Result<Stream, EngineError> {
     let name = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
     let mut command = Command::new(program);
     command.args(arguments).envs(environment.iter().map(|(name, value)| (name, value)));
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).process_group(0);
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
     let mut child =
         command.spawn().map_err(|fault| EngineError::Failed(name.clone(), fault.kind().to_string()))?;
     let (output, errors) = (child.stdout.take(), Kept::of(child.stderr.take()));
-    Ok(Stream { child, output, errors, name })
+    Ok(Stream { child, output, errors, name, patience })
 }
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let Some(output) = &mut self.output else { return Ok(0) };
+        let deadline = Instant::now() + self.patience;
         // What it says is taken meanwhile: a client that waits for somebody to read its errors writes nothing else.
-        while self.errors.is_open() {
-            let ready = match wait_readable([Some(output.as_fd()), self.errors.descriptor()], None) {
-                Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => continue,
-                ready => ready?,
-            };
-            let [is_output, is_error] = ready.unwrap_or_default();
+        loop {
+            if self.output.is_none() {
+                return Ok(0);
+            }
+            let [is_output, is_error] = self.wait_for_any(deadline)?;
             self.errors.take_if(is_error);
             if is_output {
                 break;
             }
         }
+        let Some(output) = &mut self.output else { return Ok(0) };
         let count = output.read(buffer)?;
         if count == 0 && !buffer.is_empty() {
             self.output = None;
             // One that still has much to say does not end before that is taken.
             while self.errors.is_open() {
-                self.errors.take_if(true);
+                let [_, is_error] = self.wait_for_any(deadline)?;
+                self.errors.take_if(is_error);
             }
-            let status = self.child.wait()?;
+            let status = wait(&mut self.child, deadline, self.patience)
+                .map_err(|fault| std::io::Error::other(fault.message()))?;
             if !status.success() {
                 let said: String = self.errors.text().trim().chars().take(500).collect();
                 return Err(std::io::Error::other(EngineError::Failed(self.name.clone(), said).message()));
@@ -249,7 +278,7 @@ mod tests {
         let done = shell(MUCH, Duration::from_secs(60)).unwrap();
         assert_eq!((done.success, done.output.len(), done.errors.len()), (false, 399_960, 399_960));
         let arguments = [OsStr::new("-c"), OsStr::new(MUCH)];
-        let mut stream = stream(Path::new("/bin/sh"), &arguments, &[]).unwrap();
+        let mut stream = stream(Path::new("/bin/sh"), &arguments, &[], Duration::from_secs(60)).unwrap();
         let mut output = Vec::new();
         let fault = stream.read_to_end(&mut output).unwrap_err().to_string();
         assert_eq!(output.len(), 399_960);
@@ -278,5 +307,18 @@ mod tests {
         let hung = shell("sleep 60 & sleep 60; wait", Duration::from_millis(50));
         assert_eq!(hung.err(), Some(EngineError::Timeout(50)));
         assert!(start.elapsed() < Duration::from_secs(20));
+    }
+
+    #[test]
+    fn a_stream_that_hangs_is_given_up() {
+        for script in ["sleep 60", "exec >&-; sleep 60", "echo much; exec >&- 2>&-; sleep 60"] {
+            let start = Instant::now();
+            let arguments = [OsStr::new("-c"), OsStr::new(script)];
+            let mut stream =
+                stream(Path::new("/bin/sh"), &arguments, &[], Duration::from_millis(50)).unwrap();
+            let fault = stream.read_to_end(&mut Vec::new()).unwrap_err().to_string();
+            assert_eq!(fault, timeout(Duration::from_millis(50)).message(), "{script}");
+            assert!(start.elapsed() < Duration::from_secs(20));
+        }
     }
 }

@@ -71,7 +71,7 @@ pub(super) fn inspected(text: &str) -> Result<Option<Published>, EngineError> {
 
 /// The manifest that `skopeo inspect --raw` prints: whether it is a list; none where it is no manifest at all.
 pub(super) fn is_list(manifest: &[u8]) -> Option<bool> {
-    let value: Value = serde_json::from_slice(manifest).ok()?;
+    let value: Value = crate::image::json::parse(manifest)?;
     value.is_object().then(|| value["manifests"].is_array())
 }
 

@@ -3,15 +3,16 @@
 use super::choose::Surroundings;
 use super::http::{Answer, Body, Connection, encode};
 use super::{
-    Container, Engine, EngineError, Filter, Image, Network, Published, Removed, Version, Volume, answers,
-    login, registry,
+    Container, Engine, EngineError, Filter, Image, Network, Published, Removed, SAVE_PATIENCE, Version,
+    Volume, answers, login, registry,
 };
 use crate::image::reference::{DEFAULT_TAG, Reference};
 use serde_json::{Value, json};
+use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, OnceLock, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Where the daemon listens where nothing else is said.
 pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
@@ -19,9 +20,6 @@ pub const DEFAULT_SOCKET: &str = "/var/run/docker.sock";
 const API_MAX: (u32, u32) = (1, 47);
 /// Connections kept for the next request.
 const IDLE_MAX: usize = 8;
-
-/// How long an engine may take to give the next bytes of an archive: it may write out an image of many gigabytes first.
-const SAVE_PATIENCE: Duration = Duration::from_secs(1800);
 
 /// How long a registry may take to answer the engine.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(15);
@@ -71,8 +69,22 @@ impl DockerSocket {
     }
 
     fn connect(&self) -> Result<Connection, EngineError> {
-        let stream = UnixStream::connect(&self.path);
-        stream.map(Connection::new).map_err(|fault| EngineError::Unreachable(self.path.clone(), fault.kind()))
+        let unreachable = |fault: std::io::Error| EngineError::Unreachable(self.path.clone(), fault.kind());
+        let deadline = Instant::now() + self.look_up_patience;
+        loop {
+            match connect(&self.path) {
+                Ok(stream) => return Ok(Connection::new(stream)),
+                // Nobody takes up the connections that wait already.
+                Err(fault) if fault.kind() == ErrorKind::WouldBlock => {
+                    if Instant::now() > deadline {
+                        let patience = self.look_up_patience.as_millis();
+                        return Err(EngineError::Timeout(patience.try_into().unwrap_or(u64::MAX)));
+                    }
+                    std::thread::sleep(Duration::from_millis(10));
+                }
+                Err(fault) => return Err(unreachable(fault)),
+            }
+        }
     }
 
     /// Sends a request on an idle connection, or on a new one; a new one also where the idle one turns out dead.
@@ -161,6 +173,17 @@ impl DockerSocket {
             status => Err(EngineError::Refused(status, message())),
         }
     }
+}
+
+/// A connection to the socket at `path`, without waiting for it to be taken up.
+fn connect(path: &Path) -> std::io::Result<UnixStream> {
+    use rustix::net::{AddressFamily, SocketAddrUnix, SocketFlags, SocketType, connect, socket_with};
+    let flags = SocketFlags::CLOEXEC | SocketFlags::NONBLOCK;
+    let socket = socket_with(AddressFamily::UNIX, SocketType::STREAM, flags, None)?;
+    connect(&socket, &SocketAddrUnix::new(path)?)?;
+    let stream = UnixStream::from(socket);
+    stream.set_nonblocking(false)?;
+    Ok(stream)
 }
 
 /// A reference's name and tag; `latest` where it has none. The name stays as it is written.

@@ -4,6 +4,8 @@
 //! instruction changes nothing.
 
 use super::codec::{Digest, Reader, Writer};
+use crate::base::mask::Masks;
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 /// The inputs of an image.
@@ -91,7 +93,7 @@ pub struct ArgInput {
 pub enum ArgValue {
     /// This text.
     Known(Vec<u8>),
-    /// The name looks like a secret's: a digest alone is kept.
+    /// The name looks like a secret's, or the value is one that `.SECRET_VARS` hides: a digest alone is kept.
     Hidden(Digest),
     /// The engine decides.
     Unknown,
@@ -265,6 +267,34 @@ fn secret_id(value: &[u8]) -> Vec<u8> {
 pub(super) const FORM: &[u8] = b"imk inputs 1";
 
 impl Components {
+    /// Without the values that `masks` hides: in their place are digests, so that a change of one is a change still.
+    pub fn without(mut self, masks: &Masks) -> Components {
+        let digest = |text: &[u8]| {
+            let mut to = Writer::default();
+            to.bytes(b"value of a hidden variable");
+            to.bytes(text);
+            Digest::of(&to.out)
+        };
+        let hide = |text: &mut Vec<u8>| {
+            if let Cow::Owned(mut hidden) = masks.hide(text) {
+                let mark: String = digest(text).0.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
+                hidden.extend_from_slice(format!(" ({mark})").as_bytes());
+                *text = hidden;
+            }
+        };
+        for arg in &mut self.args {
+            if let ArgValue::Known(value) = &arg.value
+                && masks.hides(value)
+            {
+                arg.value = ArgValue::Hidden(digest(value));
+            }
+        }
+        self.attributes.0.values_mut().flatten().for_each(hide);
+        self.externals.iter_mut().for_each(|external| hide(&mut external.source));
+        self.bases.iter_mut().for_each(|base| hide(&mut base.reference));
+        self
+    }
+
     /// The digest over all that counts.
     pub fn digest(&self) -> Digest {
         let mut to = Writer::digesting();

@@ -56,6 +56,7 @@ pub fn read(source: impl Read, keep: &dyn Keep, limits: &Limits) -> Result<Saved
         document_bytes: 0,
         layers: HashMap::new(),
         links: HashMap::new(),
+        members: 0,
     };
     let mut walk = Walk::new(source, limits.path_bytes);
     let mut any = false;
@@ -85,7 +86,9 @@ pub(super) struct Parts {
     latest: Vec<u32>,
     text_bytes: usize,
     kept_bytes: usize,
-    limits: Limits,
+    /// How many entries of lower layers are said to be hidden.
+    hiding: usize,
+    pub limits: Limits,
 }
 
 /// The archive's members so far.
@@ -102,7 +105,12 @@ struct Intake<'k> {
     layers: HashMap<Vec<u8>, Option<usize>>,
     /// Members that are links to others.
     links: HashMap<Vec<u8>, Vec<u8>>,
+    /// How many members there were.
+    members: usize,
 }
+
+/// Members for each layer that an image may have: its archive, what older engines say of it, and links.
+const MEMBERS_A_LAYER: usize = 100;
 
 /// A member's name without `./` before it.
 fn plain_name(path: &[u8]) -> Vec<u8> {
@@ -120,6 +128,10 @@ fn plain_name(path: &[u8]) -> Vec<u8> {
 
 impl Intake<'_> {
     fn take<R: Read>(&mut self, member: &Member, walk: &mut Walk<R>) -> Result<(), Fault> {
+        self.members += 1;
+        if self.members > self.limits.layers * MEMBERS_A_LAYER {
+            return Err(Fault::TooLarge("members", (self.limits.layers * MEMBERS_A_LAYER) as u64));
+        }
         let name = plain_name(&member.path);
         match member.kind {
             EntryType::Symlink => {
@@ -147,7 +159,7 @@ impl Intake<'_> {
                 content.read_to_end(&mut first)?;
                 self.document_bytes += first.len();
                 // Some members only look like JSON: what is no JSON is missed where the manifest names it.
-                if let Ok(value) = serde_json::from_slice(&first) {
+                if let Some(value) = crate::image::json::parse(&first) {
                     self.documents.insert(name, value);
                 }
             }
@@ -260,6 +272,7 @@ impl Parts {
             latest: Vec::new(),
             text_bytes: 0,
             kept_bytes: 0,
+            hiding: 0,
             limits: *limits,
         }
     }
@@ -289,6 +302,10 @@ impl Parts {
         let name = self.paths.name(path);
         // OCI image specification, "Whiteouts".
         if let Some(hidden) = name.strip_prefix(b".wh.") {
+            self.hiding += 1;
+            if self.hiding > self.limits.entries {
+                return Err(Fault::TooLarge("entries", self.limits.entries as u64));
+            }
             let folder = self.paths.parent(path);
             if hidden == b".wh..opq" {
                 slot.opaque.push(folder);

@@ -47,6 +47,29 @@ fn absolute_paths_and_devices_are_entries_of_the_image() {
 }
 
 #[test]
+fn a_layer_that_is_there_many_times_counts_each_time() {
+    let mut image = ImageBuilder::new();
+    let layer = (0..10).fold(LayerBuilder::new(), |layer, number| layer.symlink(&format!("l{number}"), "x"));
+    image.layers = vec![layer.bytes(); 100];
+    let archive = image.docker();
+    let limits = |entries| Limits { entries, ..Limits::default() };
+    assert_eq!(fault(&archive, &limits(999)), Fault::TooLarge("entries", 999));
+    assert!(read(&archive[..], &NothingKept, &limits(1000)).is_ok());
+    let hiding = (0..20)
+        .fold(LayerBuilder::new(), |layer, _| layer.raw(b".wh.x", EntryType::Regular, 0o644, 0, b"", b""));
+    assert_eq!(fault(&one_layer(hiding).docker(), &limits(19)), Fault::TooLarge("entries", 19));
+    let mut members = tar::Builder::new(Vec::new());
+    for number in 0..101 {
+        let mut header = tar::Header::new_ustar();
+        header.set_entry_type(EntryType::Symlink);
+        header.set_size(0);
+        members.append_link(&mut header, format!("m{number}"), "x").unwrap();
+    }
+    let few = Limits { layers: 1, ..Limits::default() };
+    assert_eq!(fault(&members.into_inner().unwrap(), &few), Fault::TooLarge("members", 100));
+}
+
+#[test]
 fn links_in_a_circle_lead_nowhere() {
     let mut layer = LayerBuilder::new().symlink("a", "b").symlink("b", "a").symlink("d", "d/d/d/d");
     for number in 0..100 {

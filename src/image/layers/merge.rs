@@ -9,7 +9,7 @@ use super::tree::{Layer, SavedImage};
 
 /// Puts the layers in `order`, lowest first. A slot may come several times: an image can have the same layer twice.
 pub(super) fn merge(parts: Parts, order: &[usize], config: Config) -> Result<SavedImage, Fault> {
-    let Parts { paths, mut entries, slots, links, contents, .. } = parts;
+    let Parts { paths, mut entries, slots, links, contents, limits, .. } = parts;
     let mut merged = Merged { winner: vec![NONE; paths.len()], cleared: vec![0; paths.len()] };
     let mut layers: Vec<Layer> = Vec::new();
     let mut placed = vec![false; slots.len()];
@@ -17,6 +17,9 @@ pub(super) fn merge(parts: Parts, order: &[usize], config: Config) -> Result<Sav
         let Some(slot) = slots.get(slot_number) else { continue };
         let range = if std::mem::replace(&mut placed[slot_number], true) {
             let again = entries.len();
+            if slot.entries.len() > limits.entries.saturating_sub(again) {
+                return Err(Fault::TooLarge("entries", limits.entries as u64));
+            }
             entries.extend_from_within(slot.entries.clone());
             again..entries.len()
         } else {

@@ -102,6 +102,8 @@ fn chunked_and_unbounded_bodies_are_read() {
     assert!(looked_up(format!("HTTP/1.0 200 OK\r\n\r\n{IMAGE}").as_bytes()).unwrap().is_some());
     let interim = [b"HTTP/1.1 100 Continue\r\n\r\n".to_vec(), answer("200 OK", IMAGE)].concat();
     assert!(looked_up(&interim).unwrap().is_some());
+    let endless = b"HTTP/1.1 100 Continue\r\n\r\n".repeat(10_000);
+    assert_eq!(looked_up(&endless), Err(EngineError::Garbage("HTTP answer")));
 }
 
 #[test]
@@ -236,4 +238,17 @@ fn the_real_daemon_answers() {
         }
         eprintln!("a look-up takes {:?}", start.elapsed() / 200);
     }
+}
+
+#[test]
+fn an_engine_that_takes_up_no_connection_is_given_up() {
+    let place = Place::new();
+    let _listener = UnixListener::bind(place.socket()).unwrap();
+    let mut waiting = Vec::new();
+    while let Ok(stream) = connect(&place.socket()) {
+        waiting.push(stream);
+    }
+    let start = Instant::now();
+    assert_eq!(engine(&place).image("app:1"), Err(EngineError::Timeout(500)));
+    assert!(start.elapsed() < Duration::from_secs(20));
 }
