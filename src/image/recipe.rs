@@ -74,9 +74,7 @@ impl SourceFile {
 
     /// The place of `span` in it.
     pub fn place(&self, span: Span) -> Place {
-        let at = self.lines.line_column(span.start);
-        let end = self.lines.end(at.line - 1);
-        Place::at(&String::from_utf8_lossy(&self.name), &self.text, span, at, end)
+        Place::among(&String::from_utf8_lossy(&self.name), &self.text, &self.lines, span)
     }
 }
 
@@ -110,6 +108,12 @@ impl Place {
         let start = span.start.min(text.len());
         let end = memchr::memchr(b'\n', &text[start..]).map_or(text.len(), |newline| start + newline);
         Place::at(file, text, span, line_column(text, start), end)
+    }
+
+    /// The place of `span` in `file`, whose text has these lines.
+    pub fn among(file: &str, text: &[u8], lines: &LineStarts, span: Span) -> Place {
+        let at = lines.line_column(span.start);
+        Place::at(file, text, span, at, lines.end(at.line - 1))
     }
 
     /// The place of `span`, which begins at `at` in a line that ends at `end`.

@@ -11,7 +11,7 @@ use crate::scene::{Outcome, Scene};
 use crate::{Failure, scale};
 
 /// System calls, and the errors that they are made to fail with. First those that a run in CI tries.
-const FAULTS: [(&str, &[&str]); 29] = [
+const FAULTS: [(&str, &[&str]); 30] = [
     ("openat", &["EIO", "EMFILE", "ENOSPC", "EACCES", "EINTR"]),
     ("open", &["EIO", "EMFILE", "ENFILE", "EINTR"]),
     ("read", &["EIO", "EINTR"]),
@@ -20,6 +20,7 @@ const FAULTS: [(&str, &[&str]); 29] = [
     ("newfstatat", &["EIO", "ENOMEM"]),
     ("fstat", &["EIO"]),
     ("getdents64", &["EIO"]),
+    ("clone", &["EAGAIN", "ENOMEM"]),
     ("clone3", &["EAGAIN", "ENOMEM"]),
     ("vfork", &["EAGAIN", "ENOMEM"]),
     ("pipe2", &["EMFILE", "ENFILE"]),

@@ -14,7 +14,8 @@ use super::{
 };
 use crate::base::Span;
 use crate::base::sorting;
-use crate::base::source::line_column;
+use crate::base::source::{LineStarts, line_column};
+use std::collections::HashMap;
 
 fn show(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -155,6 +156,15 @@ fn needs(stage: &StageUse) -> Vec<StageNeed> {
 
 fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<ArgPlan> {
     let mut out: Vec<ArgPlan> = Vec::new();
+    let mut known: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    let file = match &study.dockerfile {
+        DockerfileUse::File(file) => file.text.as_ref().ok().map(|text| (file, LineStarts::of(text))),
+        _ => None,
+    };
+    let in_file = |span: Span| {
+        let (file, lines) = file.as_ref()?;
+        Some(Place::among(&file.shown, file.text.as_deref().ok()?, lines, span))
+    };
     for arg in &analysis.args {
         let given = match arg.origin {
             Origin::BuildArg | Origin::Predefined => study.args.iter().rfind(|given| given.name == arg.name),
@@ -162,7 +172,7 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
         };
         let place = match given {
             Some(given) => line.and_then(|line| line.place(given.span)),
-            None => arg.span.and_then(|span| in_dockerfile(study, span)),
+            None => arg.span.and_then(&in_file),
         };
         let variables = given.zip(line).map_or_else(Vec::new, |(given, line)| {
             let names = line.references_in(given.span).filter_map(|known| known.name.as_deref());
@@ -176,24 +186,18 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
         };
         let name = show(&arg.name);
         // A global argument that stages declare again is one, unless they change it.
-        if let Some(same) = out.iter_mut().find(|known| known.name == name && known.value == value) {
+        let of_name = known.entry(&arg.name).or_default();
+        if let Some(&same) = of_name.iter().find(|&&same| out[same].value == value) {
             if arg.origin != Origin::Global {
-                same.from = arg.origin;
+                out[same].from = arg.origin;
             }
             continue;
         }
+        of_name.push(out.len());
         let inherited = given.is_some_and(|given| given.inherited);
         out.push(ArgPlan { name, value, from: arg.origin, place, variables, inherited });
     }
     out
-}
-
-/// A place in the build's Dockerfile.
-pub fn in_dockerfile(study: &BuildStudy, span: Span) -> Option<Place> {
-    match &study.dockerfile {
-        DockerfileUse::File(file) => Some(Place::of(&file.shown, file.text.as_deref().ok()?, span)),
-        _ => None,
-    }
 }
 
 fn context(study: &BuildStudy, analysis: Option<&Analysis>, text: &[u8]) -> ContextPlan {
