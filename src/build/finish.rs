@@ -229,7 +229,7 @@ impl Build {
             }
         }
         if any && !by_signal {
-            self.session.context.output.say_raw(b"\n");
+            self.session.context.output.raw(b"\n");
         }
     }
 }

@@ -203,14 +203,14 @@ pub struct TemporaryFolder {
 /// error, and is not waited for.
 pub fn read_regular(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     use std::os::unix::fs::OpenOptionsExt;
-    let open =
-        || std::fs::OpenOptions::new().read(true).custom_flags(OFlags::NONBLOCK.bits() as i32).open(path);
-    let mut file = open()?;
-    let kind = file.metadata()?;
+    let kind = std::fs::metadata(path)?;
     if !kind.is_file() {
         let error = if kind.is_dir() { rustix::io::Errno::ISDIR } else { rustix::io::Errno::INVAL };
         return Err(error.into());
     }
+    // It may be something else by now.
+    let flags = OFlags::NONBLOCK.bits() as i32;
+    let mut file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
     let mut text = Vec::with_capacity(usize::try_from(kind.len()).unwrap_or(0).min(1 << 20));
     file.read_to_end(&mut text)?;
     Ok(text)

@@ -316,7 +316,7 @@ fn build_of(line: &[Vec<u8>]) -> BuildCommand {
 /// The images that the Dockerfile of `block` names.
 fn images_of(block: &Block) -> Vec<String> {
     let sources = Sources::of_block(block, Client::Docker, &of_process);
-    let text = sources.dockerfile.as_deref().and_then(|file| crate::os::files::read_regular(file).ok());
+    let text = sources.text();
     let analysis = text.and_then(|text| sources.analyse(&text, &NoBases));
     let images = analysis.iter().flat_map(|analysis| &analysis.images);
     images

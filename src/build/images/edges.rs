@@ -30,7 +30,7 @@ impl Build {
     /// Adds the image targets whose tags the Dockerfile of `file` names to its prerequisites.
     pub(super) fn add_edges(&mut self, file: FileId, block: &Block) -> Outcome {
         let sources = Sources::of_block(block, Client::Docker, &of_process);
-        let text = sources.dockerfile.as_deref().and_then(|file| crate::os::files::read_regular(file).ok());
+        let text = sources.text();
         // Where it can't be read or is wrong, the build itself will say so.
         let Some(analysis) = text.and_then(|text| sources.analyse(&text, &NoBases)) else { return Ok(()) };
         for image in &analysis.images {

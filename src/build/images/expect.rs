@@ -87,9 +87,7 @@ impl Build {
             Ok(None) => return failed(format!("the engine has no image {}", image.reference)),
             Err(fault) => return vec![(None, not_audited(image.reference, fault.message()))],
         };
-        let text = image
-            .sources
-            .and_then(|sources| crate::os::files::read_regular(sources.dockerfile.as_deref()?).ok());
+        let text = image.sources.and_then(Sources::text);
         let analysis = image
             .sources
             .zip(text.as_ref())

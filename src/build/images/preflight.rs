@@ -271,7 +271,7 @@ impl Build {
             }
         };
         let sources = Sources::of_block(&block, Client::Docker, &of_process);
-        let text = sources.dockerfile.as_deref().and_then(|file| crate::os::files::read_regular(file).ok());
+        let text = sources.text();
         let analysis = text.and_then(|text| sources.analyse(&text, &NoBases));
         self.session.context.trial = Trial::Sure;
         for image in analysis.iter().flat_map(|analysis| &analysis.images) {

@@ -16,6 +16,7 @@ use crate::image::engine::Engine;
 use crate::image::freshness::{
     Attributes, Builder, Components, Context, EngineBases, FileInput, Inputs, Platforms, gather,
 };
+use crate::os::files::read_regular;
 use crate::rules::images::Attribute;
 use std::ffi::{CString, OsStr};
 use std::os::unix::ffi::OsStrExt;
@@ -324,10 +325,15 @@ impl Sources {
             || inputs.files.iter().filter(main).any(|file| &*file.path == inside)
     }
 
+    /// What the Dockerfile says; none where it can't be read.
+    pub fn text(&self) -> Option<Vec<u8>> {
+        read_regular(self.dockerfile.as_deref()?).ok()
+    }
+
     /// The inputs as they are now, asked of `engine` where they are images; none where they can't be told: the build will say why.
     pub fn gather(&self, engine: &dyn Engine, freshness: &Freshness) -> Option<Components> {
         let file = self.dockerfile.as_deref()?;
-        let text = crate::os::files::read_regular(file).ok()?;
+        let text = self.text()?;
         let bases = EngineBases::new(engine);
         let analysis = self.analyse_on(engine, &text, &bases)?;
         let inputs = Inputs {

@@ -130,11 +130,7 @@ fn stage_defaults(block: &Block, program: &Program) -> Vec<Given> {
         return Vec::new();
     }
     let sources = Sources::of_block(block, program.client, &of_process);
-    let text = sources
-        .dockerfile
-        .as_deref()
-        .and_then(|file| crate::os::files::read_regular(file).ok())
-        .unwrap_or_default();
+    let text = sources.text().unwrap_or_default();
     let (Some(analysis), Ok(file)) = (sources.analyse(&text, &NoBases), parse(&text)) else {
         return Vec::new();
     };

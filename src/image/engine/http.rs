@@ -124,7 +124,7 @@ impl Connection {
     }
 
     fn timeout(&self) -> EngineError {
-        EngineError::Timeout(self.patience.as_millis().try_into().unwrap_or(u64::MAX))
+        EngineError::after(self.patience)
     }
 
     fn transfer(&self, kind: ErrorKind) -> EngineError {

@@ -309,6 +309,11 @@ pub enum EngineError {
 }
 
 impl EngineError {
+    /// Nothing came within `patience`.
+    fn after(patience: Duration) -> EngineError {
+        EngineError::Timeout(patience.as_millis().try_into().unwrap_or(u64::MAX))
+    }
+
     /// The error in words.
     pub fn message(&self) -> String {
         match self {

@@ -54,15 +54,12 @@ pub(super) fn run_with_input(
     let mut output = Kept::of(child.stdout.take());
     let mut errors = Kept::of(child.stderr.take());
     while output.is_open() || errors.is_open() {
-        let left = deadline.saturating_duration_since(Instant::now());
-        let ready = match wait_readable([output.descriptor(), errors.descriptor()], Some(left)) {
+        let ready = match wait_until([output.descriptor(), errors.descriptor()], deadline) {
             Ok(Some(ready)) => ready,
             Ok(None) => {
                 end_group(&mut child);
-                return Err(timeout(patience));
+                return Err(EngineError::after(patience));
             }
-            // A signal came.
-            Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => continue,
             Err(fault) => {
                 end_group(&mut child);
                 return Err(EngineError::Transfer(fault.kind()));
@@ -88,24 +85,17 @@ pub(super) struct Stream {
 }
 
 impl Stream {
-    /// Waits until there is something to read, or both streams have ended.
+    /// Waits until one of the streams that are open has something to read, or has ended.
     fn wait_for_any(&mut self, deadline: Instant) -> std::io::Result<[bool; 2]> {
-        loop {
-            let left = deadline.saturating_duration_since(Instant::now());
-            let output = self.output.as_ref().map(AsFd::as_fd);
-            match wait_readable([output, self.errors.descriptor()], Some(left)) {
-                Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => {}
-                Err(fault) => return Err(fault),
-                Ok(Some(ready)) => return Ok(ready),
-                Ok(None) => return Err(self.given_up()),
-            }
-        }
+        let output = self.output.as_ref().map(AsFd::as_fd);
+        let ready = wait_until([output, self.errors.descriptor()], deadline)?;
+        ready.ok_or_else(|| self.given_up())
     }
 
     fn given_up(&mut self) -> std::io::Error {
         self.output = None;
         end_group(&mut self.child);
-        std::io::Error::other(timeout(self.patience).message())
+        std::io::Error::other(EngineError::after(self.patience).message())
     }
 }
 
@@ -131,12 +121,12 @@ pub(super) fn stream(
 
 impl Read for Stream {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        if self.output.is_none() {
+            return Ok(0);
+        }
         let deadline = Instant::now() + self.patience;
         // What it says is taken meanwhile: a client that waits for somebody to read its errors writes nothing else.
         loop {
-            if self.output.is_none() {
-                return Ok(0);
-            }
             let [is_output, is_error] = self.wait_for_any(deadline)?;
             self.errors.take_if(is_error);
             if is_output {
@@ -167,6 +157,17 @@ impl Drop for Stream {
     fn drop(&mut self) {
         if self.output.is_some() {
             end_group(&mut self.child);
+        }
+    }
+}
+
+/// Which of `streams` can be read, once one can; none at the deadline. Signals do not end the wait.
+fn wait_until(streams: [Option<BorrowedFd>; 2], deadline: Instant) -> std::io::Result<Option<[bool; 2]>> {
+    loop {
+        let left = deadline.saturating_duration_since(Instant::now());
+        match wait_readable(streams, Some(left)) {
+            Err(fault) if fault.kind() == std::io::ErrorKind::Interrupted => {}
+            ready => return ready,
         }
     }
 }
@@ -214,10 +215,6 @@ impl<R: Read + AsFd> Kept<R> {
     }
 }
 
-fn timeout(patience: Duration) -> EngineError {
-    EngineError::Timeout(patience.as_millis().try_into().unwrap_or(u64::MAX))
-}
-
 fn wait(child: &mut Child, deadline: Instant, patience: Duration) -> Result<ExitStatus, EngineError> {
     let mut pause = Duration::from_millis(1);
     loop {
@@ -229,7 +226,7 @@ fn wait(child: &mut Child, deadline: Instant, patience: Duration) -> Result<Exit
             }
             Ok(None) => {
                 end_group(child);
-                return Err(timeout(patience));
+                return Err(EngineError::after(patience));
             }
             Err(fault) => return Err(EngineError::Transfer(fault.kind())),
         }
@@ -317,7 +314,7 @@ mod tests {
             let mut stream =
                 stream(Path::new("/bin/sh"), &arguments, &[], Duration::from_millis(50)).unwrap();
             let fault = stream.read_to_end(&mut Vec::new()).unwrap_err().to_string();
-            assert_eq!(fault, timeout(Duration::from_millis(50)).message(), "{script}");
+            assert_eq!(fault, EngineError::after(Duration::from_millis(50)).message(), "{script}");
             assert!(start.elapsed() < Duration::from_secs(20));
         }
     }

@@ -69,7 +69,6 @@ impl DockerSocket {
     }
 
     fn connect(&self) -> Result<Connection, EngineError> {
-        let unreachable = |fault: std::io::Error| EngineError::Unreachable(self.path.clone(), fault.kind());
         let deadline = Instant::now() + self.look_up_patience;
         loop {
             match connect(&self.path) {
@@ -77,12 +76,11 @@ impl DockerSocket {
                 // Nobody takes up the connections that wait already.
                 Err(fault) if fault.kind() == ErrorKind::WouldBlock => {
                     if Instant::now() > deadline {
-                        let patience = self.look_up_patience.as_millis();
-                        return Err(EngineError::Timeout(patience.try_into().unwrap_or(u64::MAX)));
+                        return Err(EngineError::after(self.look_up_patience));
                     }
                     std::thread::sleep(Duration::from_millis(10));
                 }
-                Err(fault) => return Err(unreachable(fault)),
+                Err(fault) => return Err(EngineError::Unreachable(self.path.clone(), fault.kind())),
             }
         }
     }

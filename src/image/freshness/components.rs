@@ -263,22 +263,25 @@ fn secret_id(value: &[u8]) -> Vec<u8> {
     field.unwrap_or_default().to_vec()
 }
 
+/// What stands for the value of an argument called `name` that is not to be kept; of other things, without a name.
+pub(super) fn hidden_value(name: &[u8], value: &[u8]) -> Digest {
+    let mut to = Writer::default();
+    to.bytes(b"value of a secret-like argument");
+    to.bytes(name);
+    to.bytes(value);
+    Digest::of(&to.out)
+}
+
 /// How the encoding begins: a change of what counts makes every digest another.
 pub(super) const FORM: &[u8] = b"imk inputs 1";
 
 impl Components {
     /// Without the values that `masks` hides: in their place are digests, so that a change of one is a change still.
     pub fn without(mut self, masks: &Masks) -> Components {
-        let digest = |text: &[u8]| {
-            let mut to = Writer::default();
-            to.bytes(b"value of a hidden variable");
-            to.bytes(text);
-            Digest::of(&to.out)
-        };
         let hide = |text: &mut Vec<u8>| {
             if let Cow::Owned(mut hidden) = masks.hide(text) {
-                let mark: String = digest(text).0.iter().take(8).map(|byte| format!("{byte:02x}")).collect();
-                hidden.extend_from_slice(format!(" ({mark})").as_bytes());
+                hidden
+                    .extend_from_slice(format!(" ({:.16})", hidden_value(b"", text).to_string()).as_bytes());
                 *text = hidden;
             }
         };
@@ -286,7 +289,7 @@ impl Components {
             if let ArgValue::Known(value) = &arg.value
                 && masks.hides(value)
             {
-                arg.value = ArgValue::Hidden(digest(value));
+                arg.value = ArgValue::Hidden(hidden_value(&arg.name, value));
             }
         }
         self.attributes.0.values_mut().flatten().for_each(hide);

@@ -5,7 +5,7 @@ use super::bases::BaseContents;
 use super::codec::{Digest, Writer};
 use super::components::{
     ArgInput, ArgValue, Attributes, BaseInput, Components, ContextInput, ExternalInput, FileInput, FileKind,
-    InstructionInput, ReaderInput, StageInput, Stamp, Unknown,
+    InstructionInput, ReaderInput, StageInput, Stamp, Unknown, hidden_value,
 };
 use super::digests::DigestCache;
 use super::hash::{self, Fault};
@@ -414,13 +414,7 @@ fn value_of(name: &[u8], value: Option<&Value>) -> ArgValue {
     match value {
         None => ArgValue::Unset,
         Some(Value::Unknown) => ArgValue::Unknown,
-        Some(Value::Known(value)) if is_secret_name(name) => {
-            let mut to = Writer::default();
-            to.bytes(b"value of a secret-like argument");
-            to.bytes(name);
-            to.bytes(value);
-            ArgValue::Hidden(Digest::of(&to.out))
-        }
+        Some(Value::Known(value)) if is_secret_name(name) => ArgValue::Hidden(hidden_value(name, value)),
         Some(Value::Known(value)) => ArgValue::Known(value.clone()),
     }
 }

@@ -2,6 +2,7 @@
 
 use super::super::context::{Choice, Convention, LoadError, load};
 use super::super::dockerfile::{Dockerfile, Error, parse};
+use crate::os::files::read_regular;
 use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -45,12 +46,7 @@ fn read(path: &Path) -> Result<Vec<u8>, FileFault> {
         Some(libc::EISDIR) => FileFault::Folder,
         number => FileFault::Unreadable(number.unwrap_or(libc::EIO)),
     };
-    let kind = std::fs::metadata(path).map_err(fault)?;
-    match kind.is_dir() {
-        true => Err(FileFault::Folder),
-        false if !kind.is_file() => Err(FileFault::Unreadable(libc::EINVAL)),
-        false => std::fs::read(path).map_err(fault),
-    }
+    read_regular(path).map_err(fault)
 }
 
 type IgnoreKey = (PathBuf, Option<PathBuf>, bool);
