@@ -3,8 +3,8 @@
 
 use crate::base::events::Usage;
 use crate::os::files;
+use crate::os::interruption;
 use crate::os::stack::given_limit;
-use crate::os::sys;
 use crate::os::sys::spawn::{Spawn, caught_signals_changed, spawn};
 use crate::os::sys::wait::{release_child_signal, wait_for_any, wait_readable, wake_at, watch_children};
 use rustix::process::WaitOptions;
@@ -13,11 +13,7 @@ use std::io::Read;
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-
-/// The signals that end a run after its clean-up (manual, "Interrupting or Killing make").
-const FATAL_SIGNALS: [i32; 7] =
-    [libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE, libc::SIGINT, libc::SIGTERM, libc::SIGXCPU, libc::SIGXFSZ];
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -57,7 +53,6 @@ pub enum Waited {
 #[derive(Default)]
 pub struct Waiter {
     wake: Option<UnixStream>,
-    fatal: Arc<AtomicUsize>,
     debug: Arc<AtomicBool>,
 }
 
@@ -81,11 +76,9 @@ impl Waiter {
         let _ = reader.set_nonblocking(true);
         let _ = writer.set_nonblocking(true);
         let writer = Arc::new(writer);
-        for signal in FATAL_SIGNALS {
-            if sys::is_ignored(signal) {
-                continue;
-            }
-            let _ = signal_hook::flag::register_usize(signal, Arc::clone(&self.fatal), signal as usize);
+        // Noted before it wakes, so that whoever is woken finds it.
+        interruption::note();
+        for signal in interruption::heeded() {
             wake_at(signal, Arc::clone(&writer));
         }
         if !interrupts || !watch_children() {
@@ -104,11 +97,7 @@ impl Waiter {
     /// A fatal signal that came in and was not taken yet.
     #[inline]
     pub fn take_signal(&self) -> Option<i32> {
-        if self.fatal.load(Ordering::Relaxed) == 0 {
-            return None;
-        }
-        let signal = self.fatal.swap(0, Ordering::Relaxed) as i32;
-        (signal != 0).then_some(signal)
+        interruption::take()
     }
 
     /// Starts a process as [`start`] does, but none once a fatal signal has come in: where a terminal sends it, it goes to all
@@ -125,7 +114,7 @@ impl Waiter {
         environment: &[CString],
         streams: Streams,
     ) -> Result<i32, i32> {
-        start_unless(&|| self.fatal.load(Ordering::Relaxed) != 0, arguments, environment, streams)
+        start_unless(&interruption::is_untaken, arguments, environment, streams)
     }
 
     /// The descriptor that becomes readable when a fatal signal comes; and when a child ends, where that does not interrupt a

@@ -163,6 +163,7 @@ impl Run {
                     Err(NotRepeated::Stop(stop)) => return Err(stop),
                 }
             }
+            self.build.heed_signal()?;
             audits.push(audit);
         }
         if audits.is_empty() {

@@ -13,6 +13,11 @@ use std::os::unix::ffi::OsStrExt;
 impl Run {
     /// Ends the run and returns its exit status.
     pub(super) fn finish(&mut self, result: Outcome) -> i32 {
+        // What is wrong because a signal cut it short is not said: the run ends by the signal.
+        let result = match self.build.heed_signal() {
+            Err(by_signal) if !matches!(result, Err(Stop::Signal(_))) => Err(by_signal),
+            _ => result,
+        };
         if !matches!(result, Err(Stop::Signal(_))) {
             self.tell_at_end();
         }

@@ -26,6 +26,7 @@ impl Run {
                 format!("nothing to compare: no image of {} starts from one of a registry", goals.join(", "));
             return Err(Stop::fatal(None, Complaint::Text(text.into_bytes())));
         }
+        self.build.heed_signal()?;
         let text = match form {
             "json" => report::outdated::json(&found),
             _ => {

@@ -83,6 +83,8 @@ impl Run {
         if self.build.session.settings.own.bake {
             text.extend(super::bake::bake(&study)?);
         }
+        // Engines that were not heard to the end make no answer.
+        self.build.heed_signal()?;
         self.answer(&text);
         Ok(())
     }

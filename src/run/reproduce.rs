@@ -14,7 +14,7 @@ use crate::image::block::words::quoted;
 use crate::image::command::ImageCommand;
 use crate::image::journal::Thing;
 use crate::image::study::Study;
-use crate::os::children::{self, Streams};
+use crate::os::children::{self, Ended, Streams, Waited};
 use crate::rules::file::FileId;
 use std::ffi::CString;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -132,6 +132,24 @@ impl Run {
         findings
     }
 
+    /// Waits for a build, which a signal to this process alone ends as well: how it ended, and the signal.
+    fn wait_for_build(&mut self, process: i32) -> (Ended, Option<i32>) {
+        let mut interrupted = None;
+        loop {
+            match self.build.waiter.wait(true, None) {
+                Waited::Child(ended) if ended.pid == process => {
+                    return (ended, interrupted.or_else(|| self.build.waiter.take_signal()));
+                }
+                Waited::Signal(signal) => {
+                    interrupted = Some(signal);
+                    children::kill(process, libc::SIGTERM);
+                }
+                Waited::Nothing => return (Ended::lost(process), interrupted),
+                Waited::Child(_) | Waited::Ready => {}
+            }
+        }
+    }
+
     /// Runs both builds. Their tags are in the journal before they are made.
     #[allow(clippy::too_many_arguments)]
     fn build_pair(
@@ -168,13 +186,9 @@ impl Run {
             }
             let started =
                 children::start(&arguments, environment, Streams { stdin: None, stdout: None, stderr: None });
-            let ended = match started {
-                Ok(process) => children::wait_for(process),
-                Err(error) => {
-                    return Err(because(std::io::Error::from_raw_os_error(error).to_string()));
-                }
-            };
-            let interrupted = self.build.waiter.take_signal();
+            let process =
+                started.map_err(|error| because(std::io::Error::from_raw_os_error(error).to_string()))?;
+            let (ended, interrupted) = self.wait_for_build(process);
             let _ = match interrupted.is_some() || ended.signal != 0 {
                 true => self.build.cleanup.look_after_interruption(ticket),
                 false => self.build.cleanup.look_after(ticket),

@@ -40,7 +40,7 @@ pub enum Manner {
     Garbage,
     /// Well this many times, then not at all.
     StopsAfter(usize),
-    /// Not at all, with the connection open.
+    /// Not at all, with the connection open; it says on the fifo `ready` that it is asked.
     #[allow(dead_code)] // Of the binaries that use this module, one asks for it; so with the next two.
     Hangs,
     /// Without ever coming to an end.
@@ -144,6 +144,8 @@ fn serve(mut stream: UnixStream, folder: &Path, manner: Manner, asked: &AtomicUs
         let (status, body) = match manner {
             Manner::StopsAfter(count) if number >= count => return,
             Manner::Hangs => {
+                let ready = folder.join("ready");
+                std::thread::spawn(move || fs::write(ready, b"\n"));
                 // Until the other side gives up.
                 let _ = stream.read(&mut buffer);
                 return;

@@ -23,6 +23,7 @@ mod daemon;
 mod differ;
 mod docs;
 mod events;
+mod interruption;
 mod language;
 mod locale;
 mod plans;
@@ -65,6 +66,7 @@ fn main() {
     trials.extend(events::trials());
     trials.extend(choose::trials());
     trials.extend(docs::trials());
+    trials.extend(interruption::trials());
     trials.extend(language::trials());
     trials.extend(locale::trials());
     trials.extend(plans::trials());

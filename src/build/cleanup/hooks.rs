@@ -85,6 +85,8 @@ impl Build {
                 Work { owner: child.file, target: &target, engine: &engine, policy: Policy::OnFailure };
             match self.cleanup.will_make(&work, planned.thing.clone(), None) {
                 Ok(ticket) => planned.ticket = Some(ticket),
+                // Nothing more is started, so nothing is made.
+                Err(Fault::Engine(EngineError::Interrupted)) => {}
                 Err(Fault::Engine(fault)) => unseen = Some(fault),
                 Err(Fault::Journal(fault)) => self.say_lines(vec![wording::unwritten(&fault)]),
             }

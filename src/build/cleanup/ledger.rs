@@ -3,6 +3,7 @@
 use super::engines::Engines;
 use crate::image::engine::{Engine, EngineError};
 use crate::image::journal::{self, Heartbeat, Intent, IntentId, Journal, JournalError, Report, Thing};
+use crate::os::interruption;
 use crate::rules::file::FileId;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -194,6 +195,8 @@ impl Ledger {
 
     /// Looks up by its name whether the thing was made. A thing without a name is told by [`Ledger::made`] alone.
     pub fn look_after(&mut self, ticket: Ticket) -> Result<Seen, Fault> {
+        // What is to be removed must be known, the more so when a signal ends the run.
+        let _hold = interruption::hold();
         match self.id_by_name(ticket)? {
             Some(id) => {
                 self.made(ticket, &id);
@@ -229,6 +232,7 @@ impl Ledger {
 
     /// Takes a container's id for the thing's where the engine has such a container that is not older than its intent.
     pub fn made_container(&mut self, ticket: Ticket, id: &str) -> Result<Seen, Fault> {
+        let _hold = interruption::hold();
         let Some(entry) = self.journal.as_ref().and_then(|journal| journal.look(ticket.0)) else {
             return Ok(Seen::NotThere);
         };
@@ -245,6 +249,7 @@ impl Ledger {
 
     /// Something may have removed the thing on purpose: where it is gone, it is done with.
     pub fn gone(&mut self, ticket: Ticket) -> Result<bool, Fault> {
+        let _hold = interruption::hold();
         let Some(entry) = self.journal.as_ref().and_then(|journal| journal.look(ticket.0)) else {
             return Ok(true);
         };
@@ -289,6 +294,7 @@ impl Ledger {
 
     /// The job of `owner` is over: its things go or stay, as their policies say. `keep` has those of a failed job stay.
     pub fn finished(&mut self, owner: FileId, won: bool, keep: bool) -> Ending {
+        let _hold = interruption::hold();
         let mut ending = Ending::default();
         let (own, others): (Vec<Held>, Vec<Held>) =
             std::mem::take(&mut self.held).into_iter().partition(|held| held.owner == owner);

@@ -20,6 +20,7 @@ use crate::image::command::variables::Inherited;
 use crate::image::command::{ImageCommand, lifecycle, mentions_client, recognise, whole};
 use crate::image::engine::Engine;
 use crate::image::freshness::{EngineBases, Memory};
+use crate::os::interruption;
 use crate::os::words::is_space;
 use crate::rules::file::FileId;
 use crate::rules::images::Attribute;
@@ -67,6 +68,10 @@ impl Build {
             Ok(engine) => self.judge_held(engine, held, image),
             Err(fault) => vec![(None, not_audited(image.reference, fault.message()))],
         };
+        // The run is about to end: nothing was judged.
+        if interruption::is_untaken() {
+            return true;
+        }
         self.enter(child);
         for (place, complaint) in &complaints {
             self.session.complain(place.or(child.step_place), complaint);

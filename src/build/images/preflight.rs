@@ -92,7 +92,7 @@ impl Build {
             }
         }
         found.extend(self.findings(&stale));
-        let errors = self.say_found(&found);
+        let errors = self.say_found(&found)?;
         if errors == 0 {
             return Ok(());
         }
@@ -120,7 +120,7 @@ impl Build {
         let builds = steps.all.iter().any(|step| matches!(step.work, Work::Build(..) | Work::Bake(_)));
         if self.images.preflight.later.remove(&file) && builds {
             let found = self.findings(&[(file, Rc::clone(block))]);
-            let errors = self.say_found(&found);
+            let errors = self.say_found(&found)?;
             let target = self.session.name_of(file).to_vec();
             if errors > 0 && !self.session.settings.keep_going.is_on() {
                 return Err(Stop::fatal(block.place, Complaint::NotBuilt { target, errors }));
@@ -375,10 +375,12 @@ impl Build {
     }
 
     /// Says what was found; the number of errors.
-    fn say_found(&mut self, found: &[Finding]) -> usize {
+    fn say_found(&mut self, found: &[Finding]) -> Outcome<usize> {
         if found.is_empty() {
-            return 0;
+            return Ok(0);
         }
+        // Engines that were not heard to the end are no finding.
+        self.heed_signal()?;
         let text = match self.images.preflight.words {
             Some(words) => words(found, self.session.settings.own.color),
             None => found.iter().map(|finding| format!("{}\n", finding.kind.code())).collect(),
@@ -389,7 +391,7 @@ impl Build {
                 self.tell_found(finding);
             }
         }
-        found.iter().filter(|finding| finding.severity == Severity::Error).count()
+        Ok(found.iter().filter(|finding| finding.severity == Severity::Error).count())
     }
 
     fn tell_found(&mut self, finding: &Finding) {

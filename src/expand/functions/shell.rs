@@ -1,13 +1,13 @@
 //! `$(shell)` and `!=`: a command's output as text (manual, "The shell Function"). Knows nothing of recipes.
 
-use crate::base::diagnostic::{Complaint, Outcome};
+use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::base::events::Phase;
 use crate::expand::command_line::{self, Shell};
 use crate::expand::context::Host;
 use crate::expand::environment::environment;
 use crate::expand::variables::{Definition, Origin};
 use crate::os::children::{self, Streams};
-use std::io::Read;
+use crate::os::interruption;
 use std::os::fd::AsFd;
 
 pub fn call<H: Host>(host: &mut H, command: &[u8], out: &mut Vec<u8>) -> Outcome {
@@ -75,7 +75,13 @@ fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<V
     };
     drop((writer, routed.stdout, routed.stderr));
     let mut text = Vec::new();
-    if let Err(error) = reader.read_to_end(&mut text) {
+    let read = interruption::read_to_end_of(&mut reader, &mut text);
+    // GNU make ends in its handler here: the command is left to itself, and what it said so far is nobody's.
+    if let Some(signal) = interruption::take() {
+        context.output.close(routed.streams);
+        return Err(Stop::Signal(signal));
+    }
+    if let Err(error) = read {
         let (what, error) = (b"read".to_vec(), error.raw_os_error().unwrap_or(0));
         context.complain(context.reading, &Complaint::System { what, error });
     }

@@ -187,8 +187,10 @@ pub fn choose(name: Option<&str>, surroundings: &Surroundings) -> Result<Box<dyn
 pub fn first(surroundings: &Surroundings) -> Result<(Client, Box<dyn Engine>), EngineError> {
     for kind in Client::ALL {
         let Ok(engine) = named(kind.name(), surroundings) else { continue };
-        if engine.answers().is_ok() {
-            return Ok((kind, engine));
+        match engine.answers() {
+            Ok(()) => return Ok((kind, engine)),
+            Err(EngineError::Interrupted) => return Err(EngineError::Interrupted),
+            Err(_) => {}
         }
     }
     Err(EngineError::NoEngine)

@@ -8,6 +8,7 @@ use super::{
 use crate::base::sorting;
 use crate::image::command::Client;
 use crate::image::reference::Reference;
+use crate::os::interruption;
 use serde_json::Value;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
@@ -131,6 +132,7 @@ impl ClientEngine {
         if arguments.last().is_none_or(|name| name.is_empty()) {
             return Ok(Removed::NotThere);
         }
+        let _hold = interruption::hold();
         let finished = self.run(arguments, self.removal_patience)?;
         let lower = finished.errors.to_lowercase();
         match NOT_THERE.iter().any(|phrase| lower.contains(phrase)) {
@@ -264,6 +266,7 @@ impl Engine for ClientEngine {
     }
 
     fn tag(&self, image: &str, tag: &str) -> Result<(), EngineError> {
+        let _hold = interruption::hold();
         let finished = self.run(&["tag", "--", image, tag], self.look_up_patience)?;
         if finished.success { Ok(()) } else { Err(self.failed(&finished)) }
     }

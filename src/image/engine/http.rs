@@ -5,7 +5,9 @@ mod body;
 pub(super) use body::Body;
 
 use super::EngineError;
+use crate::os::interruption::{self, Wait};
 use std::io::{ErrorKind, Read, Write};
+use std::os::fd::AsFd;
 use std::os::unix::net::UnixStream;
 use std::time::{Duration, Instant};
 
@@ -137,8 +139,13 @@ impl Connection {
 
     /// Reads more bytes into the buffer; how many, none at the end.
     fn fill(&mut self) -> Result<usize, EngineError> {
-        let left = self.time_left()?;
-        self.stream.set_read_timeout(Some(left)).map_err(|fault| EngineError::Transfer(fault.kind()))?;
+        self.time_left()?;
+        match interruption::wait([Some(self.stream.as_fd()), None], Some(self.deadline)) {
+            Ok(Wait::Ready(_)) => {}
+            Ok(Wait::Late) => return Err(self.timeout()),
+            Ok(Wait::Interrupted) => return Err(EngineError::Interrupted),
+            Err(fault) => return Err(self.transfer(fault.kind())),
+        }
         let old = self.buffer.len();
         self.buffer.resize(old + 16 * 1024, 0);
         let result = loop {

@@ -306,6 +306,8 @@ pub enum EngineError {
     Limited,
     /// The registry can't be asked, or gives no sense: what the engine said.
     Registry(String),
+    /// A fatal signal came while it was asked: the run is to end.
+    Interrupted,
 }
 
 impl EngineError {
@@ -351,6 +353,7 @@ impl EngineError {
             EngineError::Denied(said) => format!("the registry wants a login: {said}"),
             EngineError::Limited => "the registry answers no more for now: too many requests".to_owned(),
             EngineError::Registry(said) => format!("the registry can't be asked: {said}"),
+            EngineError::Interrupted => "a signal came while the engine was asked".to_owned(),
         }
     }
 }

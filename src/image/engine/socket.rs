@@ -7,6 +7,7 @@ use super::{
     Volume, answers, login, registry,
 };
 use crate::image::reference::{DEFAULT_TAG, Reference};
+use crate::os::interruption;
 use serde_json::{Value, json};
 use std::io::ErrorKind;
 use std::os::unix::net::UnixStream;
@@ -160,6 +161,7 @@ impl DockerSocket {
             return Ok(Removed::NotThere);
         }
         let path = &format!("/{kind}/{}{query}", encode(name));
+        let _hold = interruption::hold();
         let answer = self.request("DELETE", path, self.removal_patience)?;
         let message = || answers::error_message(&answer.body);
         match answer.status {
@@ -268,6 +270,7 @@ impl Engine for DockerSocket {
     fn tag(&self, image: &str, tag: &str) -> Result<(), EngineError> {
         let (name, tag) = split_tag(tag);
         let path = format!("/images/{}/tag?repo={}&tag={}", encode(image), encode(name), encode(tag));
+        let _hold = interruption::hold();
         let answer = self.request("POST", &path, self.look_up_patience)?;
         match answer.status {
             200..=299 => Ok(()),

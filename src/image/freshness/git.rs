@@ -1,10 +1,16 @@
 //! Asks git which files changed since a revision. Runs no shell; knows nothing of images.
 
 use crate::base::sorting;
-use std::ffi::OsString;
+use crate::os::tool::{Tool, ToolError};
+use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
+use std::time::Duration;
+
+/// How long git may take: a look at all files of a large repository on a slow disk takes minutes.
+const PATIENCE: Duration = Duration::from_secs(300);
+/// Most that git may print, in bytes: the names of a million files.
+const OUTPUT_MAX: usize = 256 * 1024 * 1024;
 
 /// Why git does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -17,6 +23,8 @@ pub enum GitError {
     UnknownRevision(String),
     /// git failed: what it said.
     Failed(String),
+    /// It was given up.
+    GivenUp(ToolError),
 }
 
 impl GitError {
@@ -28,6 +36,16 @@ impl GitError {
             GitError::NoRepository(path) => format!("{} is in no git work tree", path.display()),
             GitError::UnknownRevision(revision) => format!("git knows no revision '{revision}'"),
             GitError::Failed(said) => format!("git failed: {said}"),
+            GitError::GivenUp(ToolError::Late(patience)) => {
+                format!("git did not answer within {} s", patience.as_secs())
+            }
+            GitError::GivenUp(ToolError::TooLong(limit)) => {
+                format!("git's answer is larger than {limit} bytes")
+            }
+            GitError::GivenUp(ToolError::NotStarted(kind) | ToolError::Transfer(kind)) => {
+                format!("git can't be asked: {kind}")
+            }
+            GitError::GivenUp(ToolError::Interrupted) => "a signal came while git was asked".to_owned(),
         }
     }
 }
@@ -90,19 +108,31 @@ pub fn file_at(directory: &Path, revision: &str, name: &str) -> Result<Option<Ve
 
 /// What git prints, or what it says when it fails.
 fn run(directory: &Path, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, GitError> {
-    let mut command = Command::new("git");
     // Looking must not take the index's lock from somebody who works in the tree.
-    command.arg("--no-optional-locks").arg("-C").arg(directory).args(arguments).stdin(Stdio::null());
-    let output = command.output().map_err(|error| GitError::NoGit(error.kind()))?;
-    Ok(match output.status.success() {
-        true => Ok(output.stdout),
-        false => Err(String::from_utf8_lossy(&output.stderr).trim().to_owned()),
+    let options = [OsStr::new("--no-optional-locks"), OsStr::new("-C"), directory.as_os_str()];
+    let arguments: Vec<&OsStr> = options.into_iter().chain(arguments.iter().map(OsStr::new)).collect();
+    let tool = Tool {
+        program: Path::new("git"),
+        arguments: &arguments,
+        environment: &[],
+        input: b"",
+        patience: PATIENCE,
+        output_max: OUTPUT_MAX,
+    };
+    let done = tool.run().map_err(|fault| match fault {
+        ToolError::NotStarted(kind) => GitError::NoGit(kind),
+        fault => GitError::GivenUp(fault),
+    })?;
+    Ok(match done.status.success() {
+        true => Ok(done.output),
+        false => Err(done.errors.trim().to_owned()),
     })
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::process::{Command, Stdio};
 
     /// A repository without the user's settings.
     fn repository(at: &Path, steps: &[&[&str]]) -> bool {

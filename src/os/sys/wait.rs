@@ -73,10 +73,10 @@ pub fn wake_at(signal: i32, writer: Arc<UnixStream>) {
 ///
 /// # Errors
 /// The system's; `Interrupted` when a signal came, that of a child's end among them.
-pub fn wait_readable(
-    streams: [Option<BorrowedFd>; 2],
+pub fn wait_readable<const N: usize>(
+    streams: [Option<BorrowedFd>; N],
     timeout: Option<Duration>,
-) -> io::Result<Option<[bool; 2]>> {
+) -> io::Result<Option<[bool; N]>> {
     let mut polled = streams.map(|stream| libc::pollfd {
         // A negative one is passed over.
         fd: stream.map_or(-1, |fd| fd.as_raw_fd()),
@@ -91,7 +91,7 @@ pub fn wait_readable(
 }
 
 #[cfg(target_os = "linux")]
-fn poll(polled: &mut [libc::pollfd; 2], timeout: Option<Duration>) -> libc::c_int {
+fn poll(polled: &mut [libc::pollfd], timeout: Option<Duration>) -> libc::c_int {
     let limit = timeout.map(|timeout| libc::timespec {
         tv_sec: libc::time_t::try_from(timeout.as_secs()).unwrap_or(libc::time_t::MAX),
         tv_nsec: timeout.subsec_nanos().into(),
@@ -99,14 +99,14 @@ fn poll(polled: &mut [libc::pollfd; 2], timeout: Option<Duration>) -> libc::c_in
     let limit = limit.as_ref().map_or(std::ptr::null(), |limit| limit as *const _);
     let mask = WHILE_WAITING.get().map_or(std::ptr::null(), |mask| mask as *const _);
     // SAFETY: the structures outlive the call; the limit and the set may be null.
-    unsafe { libc::ppoll(polled.as_mut_ptr(), 2, limit, mask) }
+    unsafe { libc::ppoll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, limit, mask) }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn poll(polled: &mut [libc::pollfd; 2], timeout: Option<Duration>) -> libc::c_int {
+fn poll(polled: &mut [libc::pollfd], timeout: Option<Duration>) -> libc::c_int {
     let limit = timeout.map_or(-1, |timeout| i32::try_from(timeout.as_millis()).unwrap_or(i32::MAX));
     // SAFETY: the structures outlive the call.
-    unsafe { libc::poll(polled.as_mut_ptr(), 2, limit) }
+    unsafe { libc::poll(polled.as_mut_ptr(), polled.len() as libc::nfds_t, limit) }
 }
 
 /// Waits for any child to end, or only looks where `block` is not set: its process id, its status as `wait` has it, and what it used.

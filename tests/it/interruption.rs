@@ -1,0 +1,223 @@
+//! A fatal signal to imk alone while it waits for a program or a socket that never answers: it ends by the signal, at once, and so does
+//! what it started. What GNU make waits for, too, is held to it.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use libtest_mimic::Trial;
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+
+use crate::builder::Failure;
+use crate::daemon::{Daemon, Manner};
+use crate::program;
+
+pub fn trials() -> Vec<Trial> {
+    let mut trials = crate::trials![
+        a_client_that_hangs_is_given_up,
+        a_client_that_hangs_is_given_up_by_runs_that_only_look,
+        git_that_hangs_is_given_up,
+        a_socket_that_hangs_is_given_up,
+        a_removal_is_waited_for,
+    ];
+    let compared = crate::trials![a_shell_is_left_as_make_leaves_it];
+    let can = program::gnu_make().is_some();
+    trials.extend(compared.into_iter().map(|trial| trial.with_ignored_flag(!can)));
+    trials
+}
+
+/// How soon a run ends that has nothing to clean up, on a machine that does much else.
+const SOON: Duration = Duration::from_secs(8);
+
+/// Writes its number to `pids`, leaves a child that holds its streams open, says on the fifo `ready` that it is there, and hangs.
+const HANGING: &str = r#"#!/bin/sh
+echo $$ >>"$FAKE/pids"
+sleep 300 &
+echo $! >>"$FAKE/pids"
+echo >"$FAKE/ready"
+wait
+"#;
+
+fn words(error: std::io::Error) -> Failure {
+    error.to_string()
+}
+
+/// A folder with a makefile, and an engine whose programs hang.
+struct Bench {
+    place: tempfile::TempDir,
+    daemon: Daemon,
+}
+
+/// How a run ended.
+struct Ended {
+    signal: Option<i32>,
+    /// From the signal to the end.
+    after: Duration,
+    said: String,
+}
+
+impl Bench {
+    fn new(manner: Manner, makefile: &str, hanging: &[&str]) -> Result<Bench, Failure> {
+        let place = tempfile::Builder::new().prefix("imk-it.").tempdir().map_err(words)?;
+        fs::write(place.path().join("Makefile"), makefile).map_err(words)?;
+        let daemon = Daemon::new(manner).map_err(words)?;
+        for name in hanging {
+            let program = daemon.path().join("bin").join(name);
+            fs::write(&program, HANGING).map_err(words)?;
+            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).map_err(words)?;
+        }
+        Ok(Bench { place, daemon })
+    }
+
+    /// Starts `make` until something hangs, and sends it `signal`.
+    fn interrupt(
+        &self,
+        make: &Path,
+        arguments: &[&str],
+        host: &str,
+        signal: Signal,
+    ) -> Result<Ended, Failure> {
+        let mut command = Command::new(make);
+        command.arg0("imk").args(arguments).current_dir(self.place.path()).process_group(0);
+        command.env_clear().env("LC_ALL", "C").env("PATH", self.daemon.search_path());
+        command.env("FAKE", self.daemon.path()).env("DOCKER_HOST", host);
+        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped());
+        let child = command.spawn().map_err(words)?;
+        self.daemon.wait_until_blocked().map_err(words)?;
+        let pid = Pid::from_raw(child.id().cast_signed()).ok_or("no process")?;
+        kill_process(pid, signal).map_err(|error| error.to_string())?;
+        let start = Instant::now();
+        let output = child.wait_with_output().map_err(words)?;
+        Ok(Ended {
+            signal: output.status.signal(),
+            after: start.elapsed(),
+            said: String::from_utf8_lossy(&output.stderr).into_owned(),
+        })
+    }
+
+    /// Those of the programs that hang that run still.
+    fn running(&self) -> Vec<Pid> {
+        let pids = fs::read_to_string(self.daemon.path().join("pids")).unwrap_or_default();
+        let pids = pids.lines().filter_map(|line| Pid::from_raw(line.parse().ok()?));
+        pids.filter(|&pid| test_kill_process(pid).is_ok() && !is_dead(pid)).collect()
+    }
+
+    /// Runs imk, sends it SIGTERM and SIGINT in turns, and wants it to end by that, soon, in silence and with all that it started.
+    fn is_given_up(&self, arguments: &[&str], host: &str) -> Result<(), Failure> {
+        for signal in [Signal::TERM, Signal::INT] {
+            let ended = self.interrupt(&program::imk().path, arguments, host, signal)?;
+            let running = self.running();
+            running.iter().for_each(|&pid| drop(kill_process(pid, Signal::KILL)));
+            let expected = (Some(signal.as_raw()), true, 0, "");
+            let found = (ended.signal, ended.after < SOON, running.len(), ended.said.as_str());
+            if found != expected {
+                return Err(format!(
+                    "{arguments:?}: {found:?} after {:?}, expected {expected:?}",
+                    ended.after
+                ));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Whether it has ended and is not waited for: in a container there may be nobody who does.
+fn is_dead(pid: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/stat", pid.as_raw_nonzero())).unwrap_or_default();
+    status.rsplit_once(')').is_none_or(|(_, rest)| rest.trim_start().starts_with(['Z', 'X']))
+}
+
+/// An address that only a client can speak to.
+const REMOTE: &str = "tcp://127.0.0.1:1";
+
+const RECIPE: &str = "\
+refresh:
+\tdocker create --name app-t app:t
+\tdocker rm app-t
+";
+
+const BLOCK: &str = "\
+.IMAGE: app
+app: tag = app:t
+app: context = .
+";
+
+fn a_client_that_hangs_is_given_up() -> Result<(), Failure> {
+    let bench = Bench::new(Manner::Well, RECIPE, &["docker", "podman"])?;
+    bench.is_given_up(&["-s", "refresh"], REMOTE)?;
+    bench.is_given_up(&["-s", "--engine=podman", "refresh"], REMOTE)
+}
+
+fn a_client_that_hangs_is_given_up_by_runs_that_only_look() -> Result<(), Failure> {
+    let bench = Bench::new(Manner::Well, "build:\n\tdocker build --tag app:t .\n", &["docker"])?;
+    fs::write(bench.place.path().join("Dockerfile"), "FROM base:1\nCOPY . /\n").map_err(words)?;
+    bench.is_given_up(&["--check", "build"], REMOTE)?;
+    bench.is_given_up(&["--outdated", "build"], REMOTE)?;
+    bench.is_given_up(&["--audit", "-s", "build"], REMOTE)
+}
+
+fn git_that_hangs_is_given_up() -> Result<(), Failure> {
+    let bench = Bench::new(Manner::Well, "all: a\na: ; touch a\n", &["git"])?;
+    bench.is_given_up(&["--affected=HEAD"], REMOTE)
+}
+
+fn a_socket_that_hangs_is_given_up() -> Result<(), Failure> {
+    let bench = Bench::new(Manner::Hangs, &format!("{RECIPE}{BLOCK}"), &[])?;
+    fs::write(bench.place.path().join("Dockerfile"), "FROM scratch\nCOPY . /\n").map_err(words)?;
+    let host = bench.daemon.address("e.sock");
+    bench.is_given_up(&["-s", "refresh"], &host)?;
+    bench.is_given_up(&["-s", "--engine=docker", "app"], &host)?;
+    bench.is_given_up(&["--check", "--engine=docker", "app"], &host)
+}
+
+/// What is under way to remove what the run made is not given up: the client here answers once it is asked to remove.
+fn a_removal_is_waited_for() -> Result<(), Failure> {
+    const SLOW: &str = r#"#!/bin/sh
+echo "$*" >>"$FAKE/log"
+case "$*" in
+"create "*) : >"$FAKE/there"; exit 1 ;;
+"container rm "*) echo >"$FAKE/ready"; read go <"$FAKE/go"; rm "$FAKE/there"; echo id ;;
+"container inspect "*)
+    if [ -e "$FAKE/there" ]; then
+        printf '[{"Id":"%064d","Name":"/app-t","Created":"%s","Image":"sha256:0"}]\n' 7 "$(date -u +%FT%TZ)"
+    else echo "no such container" >&2; exit 1; fi ;;
+esac
+"#;
+    let bench = Bench::new(Manner::Well, RECIPE, &[])?;
+    let fake = bench.daemon.path();
+    fs::write(fake.join("bin/docker"), SLOW).map_err(words)?;
+    Command::new("mkfifo").arg(fake.join("go")).status().map_err(words)?;
+    let go = fake.join("go");
+    // Opened for writing only when the client reads, which is after the signal.
+    let goes = std::thread::spawn(move || fs::write(go, "go\n"));
+    let ended = bench.interrupt(&program::imk().path, &["-s", "refresh"], REMOTE, Signal::TERM)?;
+    goes.join().map_err(|_| "no thread")?.map_err(words)?;
+    let log = fs::read_to_string(fake.join("log")).map_err(words)?;
+    if ended.signal != Some(15) || fake.join("there").exists() || bench.place.path().join(".imk").exists() {
+        return Err(format!("{:?}\n{}\n{log}", ended.signal, ended.said));
+    }
+    Ok(())
+}
+
+/// GNU make ends in its handler and leaves the command of `$(shell)` to itself.
+fn a_shell_is_left_as_make_leaves_it() -> Result<(), Failure> {
+    let makefile = "all: before ; @echo $(shell hang)\nbefore: ; @true\n";
+    let gnu_make = program::gnu_make().ok_or("no GNU make")?;
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut ends = Vec::new();
+        for make in [gnu_make, &program::imk()] {
+            let bench = Bench::new(Manner::Well, makefile, &["hang"])?;
+            let ended = bench.interrupt(&make.path, &[], REMOTE, signal)?;
+            let running = bench.running();
+            running.iter().for_each(|&pid| drop(kill_process(pid, Signal::KILL)));
+            ends.push((ended.signal, ended.after < SOON, running.len(), ended.said));
+        }
+        if ends[0] != ends[1] {
+            return Err(format!("{signal:?}: GNU make {:?}, imk {:?}", ends[0], ends[1]));
+        }
+    }
+    Ok(())
+}
