@@ -91,6 +91,8 @@ impl Tool<'_> {
     }
 
     fn begin(&self) -> Result<Running, ToolError> {
+        // Before it is there: once it runs, a signal must end it.
+        interruption::note();
         // One that is started once the signal has come would not get it from the terminal.
         if interruption::has_come() {
             return Err(ToolError::Interrupted);

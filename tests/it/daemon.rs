@@ -8,7 +8,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::UNIX_EPOCH;
+use std::time::{Duration, UNIX_EPOCH};
 
 /// `fail-COMMAND` and `break-COMMAND` in the folder have a command fail before and after it did its work; with
 /// `block-COMMAND` it says on the fifo `ready` that it is there, and waits to be ended.
@@ -120,9 +120,13 @@ impl Daemon {
         self.asked.load(Ordering::SeqCst)
     }
 
-    /// Waits until a command blocks.
+    /// Waits until a command blocks; an error where none does.
     pub fn wait_until_blocked(&self) -> std::io::Result<()> {
-        fs::read(self.path().join("ready")).map(drop)
+        let (sender, receiver) = std::sync::mpsc::channel();
+        let ready = self.path().join("ready");
+        std::thread::spawn(move || sender.send(fs::read(ready).map(drop)));
+        let late = |_| std::io::Error::other("no command blocks");
+        receiver.recv_timeout(Duration::from_secs(60)).map_err(late)?
     }
 }
 
