@@ -6,7 +6,8 @@
 
 use crate::os::sys;
 use crate::os::sys::spawn::caught_signals_changed;
-use crate::os::sys::wait::{wait_readable, wake_at};
+use crate::os::sys::wait::{unlink_at, wait_readable, wake_at};
+use std::ffi::CString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -86,6 +87,32 @@ pub fn hold() -> Hold {
 impl Drop for Hold {
     fn drop(&mut self) {
         HOLDS.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+/// A file that a fatal signal removes, whether signals are noted or not, for as long as this lives.
+#[derive(Default)]
+pub struct Doomed(Vec<signal_hook::SigId>);
+
+/// Has a fatal signal remove the file `path`. What the signal does else stays as it is.
+pub fn doom(path: &[u8]) -> Doomed {
+    let Ok(path) = CString::new(path).map(Arc::new) else { return Doomed::default() };
+    let is_noted = || NOTED.get().is_some();
+    let doomed =
+        Doomed(heeded().filter_map(|signal| unlink_at(signal, Arc::clone(&path), is_noted)).collect());
+    caught_signals_changed();
+    doomed
+}
+
+impl Drop for Doomed {
+    fn drop(&mut self) {
+        for &id in &self.0 {
+            signal_hook::low_level::unregister(id);
+        }
+        // Where nothing else is registered, the signal is caught and does nothing from here on, which must not be.
+        if !self.0.is_empty() {
+            note();
+        }
     }
 }
 

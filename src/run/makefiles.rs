@@ -11,6 +11,7 @@ use crate::load::include;
 use crate::load::plugin::{self, Loading};
 use crate::load::session::Makefile;
 use crate::os::files::Mtime;
+use crate::os::interruption;
 use crate::rules::ahead;
 use crate::rules::file::{State, Status};
 use std::ffi::OsString;
@@ -48,6 +49,7 @@ impl Run {
         let settings = &mut self.build.session.settings;
         settings.temp_stdin = Some(position);
         let Some(name) = settings.makefiles.get(position).cloned() else { return Ok(()) };
+        self.doomed = Some(interruption::doom(&name));
         self.stdin_copy = Some(name.clone());
         let session = &mut self.build.session;
         let file = session.enter_file(&name);
@@ -65,6 +67,7 @@ impl Run {
     pub(super) fn remove_stdin_copy(&mut self) {
         if let Some(name) = self.stdin_copy.take() {
             let _ = rustix::fs::unlink(&name[..]);
+            self.doomed = None;
         }
     }
 

@@ -30,6 +30,7 @@ use crate::build::{Build, Goal};
 use crate::cli::settings::{DebugLevels, Jobs};
 use crate::expand::expand_text;
 use crate::expand::file_names::{FileNames, file_names};
+use crate::os::interruption::Doomed;
 use crate::report::ci::Service;
 use crate::rules::file::Status;
 use crate::rules::special;
@@ -56,6 +57,8 @@ struct Run {
     makefiles_read: Vec<crate::rules::file::FileId>,
     /// The temporary file that holds a makefile from standard input.
     stdin_copy: Option<Vec<u8>>,
+    /// Has a fatal signal remove it.
+    doomed: Option<Doomed>,
     /// It was said which variables name no folder for temporary files.
     said_temporary: bool,
     /// The folder before `-C`.
@@ -87,6 +90,7 @@ pub fn run(given: Given) -> i32 {
         asked_of_goals: false,
         makefiles_read: Vec::new(),
         stdin_copy: None,
+        doomed: None,
         said_temporary: false,
         folder_before: None,
         verdict_to: None,

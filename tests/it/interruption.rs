@@ -23,7 +23,8 @@ pub fn trials() -> Vec<Trial> {
         a_socket_that_hangs_is_given_up,
         a_removal_is_waited_for,
     ];
-    let compared = crate::trials![a_shell_is_left_as_make_leaves_it];
+    let compared =
+        crate::trials![a_shell_is_left_as_make_leaves_it, a_makefile_from_standard_input_is_removed];
     let can = program::gnu_make().is_some();
     trials.extend(compared.into_iter().map(|trial| trial.with_ignored_flag(!can)));
     trials
@@ -64,6 +65,7 @@ impl Bench {
         let place = tempfile::Builder::new().prefix("imk-it.").tempdir().map_err(words)?;
         fs::write(place.path().join("Makefile"), makefile).map_err(words)?;
         let daemon = Daemon::new(manner).map_err(words)?;
+        fs::create_dir(daemon.path().join("temporary")).map_err(words)?;
         for name in hanging {
             let program = daemon.path().join("bin").join(name);
             fs::write(&program, HANGING).map_err(words)?;
@@ -87,7 +89,11 @@ impl Bench {
         command.arg0("imk").args(arguments).current_dir(self.place.path()).process_group(0);
         command.env_clear().env("LC_ALL", "C").env("PATH", self.daemon.search_path());
         command.env("FAKE", self.daemon.path()).env("DOCKER_HOST", host);
-        command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(said);
+        // What a run reads is in a file of its own, where there is one.
+        let input =
+            fs::File::open(self.place.path().join("input")).map_or_else(|_| Stdio::null(), Stdio::from);
+        command.env("TMPDIR", self.daemon.path().join("temporary"));
+        command.stdin(input).stdout(Stdio::null()).stderr(said);
         let mut child = command.spawn().map_err(words)?;
         if let Err(fault) = self.daemon.wait_until_blocked() {
             let _ = child.kill();
@@ -230,6 +236,27 @@ fn a_shell_is_left_as_make_leaves_it() -> Result<(), Failure> {
             ends.push((ended.signal, ended.after < SOON, running.len(), ended.said));
         }
         if ends[0] != ends[1] {
+            return Err(format!("{signal:?}: GNU make {:?}, imk {:?}", ends[0], ends[1]));
+        }
+    }
+    Ok(())
+}
+
+fn a_makefile_from_standard_input_is_removed() -> Result<(), Failure> {
+    let gnu_make = program::gnu_make().ok_or("no GNU make")?;
+    for signal in [Signal::TERM, Signal::INT, Signal::HUP] {
+        let mut ends = Vec::new();
+        for make in [gnu_make, &program::imk()] {
+            let bench = Bench::new(Manner::Well, "", &["hang"])?;
+            fs::write(bench.place.path().join("input"), "X := $(shell hang)\nall: ; @true\n")
+                .map_err(words)?;
+            let ended = bench.interrupt(&make.path, &["-f", "-"], REMOTE, signal)?;
+            let running = bench.running();
+            let _ = running.iter().map(|&pid| kill_process(pid, Signal::KILL)).count();
+            let left = fs::read_dir(bench.daemon.path().join("temporary")).map_err(words)?.count();
+            ends.push((ended.signal, left));
+        }
+        if ends[0] != ends[1] || ends[1].1 != 0 {
             return Err(format!("{signal:?}: GNU make {:?}, imk {:?}", ends[0], ends[1]));
         }
     }

@@ -5,6 +5,7 @@
 //! the wait. That holds only if it is blocked in all threads, so from the start of the program: see [`hold_child_signal`].
 
 use crate::base::events::Usage;
+use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
@@ -66,6 +67,22 @@ pub fn wake_at(signal: i32, writer: Arc<UnixStream>) {
             libc::send(writer.as_raw_fd(), c"X".as_ptr().cast(), 1, libc::MSG_DONTWAIT);
         };
         let _ = signal_hook::low_level::register(signal, wake);
+    }
+}
+
+/// Has `signal` remove the file `path`, and then take its default action, unless `is_noted` says that another handler notes it. The
+/// answer ends that, by `signal_hook::low_level::unregister`.
+pub fn unlink_at(signal: i32, path: Arc<CString>, is_noted: fn() -> bool) -> Option<signal_hook::SigId> {
+    // SAFETY: the action makes system calls that a handler may make, with a path that it owns a part of; `is_noted` reads an atomic,
+    // and the default action is taken by what is made for handlers.
+    unsafe {
+        let remove = move || {
+            libc::unlink(path.as_ptr());
+            if !is_noted() {
+                let _ = signal_hook::low_level::emulate_default_handler(signal);
+            }
+        };
+        signal_hook::low_level::register(signal, remove).ok()
     }
 }
 
