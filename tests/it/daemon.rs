@@ -173,7 +173,8 @@ fn serve(mut stream: UnixStream, folder: &Path, manner: Manner, asked: &AtomicUs
     }
 }
 
-fn answer(method: &str, target: &str, folder: &Path) -> (u16, String) {
+/// What the engine in `folder` answers to a request, well: status and body.
+pub fn answer(method: &str, target: &str, folder: &Path) -> (u16, String) {
     let target = target.replace("%3A", ":").replace("%3a", ":");
     let path = target.split('?').next().unwrap_or_default();
     let parts: Vec<&str> = path.split('/').skip(2).collect();

@@ -2,9 +2,12 @@
 //! makes, kills at any moment, surroundings that are hostile or gone. Each is followed by the same questions: was it told, is
 //! anything left, is the next run right.
 //!
+//! The program is also the clients that it has imk ask (`stub`), where it is run under their names.
+//!
 //! `TRUST_SCALE` multiplies how much is tried (1: what fits into a few minutes); the last lines say how much that was. Needs
 //! `strace` for the faults of system calls; GNU make 4.4.1 for what is held to it.
 
+mod clients;
 #[allow(dead_code)]
 #[path = "../it/daemon.rs"]
 mod daemon;
@@ -19,6 +22,7 @@ mod privacy;
 #[path = "../it/program.rs"]
 mod program;
 mod scene;
+mod stub;
 mod surroundings;
 mod sweep;
 
@@ -61,11 +65,15 @@ fn heed_signals() {
 }
 
 fn main() {
+    if let Some(status) = stub::as_client() {
+        std::process::exit(status);
+    }
     heed_signals();
     let mut arguments = Arguments::from_args();
     // What is timed is timed under the load that the tests make themselves.
     arguments.test_threads = arguments.test_threads.or(Some(2));
     let mut trials: Vec<Trial> = Vec::new();
+    trials.extend(clients::trials());
     trials.extend(growth::trials());
     trials.extend(injection::trials());
     trials.extend(kills::trials());

@@ -26,6 +26,8 @@ pub struct Scene {
     pub daemon: Daemon,
     /// The engine's socket, in the engine's folder.
     pub socket: &'static str,
+    /// The engine's address, where it is not that socket's.
+    pub address: Option<&'static str>,
     mark: String,
 }
 
@@ -54,7 +56,7 @@ impl Scene {
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
         let mark = format!("{}-{number}", std::process::id());
         let daemon = Daemon::new(manner).map_err(words)?;
-        let scene = Scene { base, daemon, socket: "e.sock", mark };
+        let scene = Scene { base, daemon, socket: "e.sock", address: None, mark };
         scene.stand_for_imk(&program::imk())?;
         scene.write("Makefile", makefile)?;
         scene.write("in", "input\n")?;
@@ -63,9 +65,24 @@ impl Scene {
 
     /// Has another program run under the name `imk`.
     pub fn stand_for_imk(&self, program: &Program) -> Result<(), Failure> {
-        let link = self.base.path().join("bin/imk");
+        self.stand_for("imk", &program.path)
+    }
+
+    /// Has `program` run under a name, before all others of it.
+    pub fn stand_for(&self, name: &str, program: &Path) -> Result<(), Failure> {
+        let link = self.base.path().join("bin").join(name);
         let _ = fs::remove_file(&link);
-        std::os::unix::fs::symlink(&program.path, link).map_err(words)
+        std::os::unix::fs::symlink(program, link).map_err(words)
+    }
+
+    /// Compiles a library in C, and gives the variable that has the loader take it before all others.
+    pub fn preloaded(&self, source: &str) -> Result<String, Failure> {
+        let folder = self.daemon.path().display().to_string();
+        let (file, object) = (format!("{folder}/preloaded.c"), format!("{folder}/preloaded.so"));
+        fs::write(&file, source).map_err(words)?;
+        let made = self.run(&["cc", "-shared", "-fPIC", "-o", &object, &file, "-ldl"])?;
+        equal(&made.stderr, made.status.as_str(), "0")?;
+        Ok(format!("LD_PRELOAD={object}"))
     }
 
     /// The folder in which programs run.
@@ -93,7 +110,8 @@ impl Scene {
         command.arg0(name).args(arguments).current_dir(self.dir()).process_group(0);
         command.env_clear().env("LC_ALL", "C").env("PATH", path).env("HOME", self.dir());
         command.env("TMPDIR", self.base.path()).env(MARK, &self.mark);
-        command.env("FAKE", self.daemon.path()).env("DOCKER_HOST", self.daemon.address(self.socket));
+        let address = self.address.map_or_else(|| self.daemon.address(self.socket), str::to_owned);
+        command.env("FAKE", self.daemon.path()).env("DOCKER_HOST", address);
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
         command
     }

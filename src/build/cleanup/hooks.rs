@@ -135,6 +135,7 @@ impl Build {
         let Some(mut watch) = child.watch.take() else { return };
         let script = watch.begun.saturating_sub(1);
         let interrupted = ended.signal != 0 || self.dying;
+        let says_made = |planned: &Planned| !interrupted && ended.code == 0 && planned.id_file.is_none();
         for planned in watch.made_in(script) {
             let Some(ticket) = planned.ticket else { continue };
             let seen = match &planned.id_file {
@@ -146,7 +147,8 @@ impl Build {
             };
             match seen {
                 Ok(Seen::Made) => {}
-                Ok(Seen::NotThere) if planned.background => {}
+                // Where its command says that it is made, the engine is asked once more at the end, too, should the job fail.
+                Ok(Seen::NotThere) if planned.background || says_made(planned) => {}
                 Ok(Seen::NotThere) => {
                     self.cleanup.settle(ticket);
                     planned.ticket = None;

@@ -1,8 +1,9 @@
 //! From an engine's JSON to its data. Knows no transport; whatever is missing or of another type is left out, but an
-//! answer without an id is none.
+//! answer without an id is none, and one whose ids and names are none (`checked`) is refused.
 
-use super::{Container, EngineError, Image, ImageConfig, Network, Version, Volume, time};
+use super::{Container, EngineError, Image, ImageConfig, Network, Version, Volume, checked, time};
 use crate::base::sorting;
+use crate::image::reference::Reference;
 use serde_json::Value;
 use std::collections::BTreeMap;
 
@@ -29,11 +30,34 @@ fn labels(value: &Value) -> BTreeMap<String, String> {
     entries.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.to_owned()))).collect()
 }
 
+fn borrowed(value: &Value) -> &str {
+    value.as_str().unwrap_or_default()
+}
+
 /// podman writes image ids without the algorithm.
-fn image_id(value: &Value) -> String {
-    let id = text(value);
+pub(super) fn with_algorithm(id: String) -> String {
     let bare = id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit());
     if bare { format!("sha256:{id}") } else { id }
+}
+
+fn image_id(value: &Value) -> Result<String, EngineError> {
+    checked::id(borrowed(value), "image id").map(with_algorithm)
+}
+
+/// The id of a container's image. nerdctl tells a reference there, and a container of buildah may have been made from nothing:
+/// then it is not known.
+fn image_of_container(value: &Value) -> Result<String, EngineError> {
+    let said = borrowed(value);
+    match image_id(value) {
+        Err(_) if said.is_empty() || Reference::parse(said.as_bytes()).is_ok() => Ok(String::new()),
+        id => id,
+    }
+}
+
+/// Names of an image, without those that stand for none.
+fn image_names(value: &Value) -> Result<Vec<String>, EngineError> {
+    let named = texts(value).into_iter().filter(|name| !name.starts_with("<none>"));
+    named.map(|name| checked::name(&name, "image name")).collect()
 }
 
 /// A configuration without its labels, and without what older engines note of the container that it was made in.
@@ -52,10 +76,7 @@ fn settings(config: &Value) -> String {
 
 /// A whole answer of `image inspect`: of docker, podman or nerdctl.
 pub(super) fn image(value: &Value) -> Result<Image, EngineError> {
-    let id = image_id(&value["Id"]);
-    if id.is_empty() {
-        return Err(EngineError::Garbage("image id"));
-    }
+    let id = image_id(&value["Id"])?;
     let config = &value["Config"];
     // The containerd store tells the manifest's descriptor and takes its digest for the id.
     let id_is_manifest = value["Descriptor"]["digest"].as_str() == Some(id.as_str());
@@ -67,11 +88,8 @@ pub(super) fn image(value: &Value) -> Result<Image, EngineError> {
     Ok(Image {
         config_digest: (!id_is_manifest).then(|| id.clone()),
         id,
-        tags: texts(&value["RepoTags"]).into_iter().filter(|tag| !tag.starts_with("<none>")).collect(),
-        digests: texts(&value["RepoDigests"])
-            .into_iter()
-            .filter(|digest| !digest.starts_with("<none>"))
-            .collect(),
+        tags: image_names(&value["RepoTags"])?,
+        digests: image_names(&value["RepoDigests"])?,
         labels: all_labels,
         created: value["Created"].as_str().and_then(time::parse),
         tagged: value["Metadata"]["LastTagTime"].as_str().and_then(time::parse),
@@ -93,10 +111,7 @@ pub(super) fn image(value: &Value) -> Result<Image, EngineError> {
 
 /// An answer of `buildah inspect --type image`, without the tags.
 pub(super) fn buildah_image(value: &Value) -> Result<Image, EngineError> {
-    let id = image_id(&value["FromImageID"]);
-    if id.is_empty() {
-        return Err(EngineError::Garbage("image id"));
-    }
+    let id = image_id(&value["FromImageID"])?;
     let config = &value["Docker"]["config"];
     let oci = &value["OCIv1"];
     let parts = [&oci["os"], &oci["architecture"], &oci["variant"]];
@@ -126,58 +141,63 @@ pub(super) fn buildah_image(value: &Value) -> Result<Image, EngineError> {
     })
 }
 
+/// The tags of each image by its id, of `buildah images --json`.
+pub(super) fn buildah_tags(value: &Value) -> Result<BTreeMap<String, Vec<String>>, EngineError> {
+    let listed = value.as_array().into_iter().flatten();
+    listed.map(|image| Ok((image_id(&image["id"])?, image_names(&image["names"])?))).collect()
+}
+
+/// A container's name, without docker's leading slash.
+fn container_name(text: &str) -> Result<String, EngineError> {
+    checked::name_if_any(text.trim_start_matches('/'), "container name")
+}
+
 /// A whole answer of `container inspect`.
 pub(super) fn container(value: &Value) -> Result<Container, EngineError> {
-    let id = text(&value["Id"]);
-    if id.is_empty() {
-        return Err(EngineError::Garbage("container id"));
-    }
+    let id = checked::id(borrowed(&value["Id"]), "container id")?;
     let config = &value["Config"];
     let image =
         [&config["Image"], &value["ImageName"]].into_iter().find_map(Value::as_str).unwrap_or_default();
     Ok(Container {
         id,
-        name: text(&value["Name"]).trim_start_matches('/').to_owned(),
-        image_id: image_id(&value["Image"]),
-        image: image.to_owned(),
+        name: container_name(borrowed(&value["Name"]))?,
+        image_id: image_of_container(&value["Image"])?,
+        image: checked::name_if_any(image, "image name")?,
         labels: labels(&config["Labels"]),
         created: value["Created"].as_str().and_then(time::parse),
         running: value["State"]["Running"].as_bool() == Some(true) || value["State"]["Status"] == "running",
+        going: value["State"]["Status"] == "removing",
     })
 }
 
 /// An entry of `buildah containers --json`.
 pub(super) fn buildah_container(value: &Value) -> Result<Container, EngineError> {
-    let id = text(&value["id"]);
-    if id.is_empty() {
-        return Err(EngineError::Garbage("container id"));
-    }
+    let id = checked::id(borrowed(&value["id"]), "container id")?;
     Ok(Container {
         id,
-        name: text(&value["containername"]),
-        image_id: image_id(&value["imageid"]),
-        image: text(&value["imagename"]),
+        name: container_name(borrowed(&value["containername"]))?,
+        image_id: image_of_container(&value["imageid"])?,
+        image: checked::name_if_any(borrowed(&value["imagename"]), "image name")?,
         ..Container::default()
     })
 }
 
 /// An entry of the daemon's list of containers.
 pub(super) fn listed_container(value: &Value) -> Result<Container, EngineError> {
-    let id = text(&value["Id"]);
-    if id.is_empty() {
-        return Err(EngineError::Garbage("container id"));
-    }
+    let id = checked::id(borrowed(&value["Id"]), "container id")?;
     // Of several names, those with a further slash are links of other containers to this one.
     let names = texts(&value["Names"]);
     let own = names.iter().map(|name| name.trim_start_matches('/')).find(|name| !name.contains('/'));
+    let own = own.unwrap_or_default();
     Ok(Container {
         id,
-        name: own.unwrap_or_default().to_owned(),
-        image_id: image_id(&value["ImageID"]),
-        image: text(&value["Image"]),
+        name: container_name(own)?,
+        image_id: image_of_container(&value["ImageID"])?,
+        image: checked::name_if_any(borrowed(&value["Image"]), "image name")?,
         labels: labels(&value["Labels"]),
         created: value["Created"].as_i64(),
         running: value["State"] == "running",
+        going: value["State"] == "removing",
     })
 }
 
@@ -190,25 +210,24 @@ pub(super) fn listed_image(value: &Value) -> Result<Image, EngineError> {
 
 /// A volume.
 pub(super) fn volume(value: &Value) -> Result<Volume, EngineError> {
-    match value["Name"].as_str() {
-        Some(name) if !name.is_empty() => Ok(Volume {
-            name: name.to_owned(),
-            created: value["CreatedAt"].as_str().and_then(time::parse),
-            made: text(&value["CreatedAt"]),
-            labels: labels(&value["Labels"]),
-        }),
-        _ => Err(EngineError::Garbage("volume name")),
-    }
+    let made = borrowed(&value["CreatedAt"]);
+    Ok(Volume {
+        name: checked::name(borrowed(&value["Name"]), "volume name")?,
+        created: time::parse(made),
+        made: checked::time(made, "time of a volume")?,
+        labels: labels(&value["Labels"]),
+    })
 }
 
 /// A network: of docker (`Id`, `Name`) or podman (`id`, `name`).
 pub(super) fn network(value: &Value) -> Result<Network, EngineError> {
-    let either = |upper: &str, lower: &str| {
-        value[upper].as_str().or(value[lower].as_str()).unwrap_or_default().to_owned()
-    };
-    let created = time::parse(&either("Created", "created"));
-    let network = Network { id: either("Id", "id"), name: either("Name", "name"), created };
-    if network.id.is_empty() { Err(EngineError::Garbage("network id")) } else { Ok(network) }
+    let either =
+        |upper: &str, lower: &str| value[upper].as_str().or(value[lower].as_str()).unwrap_or_default();
+    Ok(Network {
+        id: checked::id(either("Id", "id"), "network id")?,
+        name: checked::name(either("Name", "name"), "network name")?,
+        created: time::parse(either("Created", "created")),
+    })
 }
 
 /// The daemon's answer to `/version`.

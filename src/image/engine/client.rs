@@ -3,16 +3,17 @@
 use super::process::{self, Finished};
 use super::{
     Container, Engine, EngineError, Filter, Image, Network, Published, Removed, SAVE_PATIENCE, Version,
-    Volume, answers, registry,
+    Volume, answers, checked, registry,
 };
 use crate::base::sorting;
 use crate::image::command::Client;
 use crate::image::reference::Reference;
 use crate::os::interruption;
 use serde_json::Value;
+use std::collections::BTreeMap;
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// An engine behind its client program.
 pub struct ClientEngine {
@@ -25,6 +26,11 @@ pub struct ClientEngine {
 
 /// How long a registry may take to answer.
 const REGISTRY_PATIENCE: Duration = Duration::from_secs(20);
+
+/// Most things that one `inspect` is asked for: a client takes as long to start as to tell of hundreds.
+const INSPECTED_AT_ONCE: usize = 200;
+/// Most bytes that a whole listing may have: of ten thousand images it has a hundred megabytes.
+const LISTING_MAX: usize = 256 * 1024 * 1024;
 
 /// What clients say of a thing that is not there, in lower case.
 const NOT_THERE: [&str; 9] = [
@@ -89,7 +95,11 @@ impl ClientEngine {
 
     /// The output of a command; none where what it names is not there.
     fn output(&self, arguments: &[&str]) -> Result<Option<Vec<u8>>, EngineError> {
-        let finished = self.run(arguments, self.look_up_patience)?;
+        self.output_within(arguments, self.look_up_patience)
+    }
+
+    fn output_within(&self, arguments: &[&str], patience: Duration) -> Result<Option<Vec<u8>>, EngineError> {
+        let finished = self.run(arguments, patience)?;
         if finished.success {
             return Ok(Some(finished.output));
         }
@@ -117,15 +127,71 @@ impl ClientEngine {
         })
     }
 
-    /// The ids that a listing with `--quiet` prints.
-    fn ids(&self, arguments: &[&str]) -> Result<Vec<String>, EngineError> {
+    /// What `inspect` tells of all of `ids`, which are sorted, read by `read`; what is gone by now is left out, and so is what was not
+    /// asked for. As many are asked for at once as a client takes; all together have the time and the length of one answer.
+    fn inspect_all<T>(
+        &self,
+        group: &str,
+        ids: &[String],
+        read: impl Fn(&Value) -> Result<T, EngineError>,
+        id_of: impl Fn(&T) -> &str,
+    ) -> Result<Vec<T>, EngineError> {
+        let deadline = Instant::now() + self.look_up_patience;
+        let (start, at_once): (&[&str], usize) = match self.kind {
+            Client::Buildah => (&["inspect", "--type", group, "--"], 1),
+            _ => (&[group, "inspect", "--"], INSPECTED_AT_ONCE),
+        };
+        let mut parts: Vec<&[String]> = ids.chunks(at_once).rev().collect();
+        let (mut found, mut length) = (Vec::new(), 0);
+        while let Some(part) = parts.pop() {
+            let left = deadline.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return Err(EngineError::after(self.look_up_patience));
+            }
+            let arguments: Vec<&str> = start.iter().copied().chain(part.iter().map(String::as_str)).collect();
+            let output = match self.output_within(&arguments, left) {
+                Ok(Some(output)) => output,
+                // One of them is gone by now, or all together are too long: the halves tell.
+                Ok(None) | Err(EngineError::TooLarge(_)) if part.len() > 1 => {
+                    let (first, second) = part.split_at(part.len() / 2);
+                    parts.extend([second, first]);
+                    continue;
+                }
+                Ok(None) => continue,
+                Err(EngineError::Timeout(_)) => return Err(EngineError::after(self.look_up_patience)),
+                Err(fault) => return Err(fault),
+            };
+            length += output.len();
+            if length > LISTING_MAX {
+                return Err(EngineError::TooLarge(LISTING_MAX));
+            }
+            let told = match answers::json(&output)? {
+                Value::Array(items) => items,
+                Value::Null => Vec::new(),
+                one => vec![one],
+            };
+            for value in told {
+                let thing = read(&value)?;
+                if part.iter().any(|id| id == id_of(&thing)) {
+                    found.push(thing);
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The ids that a listing with `--quiet` and `--no-trunc` prints, sorted; `what` they are.
+    fn ids(&self, arguments: &[&str], what: &'static str) -> Result<Vec<String>, EngineError> {
         let output = self.output(arguments)?.unwrap_or_default();
-        let mut ids: Vec<String> =
-            String::from_utf8_lossy(&output).split_whitespace().map(str::to_owned).collect();
+        let output = std::str::from_utf8(&output).map_err(|_| EngineError::Garbage(what))?;
+        let mut ids = Vec::new();
+        for word in output.split_whitespace() {
+            ids.push(checked::whole_id(word, what)?);
+        }
         // An image with several tags is listed once for each.
         sorting::sort(&mut ids);
         ids.dedup();
-        Ok(ids)
+        Ok(ids.into_iter().map(str::to_owned).collect())
     }
 
     fn remove(&self, arguments: &[&str]) -> Result<Removed, EngineError> {
@@ -151,12 +217,10 @@ impl ClientEngine {
         }
     }
 
-    /// All tags of an image: buildah's `inspect` tells one.
-    fn buildah_tags(&self, id: &str) -> Result<Vec<String>, EngineError> {
+    /// All tags of each image by its id: buildah's `inspect` tells one.
+    fn buildah_tags(&self) -> Result<BTreeMap<String, Vec<String>>, EngineError> {
         let output = self.output(&["images", "--json", "--no-trunc"])?.unwrap_or_default();
-        let listed = answers::json(&output)?;
-        let own = listed.as_array().and_then(|all| all.iter().find(|image| image["id"] == id));
-        Ok(own.map(|image| answers::texts(&image["names"])).unwrap_or_default())
+        answers::buildah_tags(&answers::json(&output)?)
     }
 
     /// buildah's working containers, with podman's beside them.
@@ -199,7 +263,7 @@ impl Engine for ClientEngine {
         let image = match self.kind {
             Client::Buildah => {
                 let mut image = answers::buildah_image(&value)?;
-                image.tags = self.buildah_tags(&image.id)?;
+                image.tags = self.buildah_tags()?.remove(&image.id).unwrap_or_default();
                 image
             }
             _ => answers::image(&value)?,
@@ -214,10 +278,20 @@ impl Engine for ClientEngine {
         for condition in [&label, &reference].into_iter().flatten() {
             arguments.extend(["--filter", condition]);
         }
-        let mut found = Vec::new();
-        for id in self.ids(&arguments)? {
-            found.extend(self.image(&id)?.filter(|image| filter.matches_label(&image.labels)));
-        }
+        let ids =
+            self.ids(&arguments, "image id")?.into_iter().map(answers::with_algorithm).collect::<Vec<_>>();
+        let mut found = match self.kind {
+            Client::Buildah if !ids.is_empty() => {
+                let mut tags = self.buildah_tags()?;
+                let mut found = self.inspect_all("image", &ids, answers::buildah_image, |image| &image.id)?;
+                for image in &mut found {
+                    image.tags = tags.remove(&image.id).unwrap_or_default();
+                }
+                found
+            }
+            _ => self.inspect_all("image", &ids, answers::image, |image| &image.id)?,
+        };
+        found.retain(|image| filter.matches_label(&image.labels));
         Ok(found)
     }
 
@@ -226,8 +300,8 @@ impl Engine for ClientEngine {
             let all = self.buildah_containers()?;
             return Ok(all.into_iter().find(|container| container.answers_to(name)));
         }
-        let found = self.inspect("container", name)?.map(|value| answers::container(&value)).transpose()?;
-        Ok(found.filter(|container| container.answers_to(name)))
+        let Some(value) = self.inspect("container", name)? else { return Ok(None) };
+        answers::container(&value)?.if_asked_for(name)
     }
 
     fn containers(&self, filter: &Filter) -> Result<Vec<Container>, EngineError> {
@@ -244,10 +318,9 @@ impl Engine for ClientEngine {
         for condition in [&label, &name].into_iter().flatten() {
             arguments.extend(["--filter", condition]);
         }
-        let mut found = Vec::new();
-        for id in self.ids(&arguments)? {
-            found.extend(self.container(&id)?.filter(selected));
-        }
+        let ids = self.ids(&arguments, "container id")?;
+        let mut found = self.inspect_all("container", &ids, answers::container, |container| &container.id)?;
+        found.retain(selected);
         Ok(found)
     }
 
@@ -276,7 +349,7 @@ impl Engine for ClientEngine {
         if self.image(reference)?.is_none() {
             return Ok(None);
         }
-        let arguments = [OsStr::new("save"), OsStr::new(reference)];
+        let arguments = [OsStr::new("save"), OsStr::new("--"), OsStr::new(reference)];
         Ok(Some(Box::new(process::stream(&self.program, &arguments, &self.environment, SAVE_PATIENCE)?)))
     }
 
@@ -311,7 +384,8 @@ impl Engine for ClientEngine {
 
     fn volume(&self, name: &str) -> Result<Option<Volume>, EngineError> {
         self.only_with_containers("volumes")?;
-        self.inspect("volume", name)?.map(|value| answers::volume(&value)).transpose()
+        let Some(value) = self.inspect("volume", name)? else { return Ok(None) };
+        answers::volume(&value)?.if_asked_for(name)
     }
 
     fn remove_volume(&self, name: &str) -> Result<Removed, EngineError> {
@@ -321,7 +395,8 @@ impl Engine for ClientEngine {
 
     fn network(&self, name: &str) -> Result<Option<Network>, EngineError> {
         self.only_with_containers("networks")?;
-        self.inspect("network", name)?.map(|value| answers::network(&value)).transpose()
+        let Some(value) = self.inspect("network", name)? else { return Ok(None) };
+        answers::network(&value)?.if_asked_for(name)
     }
 
     fn remove_network(&self, id: &str) -> Result<Removed, EngineError> {

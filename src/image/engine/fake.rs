@@ -22,6 +22,8 @@ pub struct State {
     pub log: Vec<String>,
     /// How many calls succeed before one fails; none for never.
     pub fails_after: Option<usize>,
+    /// Whether it only says that it removes what it is asked to.
+    pub keeps_all: bool,
     last_id: u64,
     now: i64,
 }
@@ -129,6 +131,9 @@ impl Engine for FakeEngine {
     fn remove_container(&self, id: &str) -> Result<Removed, EngineError> {
         let mut state = self.call()?;
         state.log.push(format!("remove container {id}"));
+        if state.keeps_all {
+            return Ok(Removed::Done);
+        }
         let before = state.containers.len();
         state.containers.retain(|container| container.id != id && container.name != id);
         Ok(if state.containers.len() < before { Removed::Done } else { Removed::NotThere })
@@ -137,6 +142,9 @@ impl Engine for FakeEngine {
     fn remove_image(&self, reference: &str) -> Result<Removed, EngineError> {
         let mut state = self.call()?;
         state.log.push(format!("remove image {reference}"));
+        if state.keeps_all {
+            return Ok(Removed::Done);
+        }
         let Some(at) = state.images.iter().position(|image| image.answers_to(reference)) else {
             return Ok(Removed::NotThere);
         };
@@ -178,6 +186,9 @@ impl Engine for FakeEngine {
     fn remove_volume(&self, name: &str) -> Result<Removed, EngineError> {
         let mut state = self.call()?;
         state.log.push(format!("remove volume {name}"));
+        if state.keeps_all {
+            return Ok(Removed::Done);
+        }
         let before = state.volumes.len();
         state.volumes.retain(|volume| volume.name != name);
         Ok(if state.volumes.len() < before { Removed::Done } else { Removed::NotThere })
@@ -190,6 +201,9 @@ impl Engine for FakeEngine {
     fn remove_network(&self, id: &str) -> Result<Removed, EngineError> {
         let mut state = self.call()?;
         state.log.push(format!("remove network {id}"));
+        if state.keeps_all {
+            return Ok(Removed::Done);
+        }
         let before = state.networks.len();
         state.networks.retain(|network| network.id != id);
         Ok(if state.networks.len() < before { Removed::Done } else { Removed::NotThere })

@@ -5,6 +5,7 @@
 //! trusted: every answer is bounded in size and time, and garbage is a typed error.
 
 mod answers;
+mod checked;
 pub mod choose;
 pub mod client;
 #[cfg(test)]
@@ -171,6 +172,8 @@ pub struct Container {
     pub created: Option<i64>,
     /// Whether it runs.
     pub running: bool,
+    /// Whether it is being removed.
+    pub going: bool,
 }
 
 /// A volume on an engine. It has no id: name and time of making identify it.
@@ -224,6 +227,33 @@ impl Container {
     /// Whether `name` is this container's name or whole id.
     pub fn answers_to(&self, name: &str) -> bool {
         name == self.id || (!self.name.is_empty() && name.trim_start_matches('/') == self.name)
+    }
+
+    /// The container, where `asked` names it; none where `asked` is only a beginning of its id or name, or the name of a link to it.
+    fn if_asked_for(self, asked: &str) -> Result<Option<Container>, EngineError> {
+        let begins = |container: &Container| {
+            let asked = asked.trim_start_matches('/');
+            asked.contains('/') || container.id.starts_with(asked) || container.name.starts_with(asked)
+        };
+        let is_asked = |container: &Container| container.answers_to(asked);
+        checked::answered(self, asked, is_asked, begins, "container of that name")
+    }
+}
+
+impl Volume {
+    /// The volume, where its name is `asked`; none where `asked` is only its beginning, which podman completes.
+    fn if_asked_for(self, asked: &str) -> Result<Option<Volume>, EngineError> {
+        let begins = |volume: &Volume| volume.name.starts_with(asked);
+        checked::answered(self, asked, |volume| volume.name == asked, begins, "volume of that name")
+    }
+}
+
+impl Network {
+    /// The network, where its name or whole id is `asked`; none where `asked` is only a beginning.
+    fn if_asked_for(self, asked: &str) -> Result<Option<Network>, EngineError> {
+        let is_asked = |network: &Network| network.name == asked || network.id == asked;
+        let begins = |network: &Network| network.id.starts_with(asked) || network.name.starts_with(asked);
+        checked::answered(self, asked, is_asked, begins, "network of that name")
     }
 }
 
@@ -294,6 +324,8 @@ pub enum EngineError {
     Garbage(&'static str),
     /// The engine refuses because the thing is in use.
     Conflict(String),
+    /// The engine says that it removed the thing, and has it still.
+    NotRemoved,
     /// The engine answers with an error: status and message.
     Refused(u16, String),
     /// The client program failed: its name and what it said.
@@ -346,6 +378,7 @@ impl EngineError {
             EngineError::TooLarge(limit) => format!("the engine's answer is larger than {limit} bytes"),
             EngineError::Garbage(what) => format!("the engine's answer makes no sense: no {what}"),
             EngineError::Conflict(message) => message.clone(),
+            EngineError::NotRemoved => "the engine says that it is removed, and has it still".to_owned(),
             EngineError::Refused(status, message) => format!("the engine refused ({status}): {message}"),
             EngineError::Failed(program, message) if message.trim().is_empty() => format!("{program} failed"),
             EngineError::Failed(program, message) => format!("{program} failed: {message}"),

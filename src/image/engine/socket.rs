@@ -242,8 +242,8 @@ impl Engine for DockerSocket {
             return Ok(None);
         }
         let found = self.get(&format!("/containers/{}/json", encode(name)))?;
-        let container = found.map(|value| answers::container(&value)).transpose()?;
-        Ok(container.filter(|container| container.answers_to(name)))
+        let Some(value) = found else { return Ok(None) };
+        answers::container(&value)?.if_asked_for(name)
     }
 
     fn containers(&self, filter: &Filter) -> Result<Vec<Container>, EngineError> {
@@ -308,7 +308,8 @@ impl Engine for DockerSocket {
             return Ok(None);
         }
         let found = self.get(&format!("/volumes/{}", encode(name)))?;
-        found.map(|value| answers::volume(&value)).transpose()
+        let Some(value) = found else { return Ok(None) };
+        answers::volume(&value)?.if_asked_for(name)
     }
 
     fn remove_volume(&self, name: &str) -> Result<Removed, EngineError> {
@@ -320,7 +321,8 @@ impl Engine for DockerSocket {
             return Ok(None);
         }
         let found = self.get(&format!("/networks/{}", encode(name)))?;
-        found.map(|value| answers::network(&value)).transpose()
+        let Some(value) = found else { return Ok(None) };
+        answers::network(&value)?.if_asked_for(name)
     }
 
     fn remove_network(&self, id: &str) -> Result<Removed, EngineError> {

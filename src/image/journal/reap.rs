@@ -197,7 +197,7 @@ fn attempt(place: &Place<'_, '_>, entry: &Entry, note: &mut Note<'_>) -> Result<
     if entry.id.is_none() {
         note(&id)?;
     }
-    Ok(match &entry.intent.thing {
+    let outcome = match &entry.intent.thing {
         Thing::Container { .. } => engine.remove_container(&id)?.into(),
         Thing::Network { .. } => engine.remove_network(&id)?.into(),
         Thing::Volume { name } => match engine.volume(name)? {
@@ -206,6 +206,23 @@ fn attempt(place: &Place<'_, '_>, entry: &Entry, note: &mut Note<'_>) -> Result<
         },
         Thing::Image { tag } => remove_image(engine, tag, &id, &entry.intent, &window)?,
         Thing::File { .. } => Outcome::NotThere,
+    };
+    // Clients were seen to succeed at removals of nothing, in words or in silence.
+    if is_still_there(engine, &entry.intent.thing, &id)? {
+        return Err(EngineError::NotRemoved.into());
+    }
+    Ok(outcome)
+}
+
+/// Whether a thing of the run that was to be removed is there yet.
+fn is_still_there(engine: &dyn Engine, thing: &Thing, id: &str) -> Result<bool, EngineError> {
+    Ok(match thing {
+        // Another removal may be at it.
+        Thing::Container { .. } => engine.container(id)?.is_some_and(|container| !container.going),
+        Thing::Network { .. } => engine.network(id)?.is_some(),
+        Thing::Volume { name } => engine.volume(name)?.is_some_and(|volume| volume.made == id),
+        Thing::Image { tag } => engine.image(tag)?.is_some_and(|image| image.id == id),
+        Thing::File { .. } => false,
     })
 }
 
@@ -286,6 +303,7 @@ fn remove_image(
     };
     if engine.image(id)?.is_some_and(|image| image.tags.is_empty() && !was_there(&image)) {
         match engine.remove_image(id) {
+            Ok(_) if engine.image(id)?.is_some() => return Err(EngineError::NotRemoved),
             Ok(_) => outcome = Outcome::Removed,
             // A container of someone's uses it.
             Err(EngineError::Conflict(_)) => {}
