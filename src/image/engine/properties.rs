@@ -41,13 +41,29 @@ pub fn said(bytes: &[u8]) {
         answers::container(&value).map(|found| found.id),
         answers::buildah_container(&value).map(|found| found.id),
         answers::listed_container(&value).map(|found| found.id),
+        answers::network(&value).map(|found| found.id),
     ]
     .into_iter()
     .flatten()
     {
-        assert!(!id.is_empty());
+        let digits = id.split_once(':').map_or(id.as_str(), |(_, digits)| digits);
+        assert!(!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
     }
-    let _ = (answers::volume(&value), answers::network(&value), answers::version(&value));
+    for name in [
+        answers::container(&value).map(|found| found.name),
+        answers::buildah_container(&value).map(|found| found.name),
+        answers::listed_container(&value).map(|found| found.name),
+        answers::volume(&value).map(|found| found.name),
+        answers::network(&value).map(|found| found.name),
+    ]
+    .into_iter()
+    .flatten()
+    .chain(answers::image(&value).into_iter().flat_map(|found| [found.tags, found.digests].concat()))
+    .chain(answers::buildah_tags(&value).into_iter().flatten().flat_map(|(_, names)| names))
+    {
+        assert!(!name.starts_with('-') && !name.contains(char::is_control), "{name:?}");
+    }
+    let _ = answers::version(&value);
     answers::machine(&value);
     answers::texts(&value);
 }

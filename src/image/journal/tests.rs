@@ -2,6 +2,7 @@
 
 use super::*;
 use crate::image::engine::fake::FakeEngine;
+use crate::image::engine::{Network, Volume};
 use proptest::prelude::*;
 use std::os::unix::fs::{MetadataExt, PermissionsExt, symlink};
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -247,6 +248,49 @@ fn an_engine_that_fails_leaves_the_journal_for_the_next_time() {
     assert_eq!((none.left.len(), place.journals().len()), (1, 1));
     engine.state().fails_after = None;
     assert_eq!(place.reap(&engine).removed.len(), 1);
+    assert_eq!(place.journals().len(), 0);
+}
+
+#[test]
+fn what_an_engine_only_says_that_it_removed_is_left_and_told() {
+    let place = Place::new();
+    let engine = FakeEngine::default();
+    let mut journal = Journal::begin(&place.0).unwrap();
+    engine.state().volumes.push(Volume { name: "v".into(), made: "m".into(), ..Volume::default() });
+    engine.state().networks.push(Network { id: "1".into(), name: "n".into(), ..Network::default() });
+    for (intent, id) in [
+        (container("c"), engine.make_container("c")),
+        (image("app:1"), engine.make_image("app:1")),
+        (Intent::new(Thing::Volume { name: "v".to_owned() }, "target", "fake"), "m".to_owned()),
+        (Intent::new(Thing::Network { name: "n".to_owned() }, "target", "fake"), "1".to_owned()),
+    ] {
+        let number = journal.intends(intent).unwrap();
+        journal.made(number, &id).unwrap();
+    }
+    die(journal);
+    engine.state().keeps_all = true;
+    let report = place.reap(&engine);
+    assert_eq!((report.removed.len(), report.left.len(), report.not_there), (0, 4, 0));
+    assert!(report.left.iter().all(|left| left.reason == LeftReason::Engine(EngineError::NotRemoved)));
+    assert_eq!(place.journals().len(), 1);
+    engine.state().keeps_all = false;
+    assert_eq!(place.reap(&engine).removed.len(), 4);
+    let state = engine.state();
+    assert_eq!((state.containers.len(), state.images.len()), (0, 0));
+    assert_eq!((state.volumes.len(), state.networks.len(), place.journals().len()), (0, 0, 0));
+}
+
+#[test]
+fn another_removal_of_a_container_may_be_at_it() {
+    let place = Place::new();
+    let engine = FakeEngine::default();
+    let mut journal = Journal::begin(&place.0).unwrap();
+    let number = journal.intends(container("c")).unwrap();
+    journal.made(number, &engine.make_container("c")).unwrap();
+    die(journal);
+    engine.state().keeps_all = true;
+    engine.state().containers[0].going = true;
+    assert_eq!(place.reap(&engine).left, []);
     assert_eq!(place.journals().len(), 0);
 }
 

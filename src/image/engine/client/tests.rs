@@ -60,6 +60,139 @@ fn a_name_is_no_option() {
     }
 }
 
+/// Ids of 64 digits, in order.
+fn ids_of(numbers: std::ops::Range<usize>) -> Vec<String> {
+    numbers.map(|number| format!("{number:064x}")).collect()
+}
+
+/// Lists what is in the file `listed`, tells of what is in `there`, and counts in the log what it was asked.
+const LISTING: &str = r#"echo "$1 $2 $(($# - 3))" >>"$0.log"
+    here=$(dirname "$0")
+    case "$*" in
+        *--quiet*) cat "$here/listed";;
+        *) shift 3; IFS=,; told=; status=0
+            while read -r id; do there="$there $id"; done <"$here/there"
+            for id; do
+                case "$there " in
+                    *" ${id#sha256:} "*) told="$told,{\"Id\":\"$id\",\"Name\":\"/c$id\"}";;
+                    *) echo "no such object: $id" >&2; status=1;;
+                esac
+            done
+            echo "[${told#,}]"; exit $status;;
+    esac"#;
+
+/// What a listing finds where the client lists and has these, and what it was asked.
+fn listing(kind: Client, listed: &[String], there: &[String]) -> (Result<Vec<String>, EngineError>, String) {
+    static COUNT: std::sync::atomic::AtomicUsize = std::sync::atomic::AtomicUsize::new(0);
+    let number = COUNT.fetch_add(1, std::sync::atomic::Ordering::Relaxed);
+    let (folder, engine) = stub(&format!("listing-{number}"), kind, LISTING);
+    let engine = engine.with_patience(Duration::from_secs(60), Duration::from_secs(60));
+    std::fs::write(folder.join("listed"), listed.join("\n") + "\n").unwrap();
+    std::fs::write(folder.join("there"), there.join("\n") + "\n").unwrap();
+    let found = engine.containers(&Filter::default());
+    let log = std::fs::read_to_string(folder.join(format!("{}.log", kind.name()))).unwrap();
+    std::fs::remove_dir_all(folder).unwrap();
+    (found.map(|all| all.into_iter().map(|one| one.id).collect()), log)
+}
+
+#[test]
+fn a_listing_inspects_hundreds_at_once() {
+    let all = ids_of(0..450);
+    let (found, log) = listing(Client::Podman, &all, &all);
+    assert_eq!(found, Ok(all));
+    assert_eq!(log, "ps --all 1\ncontainer inspect 200\ncontainer inspect 200\ncontainer inspect 50\n");
+    assert_eq!(listing(Client::Docker, &[], &[]), (Ok(Vec::new()), "ps --all 1\n".into()));
+}
+
+#[test]
+fn what_goes_while_it_is_listed_is_left_out() {
+    let (all, there) = (ids_of(0..40), ids_of(0..39));
+    let (found, log) = listing(Client::Docker, &all, &there);
+    assert_eq!(found, Ok(there));
+    // Halves, down to the one that is gone.
+    assert!(log.lines().count() < 15, "{log}");
+    assert_eq!(listing(Client::Docker, &all[..1], &[]).0, Ok(Vec::new()));
+}
+
+#[test]
+fn a_listing_of_what_are_no_ids_is_garbage() {
+    for bad in ["--all", "-f", "0a", "app", "sha256:", "\u{1b}[2J"] {
+        let mut listed = ids_of(0..3);
+        listed.push(bad.to_owned());
+        let (found, log) = listing(Client::Podman, &listed, &listed);
+        assert_eq!(found, Err(EngineError::Garbage("container id")), "{bad}");
+        assert_eq!(log.lines().count(), 1, "{log}");
+    }
+}
+
+/// What was not asked for does not come into a listing, and the tags of buildah's images are asked for once.
+#[test]
+fn a_listing_has_what_was_listed() {
+    let id = |digit: &str| format!("sha256:{}", digit.repeat(64));
+    let script = format!(
+        r#"echo "$1 $2" >>"$0.log"; case "$*" in
+            "images --quiet --no-trunc") echo {one}; echo {two}; echo {one};;
+            "images --json --no-trunc") echo '[{{"id":"{one}","names":["localhost/a:1","localhost/b:1"]}}]';;
+            "inspect --type image -- {one}") echo '{{"FromImageID":"{one}"}}';;
+            "inspect --type image -- {two}") echo '{{"FromImageID":"{two}"}}';;
+            "image inspect -- {one} {two}") echo '[{{"Id":"{three}"}},{{"Id":"{two}"}}]';;
+            *) exit 1;;
+        esac"#,
+        one = id("1"),
+        two = id("2"),
+        three = id("3")
+    );
+    for (kind, expected, asked) in
+        [(Client::Podman, vec![id("2")], 2), (Client::Buildah, vec![id("1"), id("2")], 4)]
+    {
+        let (folder, engine) = stub("listed", kind, &script);
+        let found = engine.images(&Filter::default()).unwrap();
+        assert_eq!(found.iter().map(|image| image.id.clone()).collect::<Vec<_>>(), expected);
+        let tags: Vec<&[String]> = found.iter().map(|image| image.tags.as_slice()).collect();
+        assert_eq!(tags.iter().map(|tags| tags.len()).sum::<usize>(), if asked == 4 { 2 } else { 0 });
+        let log = std::fs::read_to_string(folder.join(format!("{}.log", kind.name()))).unwrap();
+        assert_eq!(log.lines().count(), asked, "{log}");
+        std::fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+#[test]
+fn ids_and_names_that_are_none_are_refused() {
+    let script = r#"case "$*" in
+        "image inspect -- id") echo '[{"Id":"--all","RepoTags":["id"]}]';;
+        "image inspect -- tag") echo '[{"Id":"0a","RepoTags":["tag","-f:1"]}]';;
+        "container inspect -- id") echo '[{"Id":"-f","Name":"/id"}]';;
+        "container inspect -- name") echo '[{"Id":"0a","Name":"/--all"}]';;
+        "container inspect -- image") echo '[{"Id":"0a","Name":"/image","Image":"--all"}]';;
+        "container inspect -- nerdctl") echo '[{"Id":"0a","Name":"/nerdctl","Image":"docker.io/library/x:1"}]';;
+        "volume inspect -- name") echo '[{"Name":"--all"}]';;
+        "volume inspect -- cache") echo '[{"Name":"cache-of-mine","CreatedAt":"x"}]';;
+        "volume inspect -- time") printf '[{"Name":"time","CreatedAt":"%0200d"}]' 0;;
+        "network inspect -- id") echo '[{"Id":"--all","Name":"id"}]';;
+        "network inspect -- 0a") echo '[{"Id":"0a1b","Name":"mine"}]';;
+        *) echo '[{"Id":"0a1b","Name":"mine"}]';;
+    esac"#;
+    let (folder, engine) = stub("refused", Client::Podman, script);
+    let refused = |what| EngineError::Garbage(what);
+    assert_eq!(engine.image("id"), Err(refused("image id")));
+    assert_eq!(engine.image("tag"), Err(refused("image name")));
+    assert_eq!(engine.container("id"), Err(refused("container id")));
+    assert_eq!(engine.container("name"), Err(refused("container name")));
+    assert_eq!(engine.container("image"), Err(refused("image id")));
+    assert_eq!(engine.container("nerdctl").unwrap().map(|found| found.image_id), Some(String::new()));
+    assert_eq!(engine.volume("name"), Err(refused("volume name")));
+    assert_eq!(engine.volume("time"), Err(refused("time of a volume")));
+    assert_eq!(engine.network("id"), Err(refused("network id")));
+    // podman completes names of volumes, and engines ids.
+    assert_eq!((engine.volume("cache"), engine.network("0a")), (Ok(None), Ok(None)));
+    assert_eq!(engine.container("0a"), Ok(None));
+    // Neither the name nor the beginning of an id.
+    assert_eq!(engine.container("other"), Err(refused("container of that name")));
+    assert_eq!(engine.network("other"), Err(refused("network of that name")));
+    assert_eq!(engine.volume("other"), Err(refused("volume of that name")));
+    std::fs::remove_dir_all(folder).unwrap();
+}
+
 #[test]
 fn buildah_has_no_volumes() {
     let (folder, engine) = stub("buildah", Client::Buildah, "echo '[]'");

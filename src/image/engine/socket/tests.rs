@@ -123,6 +123,10 @@ fn garbage_is_a_typed_error() {
     assert_eq!(garbage(&answer("200 OK", "{")), EngineError::Garbage("JSON"));
     assert_eq!(garbage(&answer("200 OK", "[]")), EngineError::Garbage("image id"));
     assert_eq!(garbage(&answer("200 OK", &"[".repeat(5000))), EngineError::Garbage("JSON"));
+    let option = r#"{"Id":"--all","RepoTags":["app:1"]}"#;
+    assert_eq!(garbage(&answer("200 OK", option)), EngineError::Garbage("image id"));
+    let name = r#"{"Id":"sha256:1","RepoTags":["app:1","--all"]}"#;
+    assert_eq!(garbage(&answer("200 OK", name)), EngineError::Garbage("image name"));
     assert_eq!(
         garbage(b"HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n"),
         EngineError::Garbage("content length")
