@@ -300,10 +300,19 @@ fn a_client_that_always_hangs_is_given_up_for_a_second_signal() -> Result<(), Fa
         stub::go_wrong(place.daemon.path(), Fault::Hangs, 3, true).map_err(words)?;
         let mut child = place.command(&["imk"]).spawn().map_err(words)?;
         let what = |failure| format!("{client}: {failure}");
-        for _ in 0..2 {
-            place.daemon.wait_until_blocked().map_err(words)?;
-            send(&child, Signal::TERM)?;
+        place.daemon.wait_until_blocked().map_err(words)?;
+        let before = stub::asked(place.daemon.path());
+        send(&child, Signal::TERM)?;
+        // Nobody reads the fifo any more, at which the client hangs all the same.
+        let deadline = Instant::now() + SOON;
+        while stub::asked(place.daemon.path()) == before && child.try_wait().map_err(words)?.is_none() {
+            if Instant::now() > deadline {
+                place.end_all();
+                return Err(what("it goes on waiting after the first signal".to_owned()));
+            }
+            std::thread::sleep(Duration::from_millis(5));
         }
+        let _ = send(&child, Signal::TERM);
         let outcome = ends(&place, &mut child, Signal::TERM).map_err(what)?;
         stub::go_well(place.daemon.path()).map_err(words)?;
         holds(&place, &outcome).map_err(what)?;
@@ -325,7 +334,7 @@ const ASKING_GIT: [[&str; 2]; 2] = [["--affected=HEAD", "all"], ["--lock-diff=HE
 
 fn git_that_floods() -> Result<(), Failure> {
     for arguments in ASKING_GIT {
-        for fault in [Fault::Flood, Fault::Errors, Fault::Garbage, Fault::Nothing, Fault::Dies] {
+        for fault in [Fault::Flood, Fault::Garbage, Fault::Nothing, Fault::Dies, Fault::Errors] {
             let place = with_git(fault, 0)?;
             let start = Instant::now();
             let outcome = place.run(&[&IN_A_GIGABYTE[..], &arguments].concat())?;

@@ -208,8 +208,9 @@ fn asked_for(name: &str, folder: &Path, words: &[&str]) -> io::Result<i32> {
             well().say()
         }
         Fault::Hangs => {
+            let mut child = Command::new("sleep").arg("600").spawn()?;
             fs::write(folder.join("ready"), b"\n")?;
-            sleep()
+            child.wait().map(|_| 1)
         }
         Fault::Child => {
             let status = well().say()?;
@@ -222,10 +223,6 @@ fn asked_for(name: &str, folder: &Path, words: &[&str]) -> io::Result<i32> {
             pour(&mut io::stdout(), &member(), b"\0", usize::MAX).map(|()| 0)
         }
     }
-}
-
-fn sleep() -> io::Result<i32> {
-    Command::new("sleep").arg("600").status().map(|_| 1)
 }
 
 /// Writes `start`, and so many megabytes of what is repeated. A reader that turns away ends it.

@@ -57,7 +57,8 @@ impl GitError {
 pub fn work_tree(directory: &Path) -> Result<PathBuf, GitError> {
     let top = run(directory, &["rev-parse", "--show-toplevel"])?
         .map_err(|_| GitError::NoRepository(directory.to_owned()))?;
-    Ok(PathBuf::from(OsString::from_vec(top.strip_suffix(b"\n").unwrap_or(&top).to_vec())))
+    let top = PathBuf::from(OsString::from_vec(top.strip_suffix(b"\n").unwrap_or(&top).to_vec()));
+    if top.is_absolute() { Ok(top) } else { Err(GitError::NoRepository(directory.to_owned())) }
 }
 
 /// The files that differ between `revision` and the work tree around `directory`, gone ones included, and those that git
@@ -74,6 +75,9 @@ pub fn changed_since(directory: &Path, revision: &str) -> Result<Vec<PathBuf>, G
     }
     let commit = run(&top, &["rev-parse", "--verify", "--quiet", &format!("{revision}^{{commit}}")])?;
     let commit = String::from_utf8(commit.map_err(|_| unknown())?).map_err(|_| unknown())?;
+    if commit.trim_end().is_empty() || !commit.trim_end().bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return Err(unknown());
+    }
     let failed = GitError::Failed;
     // A rename is told as a file that is gone and one that is new.
     let differing =
