@@ -333,8 +333,8 @@ fn with_git(fault: Fault, at: usize) -> Result<Scene, Failure> {
 const ASKING_GIT: [[&str; 2]; 2] = [["--affected=HEAD", "all"], ["--lock-diff=HEAD", "all"]];
 
 fn git_that_floods() -> Result<(), Failure> {
-    for arguments in ASKING_GIT {
-        for fault in [Fault::Flood, Fault::Garbage, Fault::Nothing, Fault::Dies, Fault::Errors] {
+    for fault in [Fault::Flood, Fault::Garbage, Fault::Nothing, Fault::Dies, Fault::Errors] {
+        for arguments in ASKING_GIT {
             let place = with_git(fault, 0)?;
             let start = Instant::now();
             let outcome = place.run(&[&IN_A_GIGABYTE[..], &arguments].concat())?;

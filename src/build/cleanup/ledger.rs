@@ -149,6 +149,23 @@ impl Ledger {
         self.engines.at(address).map_err(Fault::Engine)
     }
 
+    /// Asks an engine that did not keep the run waiting in vain before.
+    fn ask<T>(
+        &mut self,
+        address: &str,
+        question: impl FnOnce(&'static dyn Engine) -> Result<T, EngineError>,
+    ) -> Result<T, Fault> {
+        if let Some(fault) = self.silent.get(address) {
+            return Err(Fault::Engine(fault.clone()));
+        }
+        question(self.engine(address)?).map_err(|fault| {
+            if matches!(fault, EngineError::Timeout(_)) {
+                self.silent.insert(address.to_owned(), fault.clone());
+            }
+            Fault::Engine(fault)
+        })
+    }
+
     /// Enters a thing that is about to be made. When this has returned it is on disk, or it can't be, and
     /// [`Ledger::take_unwritten`] says why.
     pub fn will_make(
@@ -225,8 +242,8 @@ impl Ledger {
         let now =
             Intent { before: None, ..Intent::new(entry.intent.thing.clone(), "", &entry.intent.engine) };
         let before = entry.intent.before.clone();
-        let engine = self.engine(&now.engine)?;
-        let now = now.look_before(engine).map_err(Fault::Engine)?;
+        let address = now.engine.clone();
+        let now = self.ask(&address, |engine| now.look_before(engine))?;
         Ok(now.before.filter(|id| before.as_ref() != Some(id)))
     }
 
@@ -237,7 +254,7 @@ impl Ledger {
             return Ok(Seen::NotThere);
         };
         let (at, address) = (entry.at, entry.intent.engine.clone());
-        let found = self.engine(&address)?.container(id).map_err(Fault::Engine)?;
+        let found = self.ask(&address, |engine| engine.container(id))?;
         match found.filter(|container| container.created.is_some_and(|created| created >= at - 1)) {
             Some(container) => {
                 self.made(ticket, &container.id);
@@ -257,7 +274,7 @@ impl Ledger {
         let there = match (&entry.id, nameless) {
             (Some(id), true) => {
                 let (id, address) = (id.clone(), entry.intent.engine.clone());
-                self.engine(&address)?.container(&id).map_err(Fault::Engine)?.is_some()
+                self.ask(&address, |engine| engine.container(&id))?.is_some()
             }
             (None, true) => true,
             (_, false) => self.id_by_name(ticket)?.is_some(),

@@ -1,6 +1,7 @@
 //! An engine in memory, for tests: it keeps images and containers, and fails where it is told to.
 
 use super::*;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// What the fake engine holds.
@@ -22,6 +23,8 @@ pub struct State {
     pub log: Vec<String>,
     /// How many calls succeed before one fails; none for never.
     pub fails_after: Option<usize>,
+    /// Whether calls get no answer in time.
+    pub is_silent: bool,
     /// Whether it only says that it removes what it is asked to.
     pub keeps_all: bool,
     last_id: u64,
@@ -30,12 +33,17 @@ pub struct State {
 
 /// A fake engine.
 #[derive(Default)]
-pub struct FakeEngine(Mutex<State>);
+pub struct FakeEngine(Mutex<State>, AtomicUsize);
 
 impl FakeEngine {
     /// What it holds, to look at or to change.
     pub fn state(&self) -> MutexGuard<'_, State> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many calls came.
+    pub fn calls(&self) -> usize {
+        self.1.load(Ordering::Relaxed)
     }
 
     /// Sets the clock, in seconds since 1970.
@@ -74,6 +82,10 @@ impl FakeEngine {
     /// Counts a call, which fails where it is that call's turn.
     fn call(&self) -> Result<MutexGuard<'_, State>, EngineError> {
         let mut state = self.state();
+        self.1.fetch_add(1, Ordering::Relaxed);
+        if state.is_silent {
+            return Err(EngineError::Timeout(1));
+        }
         match &mut state.fails_after {
             Some(0) => Err(EngineError::Closed),
             Some(count) => {

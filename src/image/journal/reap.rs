@@ -4,6 +4,7 @@ use super::file::{self, Folder};
 use super::record::{self, Record};
 use super::{Engines, Entry, Intent, JournalError, Thing, short_id};
 use crate::image::engine::{Engine, EngineError, Filter, Image, Removed};
+use std::collections::BTreeMap;
 use std::path::Path;
 
 /// How long after a run's last sign of life a thing may have been made by it still, and how far the clocks of imk and
@@ -19,6 +20,8 @@ pub struct Report {
     pub left: Vec<Left>,
     /// Things that were not there: never made, or removed by someone else.
     pub not_there: usize,
+    /// Engines that gave no answer in time: a clean-up waits for each once.
+    silent: BTreeMap<String, EngineError>,
 }
 
 /// Something that was not removed.
@@ -131,7 +134,14 @@ impl From<JournalError> for Fault {
 /// Removes the thing of one entry; whether the entry is settled by that.
 pub(super) fn remove(place: &Place<'_, '_>, entry: &Entry, note: &mut Note<'_>, report: &mut Report) -> bool {
     let (thing, target) = (entry.intent.thing.clone(), entry.intent.target.clone());
-    let (reason, settled) = match attempt(place, entry, note) {
+    let attempted = match report.silent.get(&entry.intent.engine) {
+        Some(fault) => Err(Fault::Engine(fault.clone())),
+        None => attempt(place, entry, note),
+    };
+    if let Err(Fault::Engine(fault @ EngineError::Timeout(_))) = &attempted {
+        report.silent.insert(entry.intent.engine.clone(), fault.clone());
+    }
+    let (reason, settled) = match attempted {
         Ok(Outcome::Removed) => {
             report.removed.push((thing, target));
             return true;

@@ -281,6 +281,24 @@ fn what_an_engine_only_says_that_it_removed_is_left_and_told() {
 }
 
 #[test]
+fn a_silent_engine_is_waited_for_once_in_a_clean_up() {
+    let place = Place::new();
+    let engine = FakeEngine::default();
+    let mut journal = Journal::begin(&place.0).unwrap();
+    for name in ["a", "b", "c"] {
+        let number = journal.intends(container(name)).unwrap();
+        journal.made(number, &engine.make_container(name)).unwrap();
+    }
+    die(journal);
+    engine.state().is_silent = true;
+    let report = place.reap(&engine);
+    assert!(report.left.iter().all(|left| left.reason == LeftReason::Engine(EngineError::Timeout(1))));
+    assert_eq!((report.left.len(), engine.calls()), (3, 1));
+    engine.state().is_silent = false;
+    assert_eq!(place.reap(&engine).removed.len(), 3);
+}
+
+#[test]
 fn another_removal_of_a_container_may_be_at_it() {
     let place = Place::new();
     let engine = FakeEngine::default();

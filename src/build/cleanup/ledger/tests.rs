@@ -237,3 +237,27 @@ fn what_others_keep_in_the_folder_stays() {
     left.sort();
     assert_eq!(left, [".gitignore", "cache"]);
 }
+
+#[test]
+fn a_silent_engine_is_waited_for_once_and_once_more_at_a_jobs_end() {
+    let mut bench = Bench::new();
+    let tickets = ["a", "b"].map(|name| bench.enter(0, container(name), Policy::OnFailure));
+    ["a", "b"].map(|name| bench.engine.make_container(name));
+    bench.engine.state().is_silent = true;
+    let calls = bench.engine.calls();
+    let silent = || Fault::Engine(EngineError::Timeout(1));
+    for ticket in tickets {
+        assert_eq!(bench.ledger.look_after(ticket), Err(silent()));
+        assert_eq!(bench.ledger.gone(ticket), Err(silent()));
+    }
+    let work = Work { owner: bench.jobs[0], target: "t", engine: "fake", policy: Policy::OnFailure };
+    assert_eq!(bench.ledger.will_make(&work, container("c"), None).err(), Some(silent()));
+    assert_eq!(bench.engine.calls(), calls + 1);
+    let ending = bench.ledger.finished(bench.jobs[0], false, false);
+    assert_eq!((ending.report.left.len(), bench.engine.calls()), (2, calls + 2));
+    bench.engine.state().is_silent = false;
+    let removed = bench.ledger.reap().unwrap();
+    bench.ledger.end();
+    let later = Bench::ledger(&bench.folder, bench.engine).reap().unwrap();
+    assert_eq!((removed.removed.len(), later.removed.len(), bench.there()), (0, 2, Vec::new()));
+}
