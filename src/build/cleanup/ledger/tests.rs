@@ -242,7 +242,7 @@ fn what_others_keep_in_the_folder_stays() {
 fn a_silent_engine_is_waited_for_once_and_once_more_at_a_jobs_end() {
     let mut bench = Bench::new();
     let tickets = ["a", "b"].map(|name| bench.enter(0, container(name), Policy::OnFailure));
-    ["a", "b"].map(|name| bench.engine.make_container(name));
+    ["a", "b"].iter().for_each(|name| drop(bench.engine.make_container(name)));
     bench.engine.state().is_silent = true;
     let calls = bench.engine.calls();
     let silent = || Fault::Engine(EngineError::Timeout(1));
