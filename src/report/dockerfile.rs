@@ -138,6 +138,12 @@ fn expansion(fault: &ExpansionFault) -> String {
         ExpansionFault::BadPattern(pattern) => format!("invalid pattern '{}' in substitution", show(pattern)),
         ExpansionFault::Required { name, message } => format!("{}: {}", show(name), show(message)),
         ExpansionFault::TooDeep => "substitutions nest too deeply".to_owned(),
+        ExpansionFault::TooLong => {
+            "variables come to more than 1 MiB here: imk reads on no further".to_owned()
+        }
+        ExpansionFault::TooMuch => {
+            "variables and triggers come to more than 16 MiB in all: imk reads on no further".to_owned()
+        }
     }
 }
 

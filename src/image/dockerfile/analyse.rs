@@ -13,11 +13,11 @@ use super::instruction::{Copy, Heredoc, Instruction, Kind, Mount, Pair, Text};
 use super::names::{self, ContextKind};
 use super::parse::{Dockerfile, parse};
 use super::scope::{BuildArgs, Env, Globals, is_predefined};
-use super::value::{Scope, Value};
+use super::value::{Budget, Scope, Value};
 use crate::base::Span;
 use crate::base::nearest;
 use crate::base::sorting;
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 /// Reads `text` and finds what the target of `request` can depend on.
 ///
@@ -92,15 +92,17 @@ fn has_heredocs(file: &Dockerfile) -> bool {
 /// What BuildKit refuses in the request, or in an expansion.
 pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Error> {
     let build_args = BuildArgs(request.build_args);
-    let globals = Globals::new(file, request.platform_args, &build_args)?;
-    let mut graph = Graph::new(file, request, &globals)?;
+    let mut budget = Budget::default();
+    let globals = Globals::new(file, request.platform_args, &build_args, &mut budget)?;
+    let mut graph = Graph::new(file, request, &globals, &mut budget)?;
     let target = graph.target()?;
-    let reached = graph.reach(target)?;
+    let reached = graph.reach(target, &mut budget)?;
     let mut walk = Walk {
         file,
         request,
         globals: &globals,
         graph: &graph,
+        budget,
         out: Analysis {
             target,
             directives: file.directives.list.clone(),
@@ -127,6 +129,7 @@ struct Walk<'a> {
     request: &'a Request<'a>,
     globals: &'a Globals,
     graph: &'a Graph<'a>,
+    budget: Budget,
     out: Analysis,
     /// The variables at the end of each stage walked.
     envs: Vec<Option<Env>>,
@@ -285,12 +288,16 @@ impl Walk<'_> {
         self.out.widened.push(Widening { span, why });
     }
 
-    fn expand(&self, text: &Text, env: &mut Env) -> Result<Value, Error> {
-        expand::expand(&text.bytes, self.mode, env)
+    fn expand(&mut self, text: &Text, env: &mut Env) -> Result<Value, Error> {
+        expand::expand(&text.bytes, self.mode, env, &mut self.budget)
             .map_err(|fault| Error::new(text.span, ErrorKind::Expansion(fault)))
     }
 
-    fn expand_all<'t>(&self, texts: impl IntoIterator<Item = &'t Text>, env: &mut Env) -> Result<(), Error> {
+    fn expand_all<'t>(
+        &mut self,
+        texts: impl IntoIterator<Item = &'t Text>,
+        env: &mut Env,
+    ) -> Result<(), Error> {
         texts.into_iter().try_for_each(|text| self.expand(text, env).map(drop))
     }
 
@@ -352,6 +359,8 @@ impl Walk<'_> {
             (None, Origin::Unset)
         };
         if let Some(value) = &value {
+            let bytes = value.known().map_or(0, <[u8]>::len);
+            self.budget.take(bytes).map_err(|fault| Error::new(name.span, ErrorKind::Expansion(fault)))?;
             env.set(key, value.clone());
         }
         let used =
@@ -389,7 +398,7 @@ impl Walk<'_> {
 
     fn mount(&mut self, mount: &Mount, env: &mut Env) -> Result<(), Error> {
         let mut value = |text: &[u8]| {
-            expand::expand(text, self.mode, env)
+            expand::expand(text, self.mode, env, &mut self.budget)
                 .map_err(|fault| Error::new(mount.span, ErrorKind::Expansion(fault)))
         };
         let kind = value(mount.kind())?;
@@ -511,7 +520,7 @@ impl Walk<'_> {
             return Ok(());
         }
         let mode = Mode { no_quotes: true, ..Mode::words(b'\\') };
-        expand::expand(&heredoc.body, mode, env as &mut dyn Scope)
+        expand::expand(&heredoc.body, mode, env as &mut dyn Scope, &mut self.budget)
             .map(drop)
             .map_err(|fault| Error::new(heredoc.span, ErrorKind::Expansion(fault)))
     }
@@ -533,11 +542,15 @@ impl Walk<'_> {
         }
         sorting::sort_by_key(&mut globals, |arg| arg.span);
         self.out.args.splice(0..0, globals);
-        let mut seen = BTreeSet::new();
+        let mut seen: HashSet<&[u8]> = self.out.args.iter().map(|arg| &arg.name[..]).collect();
         let mut predefined = Vec::new();
+        let mut unused = Vec::new();
+        let mut places: HashMap<&[u8], Span> = HashMap::new();
+        for text in declarations(self.file) {
+            places.entry(&text.bytes).or_insert(text.span);
+        }
         for (name, _) in build_args.0 {
-            let counts = self.out.args.iter().any(|arg| arg.name == *name);
-            if counts || !seen.insert(name) {
+            if !seen.insert(name) {
                 continue;
             }
             if is_predefined(name) {
@@ -547,14 +560,15 @@ impl Walk<'_> {
                 predefined.push(used);
                 continue;
             }
-            let declared = declarations(self.file).find(|text| text.bytes == *name).map(|text| text.span);
+            let declared = places.get(&name[..]).copied();
             let nearest = match declared {
                 Some(_) => None,
                 None => nearest(name, declarations(self.file).map(|text| text.bytes.as_slice()))
                     .map(<[u8]>::to_vec),
             };
-            self.out.unused_args.push(UnusedArg { name: name.clone(), declared, nearest });
+            unused.push(UnusedArg { name: name.clone(), declared, nearest });
         }
+        self.out.unused_args.extend(unused);
         self.out.args.extend(predefined);
     }
 }

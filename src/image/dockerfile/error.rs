@@ -219,6 +219,10 @@ pub enum ExpansionFault {
     },
     /// Substitutions within substitutions, deeper than imk follows. BuildKit would.
     TooDeep,
+    /// A word in which the values of variables come to more than imk takes, [`super::value::LONGEST_VALUE`]. BuildKit would.
+    TooLong,
+    /// Values of variables and ONBUILD triggers that come to more than imk takes of one file, 16 MiB. BuildKit would.
+    TooMuch,
 }
 
 /// Something BuildKit accepts, and a reader may not expect.

@@ -6,7 +6,7 @@
 use super::error::ExpansionFault;
 use super::glob::{self, Shortest};
 use super::runes::{decode, is_space};
-use super::value::{Lookup, Scope, Value};
+use super::value::{Budget, LONGEST_VALUE, Lookup, Nothing, Scope, Value};
 
 /// How a lexer treats what it reads.
 #[derive(Clone, Copy, Debug)]
@@ -33,85 +33,101 @@ impl Mode {
 /// Expands `word` to one text.
 ///
 /// # Errors
-/// A substitution that BuildKit refuses.
-pub fn expand(word: &[u8], mode: Mode, scope: &mut dyn Scope) -> Result<Value, ExpansionFault> {
+/// A substitution that BuildKit refuses, or one that takes more than `budget` has.
+pub fn expand(
+    word: &[u8],
+    mode: Mode,
+    scope: &mut dyn Scope,
+    budget: &mut Budget,
+) -> Result<Value, ExpansionFault> {
     if mode.raw_escapes || memchr::memchr3(b'$', b'"', b'\'', word).is_some() || word.contains(&mode.escape) {
-        let mut lexer = Lexer::new(word, mode, scope);
-        return Ok(lexer.process(None, mode.raw_escapes)?.0.value());
+        let mut lexer = Lexer::new(word, mode, scope, budget, None);
+        lexer.process(None, mode.raw_escapes)?;
+        return Ok(if lexer.unknown { Value::Unknown } else { Value::Known(lexer.out) });
     }
     Ok(Value::Known(word.to_vec()))
 }
 
-/// Expands `text` and splits it at white space outside quotes.
+/// Splits `text` at white space outside quotes, where no variable is set.
 ///
 /// # Errors
 /// A substitution that BuildKit refuses.
-pub fn split(text: &[u8], mode: Mode, scope: &mut dyn Scope) -> Result<Vec<Vec<u8>>, ExpansionFault> {
-    let mut lexer = Lexer::new(text, mode, scope);
-    Ok(lexer.process(None, mode.raw_escapes)?.1)
-}
-
-/// A text under construction; once an unknown part is in it, the whole is unknown.
-#[derive(Default)]
-struct Building {
-    bytes: Vec<u8>,
-    unknown: bool,
-}
-
-impl Building {
-    fn of(bytes: &[u8]) -> Self {
-        Building { bytes: bytes.to_vec(), unknown: false }
-    }
-
-    fn unknown() -> Self {
-        Building { bytes: Vec::new(), unknown: true }
-    }
-
-    fn add(&mut self, other: &Building) {
-        self.bytes.extend_from_slice(&other.bytes);
-        self.unknown |= other.unknown;
-    }
-
-    fn value(self) -> Value {
-        if self.unknown { Value::Unknown } else { Value::Known(self.bytes) }
-    }
-}
-
-impl From<Value> for Building {
-    fn from(value: Value) -> Self {
-        match value {
-            Value::Known(bytes) => Building { bytes, unknown: false },
-            Value::Unknown => Building::unknown(),
-        }
-    }
+pub fn split(text: &[u8], mode: Mode) -> Result<Vec<Vec<u8>>, ExpansionFault> {
+    let (mut scope, mut budget) = (Nothing, Budget::default());
+    let mut lexer = Lexer::new(text, mode, &mut scope, &mut budget, Some(Words::default()));
+    lexer.process(None, mode.raw_escapes)?;
+    Ok(lexer.words.map_or_else(Vec::new, Words::finish))
 }
 
 /// Substitutions nest no deeper than this here; each level costs stack.
 const DEEPEST: usize = 64;
 
-/// Words of [`split`] as they grow. The buffer of the current word is the lexer's, shared by nested calls as it is in
-/// BuildKit, where a substitution with a modifier forgets the part of the word before it.
+/// Words of [`split`] as they grow. A substitution with a modifier forgets the part of the word before it, as in BuildKit.
 #[derive(Default)]
 struct Words {
     done: Vec<Vec<u8>>,
+    current: Vec<u8>,
     inside: bool,
 }
 
+impl Words {
+    fn add_chars(&mut self, text: &[u8]) {
+        let mut at = 0;
+        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
+            let (c, len) = decode(rest);
+            let len = len.max(1);
+            if !is_space(c) {
+                self.add_raw(&rest[..len]);
+            } else if self.inside && !self.current.is_empty() {
+                self.done.push(std::mem::take(&mut self.current));
+                self.inside = false;
+            }
+            at += len;
+        }
+    }
+
+    fn add_raw(&mut self, text: &[u8]) {
+        self.current.extend_from_slice(text);
+        self.inside = true;
+    }
+
+    fn finish(mut self) -> Vec<Vec<u8>> {
+        if !self.current.is_empty() {
+            self.done.push(self.current);
+        }
+        self.done
+    }
+}
+
+/// Reads a text once from its start to its end, and writes what it comes to behind what is written already: what a substitution does
+/// not take is cut off again, so that no level of nesting copies what those within it wrote.
 struct Lexer<'a> {
     text: &'a [u8],
     at: usize,
     mode: Mode,
     raw_escapes: bool,
     scope: &'a mut dyn Scope,
-    buffer: Vec<u8>,
+    budget: &'a mut Budget,
+    out: Vec<u8>,
+    /// Whether a part of what is written is not known; the whole is then not known.
+    unknown: bool,
+    words: Option<Words>,
     depth: usize,
 }
 
 impl<'a> Lexer<'a> {
-    fn new(text: &'a [u8], mode: Mode, scope: &'a mut dyn Scope) -> Self {
+    fn new(
+        text: &'a [u8],
+        mode: Mode,
+        scope: &'a mut dyn Scope,
+        budget: &'a mut Budget,
+        words: Option<Words>,
+    ) -> Self {
         // Go's scanner drops a byte order mark at the start.
         let text = text.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(text);
-        Lexer { text, at: 0, mode, raw_escapes: mode.raw_escapes, scope, buffer: Vec::new(), depth: 0 }
+        let raw_escapes = mode.raw_escapes;
+        let (out, unknown) = (Vec::new(), false);
+        Lexer { text, at: 0, mode, raw_escapes, scope, budget, out, unknown, words, depth: 0 }
     }
 
     fn peek(&self) -> Option<u8> {
@@ -127,33 +143,23 @@ impl<'a> Lexer<'a> {
         rest.get(..len).filter(|c| !c.is_empty())
     }
 
-    fn add_char(&mut self, words: &mut Words, c: &[u8]) {
-        if !is_space(decode(c).0) {
-            self.add_raw(words, c);
-        } else if words.inside && !self.buffer.is_empty() {
-            words.done.push(std::mem::take(&mut self.buffer));
-            words.inside = false;
+    /// Writes a variable's value, or what came of one.
+    fn write(&mut self, value: Value) -> Result<(), ExpansionFault> {
+        match value {
+            Value::Unknown => self.unknown = true,
+            Value::Known(bytes) => {
+                // What the text says itself is no growth.
+                if self.out.len() + bytes.len() > LONGEST_VALUE + self.text.len() {
+                    return Err(ExpansionFault::TooLong);
+                }
+                self.out.extend_from_slice(&bytes);
+            }
         }
+        Ok(())
     }
 
-    fn add_raw(&mut self, words: &mut Words, text: &[u8]) {
-        self.buffer.extend_from_slice(text);
-        words.inside = true;
-    }
-
-    fn finish(&mut self, mut words: Words) -> Vec<Vec<u8>> {
-        if !self.buffer.is_empty() {
-            words.done.push(std::mem::take(&mut self.buffer));
-        }
-        words.done
-    }
-
-    /// Reads up to `stop`, or to the end where there is none: the text as one, and its words.
-    fn process(
-        &mut self,
-        stop: Option<u8>,
-        raw_escapes: bool,
-    ) -> Result<(Building, Vec<Vec<u8>>), ExpansionFault> {
+    /// Writes text that leads up to `stop`, or to the end where there is none.
+    fn process(&mut self, stop: Option<u8>, raw_escapes: bool) -> Result<(), ExpansionFault> {
         if self.depth >= DEEPEST {
             return Err(ExpansionFault::TooDeep);
         }
@@ -165,61 +171,65 @@ impl<'a> Lexer<'a> {
         out
     }
 
-    fn process_inner(&mut self, stop: Option<u8>) -> Result<(Building, Vec<Vec<u8>>), ExpansionFault> {
-        let mut result = Building::default();
-        let mut words = Words::default();
-        self.buffer.clear();
+    /// Writes the part of a substitution up to `stop`, and says where it begins and whether a part of it is not known.
+    fn part(&mut self, stop: u8, raw_escapes: bool) -> Result<(usize, bool), ExpansionFault> {
+        let (start, before) = (self.out.len(), std::mem::take(&mut self.unknown));
+        let words = self.words.take();
+        self.process(Some(stop), raw_escapes)?;
+        self.words = words.map(|words| Words { current: Vec::new(), ..words });
+        Ok((start, std::mem::replace(&mut self.unknown, before)))
+    }
+
+    fn process_inner(&mut self, stop: Option<u8>) -> Result<(), ExpansionFault> {
         while let Some(byte) = self.peek() {
             if stop == Some(byte) {
                 self.at += 1;
-                return Ok((result, self.finish(words)));
+                return Ok(());
             }
+            let start = self.out.len();
+            let mut is_raw = true;
             match byte {
-                b'\'' | b'"' if !self.mode.no_quotes => {
-                    let part = if byte == b'"' { self.double_quoted()? } else { self.single_quoted()? };
-                    self.add_raw(&mut words, &part.bytes);
-                    result.add(&part);
-                }
-                b'<' => {
-                    let part = self.angle();
-                    self.add_raw(&mut words, part);
-                    result.bytes.extend_from_slice(part);
-                }
+                b'\'' if !self.mode.no_quotes => self.single_quoted()?,
+                b'"' if !self.mode.no_quotes => self.double_quoted()?,
+                b'<' => self.angle(),
                 b'$' => {
-                    let part = self.dollar()?;
-                    let mut at = 0;
-                    while at < part.bytes.len() {
-                        let len = decode(&part.bytes[at..]).1.max(1);
-                        self.add_char(&mut words, &part.bytes[at..at + len]);
-                        at += len;
-                    }
-                    result.add(&part);
+                    self.dollar()?;
+                    is_raw = false;
                 }
                 _ => {
                     let Some(mut c) = self.next() else { break };
-                    if byte == self.mode.escape {
+                    is_raw = byte == self.mode.escape;
+                    if is_raw {
                         if self.raw_escapes {
-                            self.add_raw(&mut words, c);
-                            result.bytes.extend_from_slice(c);
+                            self.out.extend_from_slice(c);
                         }
-                        let Some(escaped) = self.next() else { break };
+                        let Some(escaped) = self.next() else {
+                            self.note(start, is_raw);
+                            break;
+                        };
                         c = escaped;
-                        self.add_raw(&mut words, c);
-                    } else {
-                        self.add_char(&mut words, c);
                     }
-                    result.bytes.extend_from_slice(c);
+                    self.out.extend_from_slice(c);
                 }
             }
+            self.note(start, is_raw);
         }
         match stop {
             Some(b'}') => Err(ExpansionFault::UnclosedBrace),
             Some(_) => Err(ExpansionFault::BadSubstitution),
-            None => Ok((result, self.finish(words))),
+            None => Ok(()),
         }
     }
 
-    fn single_quoted(&mut self) -> Result<Building, ExpansionFault> {
+    /// Adds what was written from `start` to the words, where these are wanted.
+    fn note(&mut self, start: usize, is_raw: bool) {
+        if let Some(words) = &mut self.words {
+            let written = self.out.get(start..).unwrap_or_default();
+            if is_raw { words.add_raw(written) } else { words.add_chars(written) }
+        }
+    }
+
+    fn single_quoted(&mut self) -> Result<(), ExpansionFault> {
         let start = self.at;
         let body = self.text.get(start + 1..).unwrap_or_default();
         let Some(len) = memchr::memchr(b'\'', body) else {
@@ -228,14 +238,14 @@ impl<'a> Lexer<'a> {
         };
         self.at = start + len + 2;
         let kept = if self.mode.raw_quotes { self.text.get(start..self.at) } else { body.get(..len) };
-        Ok(Building::of(kept.unwrap_or_default()))
+        self.out.extend_from_slice(kept.unwrap_or_default());
+        Ok(())
     }
 
-    fn double_quoted(&mut self) -> Result<Building, ExpansionFault> {
-        let mut result = Building::default();
+    fn double_quoted(&mut self) -> Result<(), ExpansionFault> {
         self.at += 1;
         if self.mode.raw_quotes {
-            result.bytes.push(b'"');
+            self.out.push(b'"');
         }
         loop {
             match self.peek() {
@@ -243,38 +253,35 @@ impl<'a> Lexer<'a> {
                 Some(b'"') => {
                     self.at += 1;
                     if self.mode.raw_quotes {
-                        result.bytes.push(b'"');
+                        self.out.push(b'"');
                     }
-                    return Ok(result);
+                    return Ok(());
                 }
-                Some(b'$') => {
-                    let part = self.dollar()?;
-                    result.add(&part);
-                }
+                Some(b'$') => self.dollar()?,
                 Some(byte) if byte == self.mode.escape => {
                     self.at += 1;
                     if self.raw_escapes {
-                        result.bytes.push(byte);
+                        self.out.push(byte);
                     }
                     match self.peek() {
                         None => {}
                         Some(next) if next == b'"' || next == b'$' || next == self.mode.escape => {
                             self.at += 1;
-                            result.bytes.push(next);
+                            self.out.push(next);
                         }
-                        Some(_) => result.bytes.push(byte),
+                        Some(_) => self.out.push(byte),
                     }
                 }
                 Some(_) => {
                     let Some(c) = self.next() else { continue };
-                    result.bytes.extend_from_slice(c);
+                    self.out.extend_from_slice(c);
                 }
             }
         }
     }
 
     /// `<`, or `<<` with the blanks behind it, which do not end the word.
-    fn angle(&mut self) -> &'a [u8] {
+    fn angle(&mut self) {
         let start = self.at;
         self.at += 1;
         if self.peek() == Some(b'<') {
@@ -283,12 +290,12 @@ impl<'a> Lexer<'a> {
                 self.at += 1;
             }
         }
-        self.text.get(start..self.at).unwrap_or_default()
+        self.out.extend_from_slice(self.text.get(start..self.at).unwrap_or_default());
     }
 
     /// A name at the cursor, and whether its end is certain: which characters beyond ASCII are letters is Unicode's to
     /// say, and versions differ.
-    fn name(&mut self) -> (Vec<u8>, bool) {
+    fn name(&mut self) -> (&'a [u8], bool) {
         let start = self.at;
         match self.peek() {
             Some(b'0'..=b'9') => {
@@ -306,22 +313,22 @@ impl<'a> Lexer<'a> {
                 }
             }
         }
-        let name = self.text.get(start..self.at).unwrap_or_default().to_vec();
-        let certain = name.is_ascii();
-        (name, certain)
+        let text = self.text;
+        let name = text.get(start..self.at).unwrap_or_default();
+        (name, name.is_ascii())
     }
 
-    fn dollar(&mut self) -> Result<Building, ExpansionFault> {
+    fn dollar(&mut self) -> Result<(), ExpansionFault> {
+        let start = self.at;
         self.at += 1;
         if self.peek() != Some(b'{') {
             let (name, certain) = self.name();
-            if name.is_empty() {
-                return Ok(Building::of(b"$"));
+            if name.is_empty() || self.mode.skip_unset {
+                self.out.push(b'$');
+                self.out.extend_from_slice(name);
+                return Ok(());
             }
-            if self.mode.skip_unset {
-                return Ok(Building::of(&[b"$", name.as_slice()].concat()));
-            }
-            return Ok(if certain { plain(self.scope.get(&name)) } else { Building::unknown() });
+            return self.plain(name, certain);
         }
         self.at += 1;
         match self.peek() {
@@ -330,29 +337,40 @@ impl<'a> Lexer<'a> {
             Some(_) => {}
         }
         let (name, certain) = self.name();
-        let modifier = self.next().unwrap_or_default().to_vec();
+        let modifier = self.next().unwrap_or_default();
         match modifier.first() {
-            Some(b'}') => {
-                if self.mode.skip_unset {
-                    return Ok(Building::of(&[b"${", name.as_slice(), b"}"].concat()));
-                }
-                Ok(if certain { plain(self.scope.get(&name)) } else { Building::unknown() })
+            Some(b'}') if self.mode.skip_unset => {
+                self.out.extend_from_slice(self.text.get(start..self.at).unwrap_or_default());
+                Ok(())
             }
+            Some(b'}') => self.plain(name, certain),
             Some(b':') => {
-                let second = self.next().unwrap_or_default().to_vec();
+                let second = self.next().unwrap_or_default();
                 match second.first() {
-                    Some(&sign @ (b'-' | b'+' | b'?')) => self.modified(&name, certain, sign, true),
-                    _ => Err(ExpansionFault::UnknownModifier([b":", second.as_slice()].concat())),
+                    Some(&sign @ (b'-' | b'+' | b'?')) => self.modified(name, certain, sign, true),
+                    _ => Err(ExpansionFault::UnknownModifier([b":", second].concat())),
                 }
             }
-            Some(&sign @ (b'-' | b'+' | b'?' | b'#' | b'%')) => self.modified(&name, certain, sign, false),
-            Some(b'/') => self.replaced(&name, certain),
-            _ => Err(ExpansionFault::UnknownModifier(modifier)),
+            Some(&sign @ (b'-' | b'+' | b'?' | b'#' | b'%')) => self.modified(name, certain, sign, false),
+            Some(b'/') => self.replaced(name, certain),
+            _ => Err(ExpansionFault::UnknownModifier(modifier.to_vec())),
         }
     }
 
-    fn lookup(&mut self, name: &[u8], certain: bool) -> Lookup {
-        if certain { self.scope.get(name) } else { Lookup::Unknown }
+    fn lookup(&mut self, name: &[u8], certain: bool) -> Result<Lookup, ExpansionFault> {
+        if !certain {
+            return Ok(Lookup::Unknown);
+        }
+        let found = self.scope.get(name);
+        if let Lookup::Set(Value::Known(value)) = &found {
+            self.budget.take(value.len())?;
+        }
+        Ok(found)
+    }
+
+    fn plain(&mut self, name: &[u8], certain: bool) -> Result<(), ExpansionFault> {
+        let found = self.lookup(name, certain)?;
+        self.write(plain(found))
     }
 
     fn modified(
@@ -361,14 +379,20 @@ impl<'a> Lexer<'a> {
         certain: bool,
         sign: u8,
         null_is_unset: bool,
-    ) -> Result<Building, ExpansionFault> {
+    ) -> Result<(), ExpansionFault> {
         let trims = matches!(sign, b'#' | b'%');
-        let (word, _) = self.process(Some(b'}'), trims)?;
-        let found = self.lookup(name, certain);
         if self.mode.skip_unset {
             let colon: &[u8] = if null_is_unset { b":" } else { b"" };
-            return Ok(Building::of(&[b"${", name, colon, &[sign], &word.bytes, b"}"].concat()));
+            for piece in [b"${", name, colon, &[sign]] {
+                self.out.extend_from_slice(piece);
+            }
+            let (_, unknown) = self.part(b'}', trims)?;
+            self.unknown |= unknown;
+            self.out.push(b'}');
+            return Ok(());
         }
+        let (start, unknown) = self.part(b'}', trims)?;
+        let found = self.lookup(name, certain)?;
         // Whether the variable counts as set; nothing where that is not known.
         let set = match &found {
             Lookup::Unset => Some(false),
@@ -376,89 +400,102 @@ impl<'a> Lexer<'a> {
             Lookup::Set(Value::Unknown) => (!null_is_unset).then_some(true),
             Lookup::Unknown => None,
         };
-        match sign {
-            b'-' => Ok(match set {
-                Some(true) => plain(found),
-                Some(false) => word,
-                None => Building::unknown(),
-            }),
-            b'+' => Ok(match set {
-                Some(true) => word,
-                Some(false) => Building::default(),
-                None => Building::unknown(),
-            }),
-            b'?' => match set {
-                Some(true) => Ok(plain(found)),
-                None => Ok(Building::unknown()),
-                Some(false) => {
-                    let default: &[u8] = if found == Lookup::Unset {
-                        b"is not allowed to be unset"
-                    } else {
-                        b"is not allowed to be empty"
-                    };
-                    let message = if word.bytes.is_empty() { default.to_vec() } else { word.bytes };
-                    Err(ExpansionFault::Required { name: name.to_vec(), message })
-                }
-            },
-            _ => {
-                let value = plain(found);
-                if word.unknown || value.unknown {
-                    return Ok(Building::unknown());
-                }
-                let (pattern, greedy) = match word.bytes.strip_prefix(&[sign]) {
-                    Some(rest) => (rest, true),
-                    None => (word.bytes.as_slice(), false),
+        match (sign, set) {
+            // The word stands.
+            (b'-', Some(false)) | (b'+', Some(true)) => self.unknown |= unknown,
+            (b'+', Some(false)) => self.out.truncate(start),
+            (b'-' | b'?', Some(true)) => {
+                self.out.truncate(start);
+                self.write(plain(found))?;
+            }
+            (b'?', Some(false)) => {
+                let default: &[u8] = if found == Lookup::Unset {
+                    b"is not allowed to be unset"
+                } else {
+                    b"is not allowed to be empty"
                 };
+                let word = self.out.split_off(start);
+                let message = if word.is_empty() { default.to_vec() } else { word };
+                return Err(ExpansionFault::Required { name: name.to_vec(), message });
+            }
+            (b'-' | b'+' | b'?', None) => {
+                self.out.truncate(start);
+                self.unknown = true;
+            }
+            _ => {
+                let word = self.out.split_off(start);
+                let Value::Known(value) = plain(found) else {
+                    self.unknown = true;
+                    return Ok(());
+                };
+                if unknown {
+                    self.unknown = true;
+                    return Ok(());
+                }
+                let (pattern, greedy) = match word.strip_prefix(&[sign]) {
+                    Some(rest) => (rest, true),
+                    None => (word.as_slice(), false),
+                };
+                self.budget.take(glob::cost(pattern, &value))?;
                 let length = if greedy { Shortest::No } else { Shortest::Yes };
                 let trimmed = if sign == b'#' {
-                    glob::trim_prefix(pattern, &value.bytes, length)
+                    glob::trim_prefix(pattern, &value, length)
                 } else {
-                    glob::trim_suffix(pattern, &value.bytes, length)
+                    glob::trim_suffix(pattern, &value, length)
                 };
-                match trimmed {
-                    Ok(text) => Ok(Building::from(text)),
-                    Err(()) => Err(ExpansionFault::BadPattern(pattern.to_vec())),
-                }
+                self.write(trimmed?)?;
             }
         }
+        Ok(())
     }
 
-    fn replaced(&mut self, name: &[u8], certain: bool) -> Result<Building, ExpansionFault> {
+    fn replaced(&mut self, name: &[u8], certain: bool) -> Result<(), ExpansionFault> {
         let all = self.peek() == Some(b'/');
         if all {
             self.at += 1;
         }
-        let (pattern, _) = self.process(Some(b'/'), true)?;
-        let (replacement, _) = self.process(Some(b'}'), true)?;
-        let found = self.lookup(name, certain);
         if self.mode.skip_unset {
-            return Ok(Building::of(
-                &[b"${", name, b"/", &pattern.bytes, b"/", &replacement.bytes, b"}"].concat(),
-            ));
+            for piece in [b"${", name, b"/"] {
+                self.out.extend_from_slice(piece);
+            }
+            let (_, first) = self.part(b'/', true)?;
+            self.out.push(b'/');
+            let (_, second) = self.part(b'}', true)?;
+            self.unknown |= first | second;
+            self.out.push(b'}');
+            return Ok(());
         }
-        let value = plain(found);
-        if pattern.unknown || replacement.unknown || value.unknown {
-            return Ok(Building::unknown());
+        let (start, pattern_unknown) = self.part(b'/', true)?;
+        let (middle, unknown) = self.part(b'}', true)?;
+        let found = self.lookup(name, certain)?;
+        let replacement = self.out.split_off(middle);
+        let pattern = self.out.split_off(start);
+        let Value::Known(value) = plain(found) else {
+            self.unknown = true;
+            return Ok(());
+        };
+        if pattern_unknown || unknown {
+            self.unknown = true;
+            return Ok(());
         }
-        match glob::replace(&pattern.bytes, &value.bytes, &replacement.bytes, all) {
-            Ok(text) => Ok(Building::from(text)),
-            Err(()) => Err(ExpansionFault::BadPattern(pattern.bytes)),
-        }
+        self.budget.take(glob::cost(&pattern, &value))?;
+        let text = glob::replace(&pattern, &value, &replacement, all)?;
+        self.budget.take(text.known().map_or(0, <[u8]>::len))?;
+        self.write(text)
     }
 }
 
 /// The value of a plain reference: what is unset is empty.
-fn plain(found: Lookup) -> Building {
+fn plain(found: Lookup) -> Value {
     match found {
-        Lookup::Set(value) => Building::from(value),
-        Lookup::Unset => Building::default(),
-        Lookup::Unknown => Building::unknown(),
+        Lookup::Set(value) => value,
+        Lookup::Unset => Value::Known(Vec::new()),
+        Lookup::Unknown => Value::Unknown,
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::value::Nothing;
     use super::*;
 
     struct Fixed;
@@ -476,16 +513,23 @@ mod tests {
     }
 
     fn is(word: &str, expected: &str) {
-        let got = expand(word.as_bytes(), Mode::words(b'\\'), &mut Fixed);
+        let got = expand(word.as_bytes(), Mode::words(b'\\'), &mut Fixed, &mut Budget::default());
         assert_eq!(got, Ok(Value::from(expected.as_bytes())), "{word}");
     }
 
     fn is_unknown(word: &str) {
-        assert_eq!(expand(word.as_bytes(), Mode::words(b'\\'), &mut Fixed), Ok(Value::Unknown), "{word}");
+        assert_eq!(
+            expand(word.as_bytes(), Mode::words(b'\\'), &mut Fixed, &mut Budget::default()),
+            Ok(Value::Unknown),
+            "{word}"
+        );
     }
 
     fn fails(word: &str) {
-        assert!(expand(word.as_bytes(), Mode::words(b'\\'), &mut Fixed).is_err(), "{word}");
+        assert!(
+            expand(word.as_bytes(), Mode::words(b'\\'), &mut Fixed, &mut Budget::default()).is_err(),
+            "{word}"
+        );
     }
 
     #[test]
@@ -541,7 +585,7 @@ mod tests {
     #[test]
     fn words_are_split_outside_quotes() {
         let mode = Mode { raw_quotes: true, raw_escapes: true, skip_unset: true, ..Mode::words(b'\\') };
-        let words = |text: &str| split(text.as_bytes(), mode, &mut Nothing);
+        let words = |text: &str| split(text.as_bytes(), mode);
         let list = |parts: &[&str]| Ok(parts.iter().map(|part| part.as_bytes().to_vec()).collect());
         assert_eq!(
             words("RUN cat << EOF 'a b' $x ${y}"),
@@ -554,6 +598,9 @@ mod tests {
     #[test]
     fn deep_nesting_is_an_error_not_a_crash() {
         let deep = "${n:-".repeat(10_000) + &"}".repeat(10_000);
-        assert_eq!(expand(deep.as_bytes(), Mode::words(b'\\'), &mut Fixed), Err(ExpansionFault::TooDeep));
+        assert_eq!(
+            expand(deep.as_bytes(), Mode::words(b'\\'), &mut Fixed, &mut Budget::default()),
+            Err(ExpansionFault::TooDeep)
+        );
     }
 }

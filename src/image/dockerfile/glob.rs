@@ -4,8 +4,9 @@
 //! As `convertShellPatternToRegex` of BuildKit's `frontend/dockerfile/shell/lex.go` has it: a wildcard matches no
 //! newline, and where several matches begin at one place, stars take as little or as much as they can from the left.
 
+use super::error::ExpansionFault;
 use super::runes::runes;
-use super::value::Value;
+use super::value::{LONGEST_VALUE, Value};
 
 /// Whether stars take as little as they can.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -26,7 +27,12 @@ enum Token {
 /// A table larger than this is not worked out: the value counts as unknown.
 const LARGEST: usize = 1 << 22;
 
-fn parse(pattern: &[u8]) -> Result<Vec<Token>, ()> {
+/// What matching costs, in the bytes of a value whose copying costs as much.
+pub fn cost(pattern: &[u8], value: &[u8]) -> usize {
+    pattern.len().saturating_mul(value.len()).min(LARGEST) / 16
+}
+
+fn parse(pattern: &[u8]) -> Result<Vec<Token>, ExpansionFault> {
     let chars = runes(pattern);
     let mut out = Vec::with_capacity(chars.len());
     let mut at = 0;
@@ -42,7 +48,7 @@ fn parse(pattern: &[u8]) -> Result<Vec<Token>, ()> {
                     at += 1;
                     Token::Char(escaped)
                 }
-                _ => return Err(()),
+                _ => return Err(ExpansionFault::BadPattern(pattern.to_vec())),
             },
             other => Token::Char(other),
         });
@@ -91,13 +97,13 @@ fn encode(chars: &[u32]) -> Vec<u8> {
 }
 
 /// `value` without the prefix that `pattern` matches; unknown where that cannot be worked out.
-pub fn trim_prefix(pattern: &[u8], value: &[u8], shortest: Shortest) -> Result<Value, ()> {
+pub fn trim_prefix(pattern: &[u8], value: &[u8], shortest: Shortest) -> Result<Value, ExpansionFault> {
     let text = runes(value);
     trim(&parse(pattern)?, &text, shortest, value, |rest| rest.to_vec())
 }
 
 /// `value` without the suffix that `pattern` matches; unknown where that cannot be worked out.
-pub fn trim_suffix(pattern: &[u8], value: &[u8], shortest: Shortest) -> Result<Value, ()> {
+pub fn trim_suffix(pattern: &[u8], value: &[u8], shortest: Shortest) -> Result<Value, ExpansionFault> {
     let mut tokens = parse(pattern)?;
     tokens.reverse();
     let mut text = runes(value);
@@ -111,7 +117,7 @@ fn trim(
     shortest: Shortest,
     value: &[u8],
     order: impl Fn(&[u32]) -> Vec<u32>,
-) -> Result<Value, ()> {
+) -> Result<Value, ExpansionFault> {
     let Some(ends) = ends(tokens, text, shortest) else { return Ok(Value::Unknown) };
     Ok(match ends.first().copied().flatten().and_then(|end| text.get(end..)) {
         Some(rest) => Value::Known(encode(&order(rest))),
@@ -120,7 +126,7 @@ fn trim(
 }
 
 /// `value` with the first match of `pattern`, or all of them, replaced; unknown where that cannot be worked out.
-pub fn replace(pattern: &[u8], value: &[u8], replacement: &[u8], all: bool) -> Result<Value, ()> {
+pub fn replace(pattern: &[u8], value: &[u8], replacement: &[u8], all: bool) -> Result<Value, ExpansionFault> {
     let tokens = parse(pattern)?;
     let text = runes(value);
     let Some(ends) = ends(&tokens, &text, Shortest::No) else { return Ok(Value::Unknown) };
@@ -136,6 +142,9 @@ pub fn replace(pattern: &[u8], value: &[u8], replacement: &[u8], all: bool) -> R
             // Where an empty match may stand between others is a rule of its own.
             Some(end) if all && end == at => return Ok(Value::Unknown),
             Some(end) => {
+                if out.len() + replacement.len() > LONGEST_VALUE {
+                    return Err(ExpansionFault::TooLong);
+                }
                 out.extend_from_slice(&replacement);
                 at = end;
                 if !all {

@@ -11,10 +11,10 @@ use super::names::{self, ContextKind};
 use super::parse::{Dockerfile, parse_trigger};
 use super::platform::Platform;
 use super::scope::Globals;
-use super::value::{Nothing, Value};
+use super::value::{Budget, Nothing, Value};
 use crate::base::Span;
 use crate::base::nearest;
-use std::collections::BTreeSet;
+use std::collections::{BTreeSet, HashMap};
 
 /// What a name in COPY --from or a mount means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -69,17 +69,34 @@ pub struct Graph<'a> {
     images: Vec<Vec<u8>>,
     /// Reasons to widen that lie in the graph.
     pub widened: Vec<Widening>,
+    /// The ONBUILD triggers of stages that others start from.
+    onbuild: HashMap<usize, Vec<&'a [u8]>>,
 }
+
+/// What a trigger costs besides its text, in bytes: it is an instruction in each stage that it runs in.
+const TRIGGER: usize = 512;
 
 impl<'a> Graph<'a> {
     /// Resolves all names.
     ///
     /// # Errors
     /// A name that is blank, wrong in case, or a number no stage has; stages that need each other.
-    pub fn new(file: &'a Dockerfile, request: &'a Request<'a>, globals: &Globals) -> Result<Self, Error> {
-        let mut graph = Graph { file, request, nodes: Vec::new(), images: Vec::new(), widened: Vec::new() };
+    pub fn new(
+        file: &'a Dockerfile,
+        request: &'a Request<'a>,
+        globals: &Globals,
+        budget: &mut Budget,
+    ) -> Result<Self, Error> {
+        let mut graph = Graph {
+            file,
+            request,
+            nodes: Vec::new(),
+            images: Vec::new(),
+            widened: Vec::new(),
+            onbuild: HashMap::new(),
+        };
         for index in 0..file.stages.len() {
-            let node = graph.node(index, globals)?;
+            let node = graph.node(index, globals, budget)?;
             graph.nodes.push(node);
         }
         graph.widen_by_platform();
@@ -97,12 +114,12 @@ impl<'a> Graph<'a> {
         Ok(graph)
     }
 
-    fn node(&self, index: usize, globals: &Globals) -> Result<Node, Error> {
+    fn node(&self, index: usize, globals: &Globals, budget: &mut Budget) -> Result<Node, Error> {
         let stage = &self.file.stages[index];
         let mode = Mode::words(self.file.directives.escape);
         let mut view = globals.view();
         let mut expanded = |text: &super::instruction::Text| {
-            expand::expand(&text.bytes, mode, &mut view)
+            expand::expand(&text.bytes, mode, &mut view, budget)
                 .map_err(|fault| Error::new(text.span, ErrorKind::Expansion(fault)))
         };
         let base_text = &stage.from.base;
@@ -249,7 +266,7 @@ impl<'a> Graph<'a> {
             Kind::Copy(copy) => {
                 let Some(from) = &copy.from else { return Ok(()) };
                 let mode = Mode::words(self.file.directives.escape);
-                let expanded = expand::expand(&from.bytes, mode, &mut Nothing);
+                let expanded = expand::expand(&from.bytes, mode, &mut Nothing, &mut Budget::default());
                 if expanded != Ok(Value::Known(from.bytes.clone())) {
                     return Err(Error::new(from.span, ErrorKind::VariableInFrom));
                 }
@@ -370,8 +387,12 @@ impl<'a> Graph<'a> {
     /// The stages that `target` reaches, each with the stage that asked first; ONBUILD triggers are read on the way.
     ///
     /// # Errors
-    /// A trigger that cannot be read.
-    pub fn reach(&mut self, target: usize) -> Result<Vec<(usize, Option<Asked>)>, Error> {
+    /// A trigger that cannot be read; triggers that take more than `budget` has.
+    pub fn reach(
+        &mut self,
+        target: usize,
+        budget: &mut Budget,
+    ) -> Result<Vec<(usize, Option<Asked>)>, Error> {
         let mut via: Vec<Option<Option<Asked>>> = vec![None; self.nodes.len()];
         if let Some(first) = via.get_mut(target) {
             *first = Some(None);
@@ -380,7 +401,7 @@ impl<'a> Graph<'a> {
         // Stages before this one are all reached, by a FROM whose name is not known.
         let mut covered = 0;
         while let Some(stage) = todo.pop() {
-            self.add_triggers(stage)?;
+            self.add_triggers(stage, budget)?;
             if self.nodes[stage].base == Base::Unknown {
                 let from = self.file.stages[stage].from.base.span;
                 for (earlier, entry) in via.iter_mut().enumerate().take(stage).skip(covered) {
@@ -407,19 +428,27 @@ impl<'a> Graph<'a> {
     }
 
     /// Reads the triggers that run at the start of `stage`: its parent stage's, or its base image's.
-    fn add_triggers(&mut self, stage: usize) -> Result<(), Error> {
+    fn add_triggers(&mut self, stage: usize, budget: &mut Budget) -> Result<(), Error> {
         let node = &self.nodes[stage];
         if node.replaced.is_some() {
             return Ok(());
         }
         let span = self.file.stages[stage].from.base.span;
+        let too_much = |fault| Error::new(span, ErrorKind::Expansion(fault));
         let mut texts = Vec::new();
         match &node.base {
             Base::Stage(parent) => {
-                for instruction in &self.file.stages[*parent].instructions {
-                    if let Kind::Onbuild(onbuild) = &instruction.kind {
-                        texts.push(onbuild.expression.clone());
-                    }
+                let onbuild = self.onbuild.entry(*parent).or_insert_with(|| {
+                    let instructions = self.file.stages[*parent].instructions.iter();
+                    let own = instructions.filter_map(|instruction| match &instruction.kind {
+                        Kind::Onbuild(onbuild) => Some(&onbuild.expression[..]),
+                        _ => None,
+                    });
+                    own.collect()
+                });
+                for text in onbuild {
+                    budget.take(text.len() + TRIGGER).map_err(too_much)?;
+                    texts.push(text.to_vec());
                 }
             }
             Base::Image(image) => {
@@ -430,6 +459,9 @@ impl<'a> Graph<'a> {
                 };
                 match platform.and_then(|platform| self.request.bases.config(image, platform)) {
                     Some(config) => {
+                        for text in &config.onbuild {
+                            budget.take(text.len() + TRIGGER).map_err(too_much)?;
+                        }
                         texts.clone_from(&config.onbuild);
                         self.nodes[stage].config = Some(config);
                     }

@@ -2,7 +2,6 @@
 //! was read, nor of stages.
 
 use super::expand::{self, Mode};
-use super::value::Nothing;
 use crate::base::Span;
 
 /// A word as written, and its place.
@@ -291,9 +290,9 @@ pub fn heredoc_word(word: &[u8]) -> Option<HeredocWord> {
         return None;
     }
     let mode = Mode { skip_unset: true, ..Mode::words(b'\\') };
-    let words = expand::split(rest, mode, &mut Nothing).ok()?;
+    let words = expand::split(rest, mode).ok()?;
     let raw_mode = Mode { raw_quotes: true, ..mode };
-    let raw = expand::split(rest, raw_mode, &mut Nothing).ok()?;
+    let raw = expand::split(rest, raw_mode).ok()?;
     let ([name], [raw]) = (words.as_slice(), raw.as_slice()) else { return None };
     let quotes = |text: &[u8]| text.iter().filter(|&&byte| byte == b'\'' || byte == b'"').count();
     Some(HeredocWord { name: name.clone(), expand: quotes(name) == quotes(raw), chomp })
@@ -305,7 +304,7 @@ pub fn heredoc_words(line: &[u8]) -> Vec<HeredocWord> {
     if memchr::memmem::find(line, b"<<").is_none() {
         return Vec::new();
     }
-    let words = expand::split(line, heredoc_mode(), &mut Nothing).unwrap_or_default();
+    let words = expand::split(line, heredoc_mode()).unwrap_or_default();
     words.iter().filter_map(|word| heredoc_word(word)).collect()
 }
 

@@ -18,6 +18,7 @@ mod plain;
 pub mod platform;
 pub mod runes;
 mod scope;
+mod shared;
 mod stage_args;
 mod syntax;
 mod value;
@@ -37,4 +38,4 @@ pub use instruction::{
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
 pub use scope::{Env, is_proxy};
 pub use stage_args::stage_args;
-pub use value::{Lookup, Scope, Value};
+pub use value::{Budget, Lookup, Scope, Value};

@@ -6,7 +6,8 @@ use super::error::{Error, ErrorKind};
 use super::expand::{self, Mode};
 use super::instruction::{Kind, Pair};
 use super::parse::Dockerfile;
-use super::value::{Lookup, Scope, Value};
+use super::shared::Shared;
+use super::value::{Budget, Lookup, Scope, Value};
 use crate::base::Span;
 use std::collections::{BTreeSet, HashMap};
 
@@ -78,11 +79,12 @@ impl Globals {
     /// The scope that FROM sees: platform arguments, the target's name, and the file's global ARGs in sequence.
     ///
     /// # Errors
-    /// A default that cannot be expanded.
+    /// A default that cannot be expanded, or that takes more than `budget` has.
     pub fn new(
         file: &Dockerfile,
         platform: &[(Vec<u8>, Vec<u8>)],
         build_args: &BuildArgs<'_>,
+        budget: &mut Budget,
     ) -> Result<Self, Error> {
         let mut globals = Globals::default();
         let given = |name: &[u8]| platform.iter().rev().find(|(known, _)| known == name);
@@ -117,20 +119,21 @@ impl Globals {
                     global.origin = Origin::BuildArg;
                 } else if let Some(default) = value {
                     let mut view = globals.view();
-                    let expanded = expand::expand(&default.bytes, mode, &mut view)
+                    let expanded = expand::expand(&default.bytes, mode, &mut view, budget)
                         .map_err(|fault| Error::new(default.span, ErrorKind::Expansion(fault)))?;
                     global.reads = view.asked;
                     global.value = Some(expanded);
                     global.origin = Origin::Default;
                     // `ARG x=$x…` reads the x before it, and whatever that one read.
                     if global.reads.contains(&name.bytes)
-                        && let Some(before) = globals.vars.get(&name.bytes)
+                        && let Some(before) = globals.vars.remove(&name.bytes)
                     {
-                        global.reads.extend(before.reads.iter().cloned());
+                        let own = std::mem::replace(&mut global.reads, before.reads);
+                        global.reads.extend(own);
                     }
-                } else if let Some(before) = globals.vars.get(&name.bytes) {
+                } else if let Some(before) = globals.vars.remove(&name.bytes) {
                     // Declared again without a value: to newer releases what is set stays set, to older ones it is unset.
-                    global = Global { span: Some(name.span), ..before.clone() };
+                    global = Global { span: Some(name.span), ..before };
                     global.value = global.value.map(|_| Value::Unknown);
                 }
                 globals.vars.insert(name.bytes.clone(), global);
@@ -175,10 +178,10 @@ impl<'a> BuildArgs<'a> {
     }
 }
 
-/// The variables of a stage at some point.
+/// The variables of a stage at some point. Copies share what they have in common.
 #[derive(Clone, Debug, Default)]
 pub struct Env {
-    vars: HashMap<Vec<u8>, Value>,
+    vars: Shared<Value>,
     /// Whether the base image may have set more.
     open: bool,
 }
@@ -190,7 +193,7 @@ impl Env {
         for (name, value) in env.unwrap_or_default() {
             out.set(name, Value::from(value.as_slice()));
         }
-        if !out.open && !out.vars.contains_key(&b"PATH"[..]) {
+        if !out.open && out.vars.get(b"PATH").is_none() {
             out.set(b"PATH", Value::from(DEFAULT_PATH));
         }
         out
@@ -198,7 +201,7 @@ impl Env {
 
     /// Sets `name`.
     pub fn set(&mut self, name: &[u8], value: Value) {
-        self.vars.insert(name.to_vec(), value);
+        self.vars.insert(name, value);
     }
 
     /// Every variable may have been set to anything.

@@ -4,6 +4,7 @@ use super::analysis::{Analysis, ArgUse, Base, Origin};
 use super::instruction::Kind;
 use super::parse::Dockerfile;
 use super::value::Value;
+use std::collections::{HashMap, HashSet};
 
 /// The global arguments that have their defaults and stand in the FROM of a reached stage that starts from another stage, each
 /// with its value. buildah to 1.28 looks for the stages that it needs before it has these defaults (`imagebuildah/executor.go`).
@@ -11,28 +12,28 @@ use super::value::Value;
 /// One that a stage gives another default, or that is declared twice, is not among them: given to the build, it would take the place of
 /// each.
 pub fn stage_args(file: &Dockerfile, analysis: &Analysis) -> Vec<(Vec<u8>, Vec<u8>)> {
-    let chooses = |name: &[u8]| {
-        let mut from_stages = analysis.stages.iter().filter(|stage| matches!(stage.base, Base::Stage(_)));
-        from_stages.any(|stage| {
-            file.stages.get(stage.index).is_some_and(|stage| mentions(&stage.from.base.bytes, name))
-        })
-    };
-    let has_another = |name: &[u8]| {
-        let instructions =
-            file.globals.iter().chain(file.stages.iter().flat_map(|stage| &stage.instructions));
-        let pairs = instructions.flat_map(|instruction| match &instruction.kind {
-            Kind::Arg(pairs) => &pairs[..],
-            _ => &[],
-        });
-        pairs.filter(|pair| pair.name.bytes == name && pair.value.is_some()).count() > 1
-    };
+    let from_stages = analysis.stages.iter().filter(|stage| matches!(stage.base, Base::Stage(_)));
+    let choosing: HashSet<&[u8]> = from_stages
+        .filter_map(|stage| file.stages.get(stage.index))
+        .flat_map(|stage| names(&stage.from.base.bytes))
+        .collect();
+    let instructions = file.globals.iter().chain(file.stages.iter().flat_map(|stage| &stage.instructions));
+    let pairs = instructions.flat_map(|instruction| match &instruction.kind {
+        Kind::Arg(pairs) => &pairs[..],
+        _ => &[],
+    });
+    let mut defaults: HashMap<&[u8], usize> = HashMap::new();
+    for pair in pairs.filter(|pair| pair.value.is_some()) {
+        *defaults.entry(&pair.name.bytes).or_default() += 1;
+    }
+    let mut seen = HashSet::new();
     let wanted = |arg: &&ArgUse| arg.stage.is_none() && arg.origin == Origin::Default;
     let mut out: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for arg in analysis.args.iter().filter(wanted) {
         if let Some(Value::Known(value)) = &arg.value
-            && chooses(&arg.name)
-            && !has_another(&arg.name)
-            && out.iter().all(|(known, _)| *known != arg.name)
+            && choosing.contains(&arg.name[..])
+            && defaults.get(&arg.name[..]).is_none_or(|&count| count < 2)
+            && seen.insert(&arg.name)
         {
             out.push((arg.name.clone(), value.clone()));
         }
@@ -40,14 +41,13 @@ pub fn stage_args(file: &Dockerfile, analysis: &Analysis) -> Vec<(Vec<u8>, Vec<u
     out
 }
 
-/// Whether `$name` or `${name…}` stands in `text`.
-fn mentions(text: &[u8], name: &[u8]) -> bool {
-    memchr::memchr_iter(b'$', text).any(|at| {
+/// The names that stand in `text` as `$name` or `${name…}`.
+fn names(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    memchr::memchr_iter(b'$', text).map(|at| {
         let rest = &text[at + 1..];
         let rest = rest.strip_prefix(b"{").unwrap_or(rest);
-        let follows =
-            |rest: &[u8]| rest.first().is_none_or(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
-        rest.strip_prefix(name).is_some_and(follows)
+        let end = rest.iter().position(|byte| !byte.is_ascii_alphanumeric() && *byte != b'_');
+        &rest[..end.unwrap_or(rest.len())]
     })
 }
 

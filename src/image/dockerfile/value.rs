@@ -1,7 +1,10 @@
-//! Values that may not be known, and the scopes they are looked up in. Expands nothing.
+//! Values that may not be known, and the scopes they are looked up in. What
+//! expanding them may cost. Expands nothing.
+
+use super::error::ExpansionFault;
 
 /// A text that is known, or one that only the build itself will know.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Value {
     /// These bytes.
     Known(Vec<u8>),
@@ -22,6 +25,34 @@ impl Value {
 impl From<&[u8]> for Value {
     fn from(bytes: &[u8]) -> Self {
         Value::Known(bytes.to_vec())
+    }
+}
+
+/// The longest value, in bytes, that variables may come to in a word beyond the word's own text. BuildKit has no such bound: a value that
+/// names itself twice, sixty times over, has it take all memory.
+pub const LONGEST_VALUE: usize = 1 << 20;
+
+/// How many bytes one reading of a Dockerfile takes out of variables and ONBUILD triggers at most, each time that it does.
+const ALL_VALUES: usize = 16 << 20;
+
+/// What is left of that.
+#[derive(Debug)]
+pub struct Budget(usize);
+
+impl Default for Budget {
+    fn default() -> Self {
+        Budget(ALL_VALUES)
+    }
+}
+
+impl Budget {
+    /// Takes `bytes` of it.
+    ///
+    /// # Errors
+    /// Not as many are left.
+    pub fn take(&mut self, bytes: usize) -> Result<(), ExpansionFault> {
+        self.0 = self.0.checked_sub(bytes).ok_or(ExpansionFault::TooMuch)?;
+        Ok(())
     }
 }
 

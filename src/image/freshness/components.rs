@@ -135,7 +135,7 @@ pub struct ContextInput {
 }
 
 /// An instruction that reads files.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct ReaderInput {
     /// `COPY`, or empty where the whole context counts for a reason of its own.
     pub keyword: String,

@@ -11,12 +11,13 @@ use super::digests::DigestCache;
 use super::hash::{self, Fault};
 use super::instructions;
 use crate::base::Span;
-use crate::base::source::line_column;
+use crate::base::source::LineStarts;
 use crate::image::context::{Choice, Convention, EntryKind, LoadError, Selection, Status, load, select};
 use crate::image::dockerfile::names::{ContextKind, context_kind};
 use crate::image::dockerfile::{
     Analysis, ArgUse, Base, ContextRead, Error, Kind, Origin, StageUse, Value, is_proxy, parse, runes,
 };
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -87,6 +88,7 @@ pub fn gather(
     let mut gatherer = Gatherer {
         inputs,
         cache,
+        lines: LineStarts::of(inputs.dockerfile),
         out: Components { attributes: inputs.attributes.clone(), ..Components::default() },
     };
     // A default whose value is not known counts by its text.
@@ -113,6 +115,7 @@ pub fn gather(
 struct Gatherer<'a> {
     inputs: &'a Inputs<'a>,
     cache: &'a DigestCache,
+    lines: LineStarts,
     out: Components,
 }
 
@@ -123,13 +126,12 @@ impl Gatherer<'_> {
     }
 
     fn line(&self, span: Span) -> u64 {
-        line_column(self.inputs.dockerfile, span.start).line as u64
+        self.lines.line_column(span.start).line as u64
     }
 
     /// A stage's place among those reached.
     fn place(&self, index: usize) -> Option<u64> {
-        let stages = &self.inputs.analysis.stages;
-        stages.iter().position(|stage| stage.index == index).map(|place| place as u64)
+        place(self.inputs.analysis, index).map(|place| place as u64)
     }
 
     fn stages(&mut self) -> Result<(), GatherError> {
@@ -142,6 +144,14 @@ impl Gatherer<'_> {
         self.out.target = self.place(analysis.target).unwrap_or(u64::MAX);
         let mut by_number = false;
         let makes_target = makes_target(analysis);
+        let bases: HashSet<usize> = analysis
+            .stages
+            .iter()
+            .filter_map(|used| match used.base {
+                Base::Stage(base) => Some(base),
+                _ => None,
+            })
+            .collect();
         for used in &analysis.stages {
             let Some(stage) = file.stages.get(used.index) else { continue };
             let mut own = StageInput { base: self.resolved(used), ..StageInput::default() };
@@ -151,12 +161,12 @@ impl Gatherer<'_> {
                 line: self.line(stage.span),
             });
             let alive = if used.replaced_by.is_some() { &[][..] } else { &stage.instructions };
-            let is_base = analysis.stages.iter().any(|other| other.base == Base::Stage(used.index));
             let files_alone = self.is_docker() && !makes_target.contains(&used.index);
-            for (at, instruction) in alive.iter().enumerate() {
-                if files_alone && instructions::leaves_files_alone(instruction, &alive[at + 1..], is_base) {
-                    continue;
-                }
+            let idle = match files_alone {
+                true => instructions::leave_files_alone(alive, bases.contains(&used.index)),
+                false => vec![false; alive.len()],
+            };
+            for (instruction, _) in alive.iter().zip(idle).filter(|(_, idle)| !idle) {
                 if let Kind::Copy(copy) = &instruction.kind
                     && let Some(from) = &copy.from
                 {
@@ -192,13 +202,15 @@ impl Gatherer<'_> {
     }
 
     fn args(&mut self, all: bool) {
+        fn key(arg: &ArgUse) -> (&[u8], &Option<Value>) {
+            (&arg.name, &arg.value)
+        }
+        let of_stages = |arg: &&ArgUse| arg.stage.is_some();
+        let own: HashSet<_> = self.inputs.analysis.args.iter().filter(of_stages).map(key).collect();
         for arg in &self.inputs.analysis.args {
             // A global argument counts by the stage's own that has its value: it is the same whether the value was
             // inherited or given. Where FROM asks for a global one, FROM says so.
-            let own = |other: &ArgUse| {
-                other.stage.is_some() && (&other.name, &other.value) == (&arg.name, &arg.value)
-            };
-            if arg.stage.is_none() && self.inputs.analysis.args.iter().any(own) {
+            if arg.stage.is_none() && own.contains(&key(arg)) {
                 continue;
             }
             // A command finds the proxies it is given, and none that it is given makes it another command.
@@ -229,6 +241,7 @@ impl Gatherer<'_> {
     }
 
     fn images(&mut self, bases: &dyn BaseContents) {
+        let mut seen = HashSet::new();
         for image in &self.inputs.analysis.images {
             let line = self.line(image.span);
             let platform = match &image.platform {
@@ -245,8 +258,7 @@ impl Gatherer<'_> {
             if content.is_none() {
                 self.out.unknown.push(Unknown::Base { reference: reference.clone(), line });
             }
-            let same = |other: &BaseInput| (&other.reference, &other.platform) == (&reference, &platform);
-            if !self.out.bases.iter().any(same) {
+            if seen.insert((reference.clone(), platform.clone())) {
                 self.out.bases.push(BaseInput { reference, platform, content, line });
             }
         }
@@ -375,12 +387,14 @@ impl Gatherer<'_> {
     /// For each entry the first instruction that reads it.
     fn readers(&mut self, selection: &Selection, reads: &[&ContextRead]) -> Vec<u32> {
         let whole = ReaderInput { keyword: String::new(), line: 0 };
-        let mut of = vec![self.reader(whole); selection.entries.len()];
+        let mut numbers = HashMap::new();
+        let mut of = vec![self.reader(whole, &mut numbers); selection.entries.len()];
         for (read, found) in reads.iter().zip(&selection.reads).rev() {
             let text = read.instruction.of(self.inputs.dockerfile);
             let end = text.iter().position(|byte| !byte.is_ascii_alphabetic()).unwrap_or(text.len());
             let keyword = String::from_utf8_lossy(&text[..end]).to_ascii_uppercase();
-            let reader = self.reader(ReaderInput { keyword, line: self.line(read.instruction) });
+            let own = ReaderInput { keyword, line: self.line(read.instruction) };
+            let reader = self.reader(own, &mut numbers);
             for &entry in &found.entries {
                 of[entry] = reader;
             }
@@ -388,26 +402,34 @@ impl Gatherer<'_> {
         of
     }
 
-    fn reader(&mut self, reader: ReaderInput) -> u32 {
-        let known = self.out.readers.iter().position(|known| *known == reader);
-        known.unwrap_or_else(|| {
-            self.out.readers.push(reader);
-            self.out.readers.len() - 1
-        }) as u32
+    /// The number of a reader among all; `numbers` has those of this context.
+    fn reader(&mut self, reader: ReaderInput, numbers: &mut HashMap<ReaderInput, u32>) -> u32 {
+        *numbers.entry(reader).or_insert_with_key(|reader| {
+            let known = self.out.readers.iter().position(|known| known == reader);
+            known.unwrap_or_else(|| {
+                self.out.readers.push(reader.clone());
+                self.out.readers.len() - 1
+            }) as u32
+        })
     }
 }
 
 /// The target and the stages that it starts from, whose settings it has; of others it has files at most.
-fn makes_target(analysis: &Analysis) -> Vec<usize> {
-    let mut found = vec![analysis.target];
-    let base_of =
-        |index: usize| analysis.stages.iter().find(|stage| stage.index == index).map(|stage| &stage.base);
-    while let Some(Base::Stage(index)) = found.last().and_then(|&last| base_of(last))
-        && !found.contains(index)
-    {
-        found.push(*index);
+fn makes_target(analysis: &Analysis) -> HashSet<usize> {
+    let mut found = HashSet::new();
+    let mut at = Some(analysis.target);
+    while let Some(index) = at.filter(|&index| found.insert(index)) {
+        at = match place(analysis, index).and_then(|place| analysis.stages.get(place)) {
+            Some(StageUse { base: Base::Stage(base), .. }) => Some(*base),
+            _ => None,
+        };
     }
     found
+}
+
+/// Where stage `index` of the file stands among those reached, which are in the order of the file.
+fn place(analysis: &Analysis, index: usize) -> Option<usize> {
+    analysis.stages.binary_search_by_key(&index, |stage| stage.index).ok()
 }
 
 fn value_of(name: &[u8], value: Option<&Value>) -> ArgValue {

@@ -2,11 +2,23 @@
 //! of lines, the case of keywords, blanks between words. Knows nothing of files.
 
 use super::codec::{Digest, Writer};
-use crate::image::dockerfile::{Copy, Heredoc, Instruction, Kind, Pair, Stage, Text, runes};
+use crate::image::dockerfile::{Copy, Heredoc, Instruction, Kind, Stage, Text, runes};
+use std::collections::HashSet;
 
-/// Whether an instruction changes only what an image says of itself, and nothing in its files: in a stage whose files alone count.
-/// `after` are those that follow it there; `is_base` tells whether another stage starts from it.
-pub(super) fn leaves_files_alone(instruction: &Instruction, after: &[Instruction], is_base: bool) -> bool {
+/// Which of a stage's instructions change only what an image says of itself, and nothing in its files: in a stage whose files alone
+/// count. `is_base` tells whether another stage starts from it.
+pub(super) fn leave_files_alone(stage: &[Instruction], is_base: bool) -> Vec<bool> {
+    let mut after = After::default();
+    let mut out: Vec<bool> = Vec::with_capacity(stage.len());
+    for instruction in stage.iter().rev() {
+        out.push(leaves_files_alone(instruction, &after, is_base));
+        after.add(instruction);
+    }
+    out.reverse();
+    out
+}
+
+fn leaves_files_alone(instruction: &Instruction, after: &After<'_>, is_base: bool) -> bool {
     match &instruction.kind {
         Kind::Cmd(_)
         | Kind::Entrypoint(_)
@@ -16,19 +28,46 @@ pub(super) fn leaves_files_alone(instruction: &Instruction, after: &[Instruction
         | Kind::Maintainer(_)
         | Kind::StopSignal(_) => true,
         Kind::Onbuild(_) => !is_base,
-        Kind::Env(pairs) => !is_base && !after.iter().any(|later| may_see(later, pairs)),
+        Kind::Env(pairs) => !is_base && !pairs.iter().any(|pair| after.may_see(&pair.name.bytes)),
         _ => false,
     }
 }
 
-/// Whether an instruction may come to something else with other values of these variables.
-fn may_see(instruction: &Instruction, variables: &[Pair]) -> bool {
-    match &instruction.kind {
-        // Commands see all of them, and bodies of here-documents are not in the line.
-        Kind::Run(_) => true,
-        Kind::Copy(copy) | Kind::Add(copy) if !copy.inline.is_empty() => true,
-        _ => variables.iter().any(|pair| memchr::memmem::find(&instruction.line, &pair.name.bytes).is_some()),
+/// The instructions of a stage behind some place, as far as variables go.
+#[derive(Default)]
+struct After<'s> {
+    /// Whether one sees all variables.
+    all: bool,
+    /// Whatever may be a variable's name in the others' lines.
+    words: HashSet<&'s [u8]>,
+}
+
+impl<'s> After<'s> {
+    fn add(&mut self, instruction: &'s Instruction) {
+        match &instruction.kind {
+            // Commands see all of them, and bodies of here-documents are not in the line.
+            Kind::Run(_) => self.all = true,
+            Kind::Copy(copy) | Kind::Add(copy) if !copy.inline.is_empty() => self.all = true,
+            _ => {
+                for word in instruction.line.split(|&byte| !is_word(byte)).filter(|word| !word.is_empty()) {
+                    self.words.insert(word);
+                    // A name that begins with a digit ends with the digits.
+                    let digits = word.iter().take_while(|byte| byte.is_ascii_digit()).count();
+                    self.words.insert(&word[..digits]);
+                }
+            }
+        }
     }
+
+    /// Whether one of them may come to something else with another value of `name`. A name that is no plain word, a pattern of
+    /// variables among them, any may hold.
+    fn may_see(&self, name: &[u8]) -> bool {
+        self.all || !name.iter().copied().all(is_word) || self.words.contains(name)
+    }
+}
+
+fn is_word(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || byte == b'_'
 }
 
 /// Digest of a stage's FROM.

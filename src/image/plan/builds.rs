@@ -7,7 +7,7 @@ use super::super::context::LoadError;
 use super::super::dockerfile::{Analysis, Base, Error, Origin, Read, StageUse, Value};
 use super::super::recipe::{Line, Place};
 use super::super::secret::is_secret_name;
-use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, RecipeStudy, Study};
+use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, GivenArg, RecipeStudy, Study};
 use super::{
     ArgPlan, ArgValue, BuildPlan, ContextPlan, DockerfilePlan, DockerfileStatus, ImagePlan, StageNeed,
     StagePlan,
@@ -15,7 +15,7 @@ use super::{
 use crate::base::Span;
 use crate::base::sorting;
 use crate::base::source::{LineStarts, line_column};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 fn show(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -32,7 +32,7 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
     let line = recipe.recipe.lines.get(study.line);
     let connection = all.connection(recipe, study.line, study.command);
     let analysis = study.analysis.as_ref().and_then(|analysis| analysis.as_ref().ok());
-    let text = text_of(study);
+    let lines = LineStarts::of(text_of(study));
     let texts = |texts: &[Text]| texts.iter().map(|text| text.shown().into_owned()).collect();
     let mut secrets: Vec<String> = build.secrets.iter().map(secret_id).collect();
     for (id, _) in analysis.iter().flat_map(|analysis| &analysis.secrets) {
@@ -45,13 +45,13 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
         engine: all.client(recipe, study.line, study.command).map_or("", Client::name),
         dockerfile: dockerfile(study),
         target: build.target.as_ref().map(|target| target.shown().into_owned()),
-        stages: analysis.map_or_else(Vec::new, |analysis| stages(analysis, text)),
+        stages: analysis.map_or_else(Vec::new, |analysis| stages(analysis, &lines)),
         tags: texts(&build.tags),
         args: analysis.map_or_else(Vec::new, |analysis| args(study, analysis, line)),
         unused_args: analysis.map_or_else(Vec::new, |analysis| {
             analysis.unused_args.iter().map(|unused| show(&unused.name)).collect()
         }),
-        context: context(study, analysis.map(|analysis| &**analysis), text),
+        context: context(study, analysis.map(|analysis| &**analysis), &lines),
         contexts: build
             .contexts
             .iter()
@@ -60,7 +60,7 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
                 (pair.name.shown().into_owned(), value.unwrap_or_default())
             })
             .collect(),
-        images: analysis.map_or_else(Vec::new, |analysis| images(analysis, text, connection)),
+        images: analysis.map_or_else(Vec::new, |analysis| images(analysis, &lines, connection)),
         externals: analysis.map_or_else(Vec::new, |analysis| {
             let external = analysis.externals.iter();
             external
@@ -115,15 +115,18 @@ fn dockerfile(study: &BuildStudy) -> DockerfilePlan {
     DockerfilePlan { path, status }
 }
 
-fn stages(analysis: &Analysis, text: &[u8]) -> Vec<StagePlan> {
+fn stages(analysis: &Analysis, lines: &LineStarts) -> Vec<StagePlan> {
     let label = |index: usize| {
-        let used = analysis.stages.iter().find(|stage| stage.index == index);
-        used.and_then(|stage| stage.name.as_deref()).map_or_else(|| index.to_string(), show)
+        // Those reached are in the order of the file.
+        let used = analysis.stages.binary_search_by_key(&index, |stage| stage.index).ok();
+        used.and_then(|at| analysis.stages.get(at))
+            .and_then(|stage| stage.name.as_deref())
+            .map_or_else(|| index.to_string(), show)
     };
     let stage = |stage: &StageUse| StagePlan {
         name: stage.name.as_deref().map(show),
         index: stage.index,
-        line: line_column(text, stage.span.start).line,
+        line: lines.line_column(stage.span.start).line,
         from: match &stage.base {
             _ if stage.replaced_by.is_some() => show(stage.replaced_by.as_deref().unwrap_or_default()),
             Base::Stage(parent) => label(*parent),
@@ -161,13 +164,15 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
         DockerfileUse::File(file) => file.text.as_ref().ok().map(|text| (file, LineStarts::of(text))),
         _ => None,
     };
+    let given_args: HashMap<&[u8], &GivenArg> =
+        study.args.iter().map(|given| (&given.name[..], given)).collect();
     let in_file = |span: Span| {
         let (file, lines) = file.as_ref()?;
         Some(Place::among(&file.shown, file.text.as_deref().ok()?, lines, span))
     };
     for arg in &analysis.args {
         let given = match arg.origin {
-            Origin::BuildArg | Origin::Predefined => study.args.iter().rfind(|given| given.name == arg.name),
+            Origin::BuildArg | Origin::Predefined => given_args.get(&arg.name[..]).copied(),
             _ => None,
         };
         let place = match given {
@@ -200,7 +205,7 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
     out
 }
 
-fn context(study: &BuildStudy, analysis: Option<&Analysis>, text: &[u8]) -> ContextPlan {
+fn context(study: &BuildStudy, analysis: Option<&Analysis>, lines: &LineStarts) -> ContextPlan {
     let (kind, path) = match &study.context {
         ContextUse::Folder(path, _) => ("folder", Some(path.clone())),
         ContextUse::NotAFolder(path) => ("not-a-folder", Some(path.clone())),
@@ -236,21 +241,22 @@ fn context(study: &BuildStudy, analysis: Option<&Analysis>, text: &[u8]) -> Cont
         all: inputs.map(|inputs| inputs.all),
         named: inputs.map(|inputs| inputs.named),
         widened: widened
-            .map(|widening| (widening.why.clone(), line_column(text, widening.span.start).line))
+            .map(|widening| (widening.why.clone(), lines.line_column(widening.span.start).line))
             .collect(),
     }
 }
 
-fn images(analysis: &Analysis, text: &[u8], connection: Option<&Connection>) -> Vec<ImagePlan> {
+fn images(analysis: &Analysis, lines: &LineStarts, connection: Option<&Connection>) -> Vec<ImagePlan> {
     let mut out: Vec<ImagePlan> = Vec::new();
+    let mut seen = HashSet::new();
     for image in &analysis.images {
         let reference = image.reference.known().map(show);
-        if out.iter().any(|known| known.reference == reference && reference.is_some()) {
+        if reference.is_some() && !seen.insert(reference.clone()) {
             continue;
         }
         let known = image.reference.known();
         let id = known.zip(connection).and_then(|(name, connection)| Some(connection.image(name)?.id));
-        out.push(ImagePlan { reference, id, line: line_column(text, image.span.start).line });
+        out.push(ImagePlan { reference, id, line: lines.line_column(image.span.start).line });
     }
     out
 }

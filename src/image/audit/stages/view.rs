@@ -3,13 +3,14 @@
 
 use super::script::{self, Command};
 use crate::base::Span;
+use crate::base::source::LineStarts;
 use crate::image::audit::finding::{Finding, Kind, Level, StageName};
 use crate::image::audit::subject::Unread;
 use crate::image::context::{Ignore, Selection, select};
 use crate::image::dockerfile::expand::{self, Mode};
 use crate::image::dockerfile::{
-    Analysis, Base, CommandLine, ContextRead, Copy, Dockerfile, Env, Instruction, Kind as Word, Run, Stage,
-    Text, Value,
+    Analysis, ArgUse, Base, Budget, CommandLine, ContextRead, Copy, Dockerfile, Env, Instruction,
+    Kind as Word, Run, Stage, Text, Value,
 };
 use crate::image::recipe::Place;
 use crate::image::study::{BuildStudy, ContextUse, DockerfileUse, Inputs};
@@ -34,6 +35,7 @@ pub(super) struct View<'s> {
     pub chain: Vec<usize>,
     /// The folder of the context, and its ignore file; none where that is no folder here.
     pub context: Option<(&'s Path, Option<&'s Ignore>)>,
+    lines: LineStarts,
 }
 
 /// A stage that the target reaches.
@@ -133,6 +135,7 @@ impl<'s> View<'s> {
             stages: Vec::new(),
             chain: Vec::new(),
             context,
+            lines: LineStarts::of(text),
         };
         view.walk();
         Ok(view)
@@ -140,6 +143,7 @@ impl<'s> View<'s> {
 
     fn walk(&mut self) {
         let mut ends: HashMap<usize, End<'s>> = HashMap::new();
+        let mut known = Known::of(self.analysis);
         for used in &self.analysis.stages {
             let Some(stage) = self.file.stages.get(used.index) else { continue };
             let parent = match used.base {
@@ -150,7 +154,7 @@ impl<'s> View<'s> {
             let mut steps = Vec::new();
             if used.replaced_by.is_none() {
                 for instruction in &stage.instructions {
-                    steps.push(self.step(instruction, used.index, &mut end));
+                    steps.push(self.step(instruction, used.index, &mut end, &mut known));
                 }
             }
             ends.insert(used.index, end.clone());
@@ -163,27 +167,37 @@ impl<'s> View<'s> {
                 user: end.user,
             });
         }
-        let position =
-            |index: usize, stages: &[StageView<'_>]| stages.iter().position(|stage| stage.index == index);
-        let mut at = position(self.analysis.target, &self.stages);
-        while let Some(found) = at.filter(|found| !self.chain.contains(found)) {
+        let mut at = self.position(self.analysis.target);
+        while let Some(found) = at {
             self.chain.push(found);
             let Some(stage) = self.stages.get_mut(found) else { break };
             stage.on_chain = true;
+            // A stage starts from an earlier one, so this ends.
             at = match *stage.base {
-                Base::Stage(parent) => position(parent, &self.stages),
+                Base::Stage(parent) => self.position(parent).filter(|&parent| parent < found),
                 _ => None,
             };
         }
         self.chain.reverse();
     }
 
-    fn step(&self, instruction: &'s Instruction, stage: usize, end: &mut End<'s>) -> Step<'s> {
+    /// Where stage `index` of the file stands among those reached, which are in the order of the file.
+    fn position(&self, index: usize) -> Option<usize> {
+        self.stages.binary_search_by_key(&index, |stage| stage.index).ok()
+    }
+
+    fn step(
+        &self,
+        instruction: &'s Instruction,
+        stage: usize,
+        end: &mut End<'s>,
+        analysed: &mut Known<'s>,
+    ) -> Step<'s> {
         let mode = Mode::words(self.file.directives.escape);
         let user = end.user.as_ref().map(|user| user.name.clone());
         let env = &mut end.env;
         let mut known = |text: &Text| -> Option<String> {
-            let value = expand::expand(&text.bytes, mode, env).ok()?;
+            let value = expand::expand(&text.bytes, mode, env, &mut analysed.budget).ok()?;
             Some(String::from_utf8_lossy(value.known()?).into_owned())
         };
         let action = match &instruction.kind {
@@ -195,16 +209,13 @@ impl<'s> View<'s> {
                 let destination = known(&copy.destination);
                 let sources: Vec<Option<String>> = copy.sources.iter().map(&mut known).collect();
                 let owner = copy.chown.as_ref().and_then(&mut known);
-                let reads = self.analysis.reads.iter().filter(|read| {
-                    read.context.is_none() && read.stage == stage && read.instruction == instruction.span
-                });
                 Action::Copy(CopyView {
                     copy,
                     add: matches!(instruction.kind, Word::Add(_)),
                     sources,
                     destination: destination.and_then(|to| within(end.folder.as_deref(), &to)),
                     owner,
-                    reads: reads.collect(),
+                    reads: analysed.reads.remove(&(stage, instruction.span)).unwrap_or_default(),
                 })
             }
             Word::Env(pairs) => {
@@ -230,9 +241,8 @@ impl<'s> View<'s> {
                     found.push((name, default));
                 }
                 for pair in pairs {
-                    let of = |arg: &&crate::image::dockerfile::ArgUse| arg.span == Some(pair.name.span);
-                    if let Some(value) = self.analysis.args.iter().find(of).and_then(|arg| arg.value.clone())
-                    {
+                    let found = analysed.args.get(&pair.name.span);
+                    if let Some(value) = found.and_then(|arg| arg.value.clone()) {
                         end.env.set(&pair.name.bytes, value);
                     }
                 }
@@ -285,7 +295,7 @@ impl<'s> View<'s> {
     pub fn line_of<'v>(&'v self, stage: &'v StageView<'s>) -> Vec<&'v StageView<'s>> {
         let mut out = vec![stage];
         while let Some(Base::Stage(parent)) = out.last().map(|stage| stage.base) {
-            match self.stages.iter().find(|stage| stage.index == *parent) {
+            match self.position(*parent).and_then(|at| self.stages.get(at)) {
                 Some(found) => out.push(found),
                 None => break,
             }
@@ -297,9 +307,9 @@ impl<'s> View<'s> {
     /// The stage that COPY --from or a mount names: by name, or for COPY by number.
     pub fn stage_named(&self, name: &str) -> Option<&StageView<'s>> {
         let lower = name.to_ascii_lowercase();
-        let by_name = self.file.stages.iter().rposition(|stage| stage.name() == Some(lower.as_bytes()));
+        let by_name = self.file.stage_named(lower.as_bytes(), usize::MAX);
         let index = by_name.or_else(|| name.parse().ok())?;
-        self.stages.iter().find(|stage| stage.index == index)
+        self.stages.get(self.position(index)?)
     }
 
     /// A finding at `span` of the Dockerfile.
@@ -316,12 +326,12 @@ impl<'s> View<'s> {
 
     /// The place of `span` in the Dockerfile.
     pub fn place(&self, span: Span) -> Place {
-        Place::of(self.shown, self.text, span)
+        Place::among(self.shown, self.text, &self.lines, span)
     }
 
     /// The line of an offset in the Dockerfile.
     pub fn line(&self, span: Span) -> usize {
-        crate::base::source::line_column(self.text, span.start).line
+        self.lines.line_column(span.start).line
     }
 
     /// The entries of the context that `reads` select; none where the context is not at hand.
@@ -342,6 +352,31 @@ impl<'s> View<'s> {
             .then(|| std::fs::read(&path).ok())
             .flatten()
             .map(|text| String::from_utf8_lossy(&text).into_owned())
+    }
+}
+
+/// What the analysis says of places, by place, and what expansions may still cost.
+struct Known<'s> {
+    /// Reads of the main context, by stage and instruction.
+    reads: HashMap<(usize, Span), Vec<&'s ContextRead>>,
+    /// Arguments, by the name's place.
+    args: HashMap<Span, &'s ArgUse>,
+    budget: Budget,
+}
+
+impl<'s> Known<'s> {
+    fn of(analysis: &'s Analysis) -> Self {
+        let mut reads: HashMap<(usize, Span), Vec<&ContextRead>> = HashMap::new();
+        for read in analysis.reads.iter().filter(|read| read.context.is_none()) {
+            reads.entry((read.stage, read.instruction)).or_default().push(read);
+        }
+        let mut args = HashMap::new();
+        for arg in &analysis.args {
+            if let Some(span) = arg.span {
+                args.entry(span).or_insert(arg);
+            }
+        }
+        Known { reads, args, budget: Budget::default() }
     }
 }
 
