@@ -20,7 +20,6 @@ use crate::rules::images::Attribute;
 use crate::rules::prerequisites::expand_for_file;
 use crate::rules::recipe::{NO_ERROR, RECURSE, RecipeId};
 use std::collections::{HashMap, HashSet};
-use std::os::unix::ffi::OsStrExt;
 use std::rc::Rc;
 
 /// What a walk that runs nothing has met.
@@ -317,7 +316,7 @@ impl Build {
 
     fn makefile(&mut self, name: &'static [u8]) -> Rc<SourceFile> {
         let read = || {
-            let text = std::fs::read(std::ffi::OsStr::from_bytes(name)).unwrap_or_default();
+            let text = crate::os::files::read_again(name).unwrap_or_default();
             Rc::new(SourceFile::new(name.to_vec(), text))
         };
         match &mut self.collector {

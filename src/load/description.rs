@@ -2,10 +2,9 @@
 //! the makefiles' text when it is asked for, as a run has no use for comments. Knows nothing of rules.
 
 use crate::base::diagnostic::Place;
+use crate::os::files::read_again;
 use crate::os::words::trim;
 use std::collections::HashMap;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 
 /// What stands beside a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,7 +37,7 @@ pub struct Descriptions {
 impl Descriptions {
     /// What stands beside the rule or block that begins at `place`; nothing where the makefile can't be read any more.
     pub fn of(&mut self, place: Place) -> Description {
-        let read = || Text::new(std::fs::read(OsStr::from_bytes(place.file)).unwrap_or_default());
+        let read = || Text::new(read_again(place.file).unwrap_or_default());
         self.texts.entry(place.file).or_insert_with(read).describe(place.line as usize)
     }
 }

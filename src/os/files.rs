@@ -199,9 +199,57 @@ pub struct TemporaryFolder {
     pub rejected: Vec<(&'static str, OsString, Option<i32>)>,
 }
 
-/// The content of the regular file at `path`. What is no such file gives nothing that could be read twice, or has no end: it is an
-/// error, and is not waited for.
+/// The longest text that is read of a file that others name: a Dockerfile, an ignore file, a lock file, a file of variables. In bytes.
+pub const TEXT_MAX: u64 = 16 << 20;
+
+/// The whole of `source`.
+///
+/// # Errors
+/// The source's own; `EFBIG` where it has more than `most` bytes. No more than one more is taken in.
+pub fn read_bounded(source: impl Read, most: u64) -> std::io::Result<Vec<u8>> {
+    let mut text = Vec::new();
+    source.take(most.saturating_add(1)).read_to_end(&mut text)?;
+    if text.len() as u64 > most { Err(rustix::io::Errno::FBIG.into()) } else { Ok(text) }
+}
+
+/// The text of a file that a person named on the command line, up to [`TEXT_MAX`] bytes: a pipe is waited for as it may be meant
+/// (`<(…)`), what has no end is refused.
+pub fn read_ending(path: &[u8]) -> Result<Vec<u8>, ReadError> {
+    let number = |error: &std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
+    let file = File::open(OsStr::from_bytes(path)).map_err(|error| ReadError::Open(number(&error)))?;
+    read_bounded(file, TEXT_MAX).map_err(|error| ReadError::Read(number(&error)))
+}
+
+/// Opens file `name` of `folder`, one that imk itself wrote there or is about to: with `flags`, and `mode` where it is made. No link is
+/// followed, and nothing is waited for.
+///
+/// # Errors
+/// The system's; `EINVAL` where it is no regular file, and where it has a second name, by which it may be anybody's.
+pub fn open_own(
+    folder: impl std::os::fd::AsFd,
+    name: &str,
+    flags: OFlags,
+    mode: Mode,
+) -> Result<(File, rustix::fs::Stat), rustix::io::Errno> {
+    let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = rustix::fs::openat(folder, name, flags, mode)?;
+    let status = rustix::fs::fstat(&file)?;
+    let is_file = FileType::from_raw_mode(status.st_mode) == FileType::RegularFile;
+    if is_file && status.st_nlink == 1 {
+        Ok((File::from(file), status))
+    } else {
+        Err(rustix::io::Errno::INVAL)
+    }
+}
+
+/// The content of the regular file at `path`, up to [`TEXT_MAX`] bytes. What is no such file gives nothing that could be read twice, or
+/// has no end: it is an error, and is not waited for.
 pub fn read_regular(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
+    read_regular_within(path, TEXT_MAX)
+}
+
+/// As [`read_regular`], up to `most` bytes.
+pub fn read_regular_within(path: &std::path::Path, most: u64) -> std::io::Result<Vec<u8>> {
     use std::os::unix::fs::OpenOptionsExt;
     let kind = std::fs::metadata(path)?;
     if !kind.is_file() {
@@ -210,10 +258,17 @@ pub fn read_regular(path: &std::path::Path) -> std::io::Result<Vec<u8>> {
     }
     // It may be something else by now.
     let flags = OFlags::NONBLOCK.bits() as i32;
-    let mut file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
-    let mut text = Vec::with_capacity(usize::try_from(kind.len()).unwrap_or(0).min(1 << 20));
-    file.read_to_end(&mut text)?;
-    Ok(text)
+    let file = std::fs::OpenOptions::new().read(true).custom_flags(flags).open(path)?;
+    match file.metadata()?.is_file() {
+        true => read_bounded(file, most),
+        false => Err(rustix::io::Errno::INVAL.into()),
+    }
+}
+
+/// The text of a makefile once more, of which no more than places and descriptions are wanted: what can't be read twice has none.
+pub fn read_again(path: &[u8]) -> std::io::Result<Vec<u8>> {
+    const MAKEFILE_MAX: u64 = 1 << 30;
+    read_regular_within(std::path::Path::new(OsStr::from_bytes(path)), MAKEFILE_MAX)
 }
 
 /// Opens `path` to be written at its end: made anew, or with `go_on` as far as it was written.
@@ -242,4 +297,43 @@ pub fn temporary_folder() -> TemporaryFolder {
         }
     }
     TemporaryFolder { path: PathBuf::from("/tmp"), rejected }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_has_no_end_is_refused() {
+        assert_eq!(read_bounded(&b"abc"[..], 3).ok().as_deref(), Some(&b"abc"[..]));
+        let fault = |error: std::io::Error| error.raw_os_error();
+        assert_eq!(read_bounded(&b"abcd"[..], 3).map_err(fault), Err(Some(libc::EFBIG)));
+        assert_eq!(read_ending(b"/dev/zero"), Err(ReadError::Read(libc::EFBIG)));
+        let zero = read_regular(std::path::Path::new("/dev/zero"));
+        assert_eq!(zero.map_err(fault), Err(Some(libc::EINVAL)));
+        let place = tempfile::tempdir().expect("a folder");
+        let large = place.path().join("large");
+        File::create(&large).and_then(|file| file.set_len(TEXT_MAX + 1)).expect("a file");
+        assert_eq!(read_regular(&large).map_err(fault), Err(Some(libc::EFBIG)));
+    }
+
+    #[test]
+    fn an_own_file_is_a_file_and_nothing_else() {
+        let place = tempfile::tempdir().expect("a folder");
+        let folder = File::open(place.path()).expect("a folder");
+        let path = |name: &str| place.path().join(name);
+        std::fs::write(path("file"), "x").expect("a file");
+        std::fs::write(path("one"), "x").expect("a file");
+        std::fs::hard_link(path("one"), path("two")).expect("a name");
+        std::os::unix::fs::symlink("file", path("link")).expect("a link");
+        std::fs::create_dir(path("folder")).expect("a folder");
+        let _socket = std::os::unix::net::UnixListener::bind(path("socket")).expect("a socket");
+        rustix::fs::mknodat(&folder, "pipe", FileType::Fifo, Mode::RWXU, 0).expect("a pipe");
+        for flags in [OFlags::RDONLY, OFlags::RDWR, OFlags::WRONLY | OFlags::CREATE] {
+            assert!(open_own(&folder, "file", flags, Mode::RUSR).is_ok());
+            for name in ["one", "two", "link", "folder", "socket", "pipe"] {
+                assert!(open_own(&folder, name, flags, Mode::RUSR).is_err(), "{name} {flags:?}");
+            }
+        }
+    }
 }

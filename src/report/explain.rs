@@ -6,6 +6,7 @@ use super::style::{Style, cut, printable, width as columns, wrapped};
 use crate::base::diagnostic::{Complaint, Place};
 use crate::base::nearest;
 use crate::image::check::package_of;
+use crate::os::files::read_regular;
 
 /// A line of a source file, and the part of it that matters.
 struct Source {
@@ -38,7 +39,7 @@ const MOST: usize = 5;
 
 /// Line `number` of `file`, all but the blanks around it marked.
 fn source(file: &str, number: u32) -> Option<Source> {
-    let text = std::fs::read(file).ok()?;
+    let text = read_regular(std::path::Path::new(file)).ok()?;
     let index = usize::try_from(number).ok()?.checked_sub(1)?;
     let line = text.split(|&byte| byte == b'\n').nth(index)?;
     let text = String::from_utf8_lossy(line).into_owned();

@@ -2,9 +2,8 @@
 
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::os::files::read_again;
 use crate::report::emit;
-use std::ffi::OsStr;
-use std::os::unix::ffi::OsStrExt;
 
 impl Run {
     /// Writes the first makefile out, where that was asked for; tells whether it was.
@@ -17,7 +16,7 @@ impl Run {
             return Err(Stop::fatal(None, Complaint::NoTargetsAndNoMakefile));
         };
         let name = session.name_of(makefile.file);
-        let text = std::fs::read(OsStr::from_bytes(name)).map_err(|error| {
+        let text = read_again(name).map_err(|error| {
             let error = error.raw_os_error().unwrap_or(libc::EIO);
             Stop::fatal(None, Complaint::System { what: name.to_vec(), error })
         })?;

@@ -4,8 +4,9 @@ use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::expand::{Export, Origin};
 use crate::load::secrets;
-use crate::os::files::{ReadError, open_and_read};
+use crate::os::files::{ReadError, read_ending};
 use crate::syntax::dotenv;
+use std::collections::HashMap;
 
 /// Before the name of a file that need not be there.
 const OPTIONAL: &[u8] = b"?";
@@ -22,8 +23,8 @@ impl Run {
             if let Some(seen) = &mut self.build.session.context.seen {
                 seen.files.push(name.to_vec());
             }
-            let text = match open_and_read(name) {
-                Ok((_, text)) => text,
+            let text = match read_ending(name) {
+                Ok(text) => text,
                 Err(ReadError::Open(libc::ENOENT)) if optional => continue,
                 Err(ReadError::Open(error) | ReadError::Read(error)) => {
                     return Err(Stop::fatal(None, Complaint::System { what: name.to_vec(), error }));
@@ -42,12 +43,9 @@ impl Run {
             own.map(|(_, value)| value.clone())
         };
         // What files said before counts for references, too, but the environment goes first.
-        let earlier = self.env_variables.clone();
-        let lookup = |name: &[u8]| {
-            outside(name).or_else(|| {
-                earlier.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value.clone())
-            })
-        };
+        let earlier: HashMap<&[u8], &[u8]> =
+            self.env_variables.iter().map(|(name, value)| (&name[..], &value[..])).collect();
+        let lookup = |name: &[u8]| outside(name).or_else(|| earlier.get(name).map(|value| value.to_vec()));
         let variables = dotenv::parse(text, &lookup).map_err(|fault| {
             // The name is needed as long as the program runs.
             let name = context.names.intern(name);

@@ -3,6 +3,7 @@
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::image::dockerfile;
+use crate::os::files::read_regular;
 use crate::report::dockerfile::message;
 use crate::report::init;
 use crate::rules::images::{Attribute, attribute};
@@ -36,7 +37,7 @@ impl Run {
         else {
             return Err(fatal("there is no Dockerfile here to make a taskfile from"));
         };
-        let text = std::fs::read(name).map_err(|error| system(Path::new(name), &error))?;
+        let text = read_regular(Path::new(name)).map_err(|error| system(Path::new(name), &error))?;
         let file = dockerfile::parse(&text).map_err(|error| {
             let line = crate::base::source::line_column(&text, error.span.start).line;
             fatal(format!("{name}:{line}: {}", message(&error.kind).text))

@@ -5,6 +5,7 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::base::sorting;
 use crate::image::freshness::file_at;
 use crate::image::locks::{self, Versions};
+use crate::os::files::read_regular;
 use crate::report;
 use crate::report::style::Style;
 use std::path::Path;
@@ -23,7 +24,7 @@ fn lock_files() -> Vec<String> {
 }
 
 fn read(name: &str) -> Result<Versions, Stop> {
-    let text = std::fs::read(name).map_err(|error| fatal(format!("{name}: {error}")))?;
+    let text = read_regular(Path::new(name)).map_err(|error| fatal(format!("{name}: {error}")))?;
     let base = name.rsplit('/').next().unwrap_or(name);
     Ok(locks::versions(base, &String::from_utf8_lossy(&text)))
 }

@@ -1,6 +1,9 @@
 //! Files of environment variables, by compose's rules (<https://docs.docker.com/compose/how-tos/environment-variables/>, "Syntax").
 //! Knows nothing of where the variables go.
 
+use std::cell::Cell;
+use std::collections::HashMap;
+
 /// What is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
@@ -21,6 +24,10 @@ pub enum Wrong {
     AfterQuote,
     /// A reference is not closed, or has no name.
     Reference,
+    /// References within references, deeper than is followed.
+    Deep,
+    /// The values that references stand for come to more than is taken of one file.
+    Long,
     /// `${NAME:?words}` of a variable without a value: its words.
     Required(String),
 }
@@ -33,6 +40,8 @@ impl Wrong {
             Wrong::Quote => "a quote is not closed".to_owned(),
             Wrong::AfterQuote => "text after the closing quote".to_owned(),
             Wrong::Reference => "a reference to a variable is not closed, or has no name".to_owned(),
+            Wrong::Deep => format!("references nest deeper than {DEEPEST}"),
+            Wrong::Long => "references come to more than 16 MiB in all".to_owned(),
             Wrong::Required(words) => words.clone(),
         }
     }
@@ -41,10 +50,20 @@ impl Wrong {
 /// A variable and its value; none for a name alone, which is taken from the environment.
 pub type Variable = (Vec<u8>, Option<Vec<u8>>);
 
+/// References nest no deeper; each level costs stack.
+const DEEPEST: usize = 64;
+
+/// How many bytes references may stand for in one file: a value that names itself twice, line after line, has no end.
+const REFERENCES_MAX: usize = 16 << 20;
+
 struct Reader<'t, 'l> {
     text: &'t [u8],
     at: usize,
     found: Vec<Variable>,
+    /// For each name the latest of `found`.
+    latest: HashMap<Vec<u8>, usize>,
+    /// Bytes that references may still stand for.
+    left: Cell<usize>,
     outside: &'l dyn Fn(&[u8]) -> Option<Vec<u8>>,
 }
 
@@ -54,7 +73,14 @@ struct Reader<'t, 'l> {
 /// The first thing that is wrong.
 pub fn parse(text: &[u8], outside: &dyn Fn(&[u8]) -> Option<Vec<u8>>) -> Result<Vec<Variable>, Fault> {
     let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(text);
-    let mut reader = Reader { text, at: 0, found: Vec::new(), outside };
+    let mut reader = Reader {
+        text,
+        at: 0,
+        found: Vec::new(),
+        latest: HashMap::new(),
+        left: Cell::new(REFERENCES_MAX),
+        outside,
+    };
     while reader.at < text.len() {
         let start = reader.at;
         reader.line().map_err(|what| {
@@ -122,7 +148,7 @@ impl Reader<'_, '_> {
             Some(b'=' | b':') => self.at += 1,
             None | Some(b'\n' | b'#') => {
                 self.take_line();
-                self.found.push((name, None));
+                self.add(name, None);
                 return Ok(());
             }
             Some(_) => return Err(Wrong::Name),
@@ -135,11 +161,16 @@ impl Reader<'_, '_> {
             Some(b'"') => self.double()?,
             _ => {
                 let line = self.take_line();
-                self.expand(unquoted(&line, spaced))?
+                self.expand(unquoted(&line, spaced), 0)?
             }
         };
-        self.found.push((name, Some(value)));
+        self.add(name, Some(value));
         Ok(())
+    }
+
+    fn add(&mut self, name: Vec<u8>, value: Option<Vec<u8>>) {
+        self.latest.insert(name.clone(), self.found.len());
+        self.found.push((name, value));
     }
 
     /// Behind a quoted value only a comment may stand.
@@ -189,21 +220,26 @@ impl Reader<'_, '_> {
         let text = self.text[start..end].to_vec();
         self.at = end + 1;
         self.after_quote()?;
-        self.expand_with(&text, true)
+        self.expand_with(&text, true, 0)
     }
 
-    fn expand(&self, text: &[u8]) -> Result<Vec<u8>, Wrong> {
-        self.expand_with(text, false)
+    fn expand(&self, text: &[u8], depth: usize) -> Result<Vec<u8>, Wrong> {
+        self.expand_with(text, false, depth)
     }
 
-    fn lookup(&self, name: &[u8]) -> Option<Vec<u8>> {
-        let own =
-            || self.found.iter().rev().find(|(found, _)| found == name).and_then(|(_, value)| value.clone());
-        (self.outside)(name).or_else(own)
+    fn lookup(&self, name: &[u8]) -> Result<Option<Vec<u8>>, Wrong> {
+        let own = || self.latest.get(name).and_then(|&at| self.found.get(at)?.1.clone());
+        let value = (self.outside)(name).or_else(own);
+        let length = value.as_ref().map_or(0, Vec::len);
+        self.left.set(self.left.get().checked_sub(length).ok_or(Wrong::Long)?);
+        Ok(value)
     }
 
     /// `text` with its references replaced, and its escapes where there are any.
-    fn expand_with(&self, text: &[u8], escapes: bool) -> Result<Vec<u8>, Wrong> {
+    fn expand_with(&self, text: &[u8], escapes: bool, depth: usize) -> Result<Vec<u8>, Wrong> {
+        if depth > DEEPEST {
+            return Err(Wrong::Deep);
+        }
         let mut out = Vec::with_capacity(text.len());
         let mut at = 0;
         while let Some(&byte) = text.get(at) {
@@ -228,12 +264,12 @@ impl Reader<'_, '_> {
                 }
                 (b'$', Some(b'{')) => {
                     let end = closing(text, at + 2).ok_or(Wrong::Reference)?;
-                    out.extend_from_slice(&self.braced(&text[at + 2..end])?);
+                    out.extend_from_slice(&self.braced(&text[at + 2..end], depth)?);
                     at = end + 1;
                 }
                 (b'$', Some(_)) if name_length(&text[at + 1..]) > 0 => {
                     let length = name_length(&text[at + 1..]);
-                    out.extend(self.lookup(&text[at + 1..at + 1 + length]).unwrap_or_default());
+                    out.extend(self.lookup(&text[at + 1..at + 1 + length])?.unwrap_or_default());
                     at += 1 + length;
                 }
                 _ => {
@@ -246,12 +282,12 @@ impl Reader<'_, '_> {
     }
 
     /// What stands for `${inside}`.
-    fn braced(&self, inside: &[u8]) -> Result<Vec<u8>, Wrong> {
+    fn braced(&self, inside: &[u8], depth: usize) -> Result<Vec<u8>, Wrong> {
         let (name, rest) = inside.split_at(name_length(inside));
         if name.is_empty() {
             return Err(Wrong::Reference);
         }
-        let value = self.lookup(name);
+        let value = self.lookup(name)?;
         let (colon, rest) = match rest.strip_prefix(b":") {
             Some(rest) => (true, rest),
             None => (false, rest),
@@ -260,10 +296,10 @@ impl Reader<'_, '_> {
         let set = value.clone().filter(|value| !colon || !value.is_empty());
         match rest.split_first() {
             None if !colon => Ok(value.unwrap_or_default()),
-            Some((b'-', default)) => set.map_or_else(|| self.expand(default), Ok),
-            Some((b'+', other)) => set.map_or(Ok(Vec::new()), |_| self.expand(other)),
+            Some((b'-', default)) => set.map_or_else(|| self.expand(default, depth + 1), Ok),
+            Some((b'+', other)) => set.map_or(Ok(Vec::new()), |_| self.expand(other, depth + 1)),
             Some((b'?', words)) => set.ok_or_else(|| {
-                let words = self.expand(words).unwrap_or_default();
+                let words = self.expand(words, depth + 1).unwrap_or_default();
                 let name = String::from_utf8_lossy(name);
                 Wrong::Required(format!(
                     "{name}: {}",
@@ -315,6 +351,17 @@ mod tests {
         let found = parse(format!("A=first\n{line}\n").as_bytes(), &outside).map_err(|fault| fault.what)?;
         let last = found.into_iter().last().and_then(|(_, value)| value).unwrap_or_default();
         Ok(String::from_utf8_lossy(&last).into_owned())
+    }
+
+    #[test]
+    fn references_have_bounds() {
+        let deep = |levels: usize| format!("V={}x{}", "${N:-".repeat(levels), "}".repeat(levels));
+        assert_eq!(value(&deep(60)), Ok("x".to_owned()));
+        for levels in [70, 1_000_000] {
+            assert_eq!(value(&deep(levels)), Err(Wrong::Deep));
+        }
+        let doubled = parse("A=$A$A\n".repeat(64).replacen("$A$A", "x", 1).as_bytes(), &outside);
+        assert!(matches!(doubled, Err(Fault { what: Wrong::Long, line: 20..30 })), "{doubled:?}");
     }
 
     #[test]

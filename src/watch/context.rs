@@ -8,6 +8,7 @@ use super::paths::{Path, Resolver, absolute, is_within, join, split};
 use super::report::BuildInput;
 use crate::image::context::{Convention, EntryKind, Ignore, load, may_read, select};
 use crate::image::dockerfile::{Analysis, ContextRead, NoBases, Request, Value, Why, analyse};
+use crate::os::files::read_regular;
 use crate::os::folders::Folders;
 use crate::os::glob;
 use rustc_hash::FxHashSet;
@@ -169,7 +170,9 @@ impl BuildWatch {
 }
 
 fn analysis(input: &BuildInput, dockerfile: &[u8]) -> Analysis {
-    let Ok(text) = std::fs::read(OsStr::from_bytes(dockerfile)) else { return Analysis::default() };
+    let Ok(text) = read_regular(std::path::Path::new(OsStr::from_bytes(dockerfile))) else {
+        return Analysis::default();
+    };
     let value = |value: &Option<Vec<u8>>, name: &[u8]| match value {
         Some(value) => Value::Known(value.clone()),
         None => std::env::var_os(OsStr::from_bytes(name))

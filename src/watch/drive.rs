@@ -102,7 +102,7 @@ impl World for Outside<'_> {
             return None;
         }
         let mut hasher = FxHasher::default();
-        hasher.write(&std::fs::read(path).ok()?);
+        hasher.write(&crate::os::files::read_regular_within(path.as_ref(), DIGEST_MAX).ok()?);
         Some(hasher.finish())
     }
 

@@ -5,6 +5,7 @@
 
 use super::paths::{Path, join, split};
 use crate::image::context::Ignore;
+use crate::os::files::read_regular;
 use rustc_hash::FxHashSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -27,7 +28,7 @@ const ALWAYS: [&[u8]; 4] = [b".git", b".hg", b".svn", b".imk"];
 
 impl Rules {
     fn read(&mut self, base: &[u8], file: &[u8]) {
-        let Ok(text) = fs::read(OsStr::from_bytes(file)) else { return };
+        let Ok(text) = read_regular(std::path::Path::new(OsStr::from_bytes(file))) else { return };
         for line in text.split(|&byte| byte == b'\n') {
             self.line(base, line);
         }

@@ -18,6 +18,7 @@ use crate::image::engine::EngineError;
 use crate::image::engine::choose::Surroundings;
 use crate::image::journal::JournalError;
 use crate::os::children::Ended;
+use crate::os::files::read_regular_within;
 use crate::os::words::is_blank;
 use crate::rules::file::FileId;
 use std::os::unix::ffi::OsStrExt;
@@ -294,8 +295,7 @@ pub(in crate::build) fn scripts(lines: Vec<Vec<u8>>, shell: &Shell, recipe_prefi
 /// The id in a file that an engine's client wrote; none where there is no whole id in it.
 fn read_id(file: &Path) -> Option<String> {
     const LENGTH_MAX: u64 = 256;
-    let status = std::fs::metadata(file).ok().filter(std::fs::Metadata::is_file)?;
-    let text = (status.len() <= LENGTH_MAX).then(|| std::fs::read(file).ok()).flatten()?;
+    let text = read_regular_within(file, LENGTH_MAX).ok()?;
     let id = String::from_utf8(text.trim_ascii().to_vec()).ok()?;
     (id.len() == 64 && id.bytes().all(|byte| byte.is_ascii_hexdigit())).then_some(id)
 }

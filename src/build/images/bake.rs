@@ -272,7 +272,7 @@ impl Build {
 
     /// A bake is over and went well: what was built is noted, with what the builder told of it.
     pub(super) fn baked(&mut self, running: &Running) {
-        let text = std::fs::read(&running.metadata).unwrap_or_default();
+        let text = crate::os::files::read_regular(&running.metadata).unwrap_or_default();
         let told: serde_json::Value = serde_json::from_slice(&text).unwrap_or_default();
         for (member, name, judged) in &running.members {
             let own = &told[name.as_str()];

@@ -5,8 +5,9 @@
 
 use super::error::ExpansionFault;
 use super::glob::{self, Shortest};
-use super::runes::{decode, is_space};
+use super::runes::decode;
 use super::value::{Budget, LONGEST_VALUE, Lookup, Nothing, Scope, Value};
+use super::words::Words;
 
 /// How a lexer treats what it reads.
 #[derive(Clone, Copy, Debug)]
@@ -61,43 +62,6 @@ pub fn split(text: &[u8], mode: Mode) -> Result<Vec<Vec<u8>>, ExpansionFault> {
 
 /// Substitutions nest no deeper than this here; each level costs stack.
 const DEEPEST: usize = 64;
-
-/// Words of [`split`] as they grow. A substitution with a modifier forgets the part of the word before it, as in BuildKit.
-#[derive(Default)]
-struct Words {
-    done: Vec<Vec<u8>>,
-    current: Vec<u8>,
-    inside: bool,
-}
-
-impl Words {
-    fn add_chars(&mut self, text: &[u8]) {
-        let mut at = 0;
-        while let Some(rest) = text.get(at..).filter(|rest| !rest.is_empty()) {
-            let (c, len) = decode(rest);
-            let len = len.max(1);
-            if !is_space(c) {
-                self.add_raw(&rest[..len]);
-            } else if self.inside && !self.current.is_empty() {
-                self.done.push(std::mem::take(&mut self.current));
-                self.inside = false;
-            }
-            at += len;
-        }
-    }
-
-    fn add_raw(&mut self, text: &[u8]) {
-        self.current.extend_from_slice(text);
-        self.inside = true;
-    }
-
-    fn finish(mut self) -> Vec<Vec<u8>> {
-        if !self.current.is_empty() {
-            self.done.push(self.current);
-        }
-        self.done
-    }
-}
 
 /// Reads a text once from its start to its end, and writes what it comes to behind what is written already: what a substitution does
 /// not take is cut off again, so that no level of nesting copies what those within it wrote.
@@ -176,7 +140,10 @@ impl<'a> Lexer<'a> {
         let (start, before) = (self.out.len(), std::mem::take(&mut self.unknown));
         let words = self.words.take();
         self.process(Some(stop), raw_escapes)?;
-        self.words = words.map(|words| Words { current: Vec::new(), ..words });
+        self.words = words;
+        if let Some(words) = &mut self.words {
+            words.forget();
+        }
         Ok((start, std::mem::replace(&mut self.unknown, before)))
     }
 

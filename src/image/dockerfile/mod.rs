@@ -22,6 +22,10 @@ mod shared;
 mod stage_args;
 mod syntax;
 mod value;
+mod words;
+
+#[cfg(test)]
+mod hostile;
 
 pub use crate::base::nearest;
 pub use analyse::{analyse, analyse_file, analyse_parsed};

@@ -4,7 +4,7 @@ use super::client::ClientEngine;
 use super::socket::{DEFAULT_SOCKET, DockerSocket};
 use super::{Engine, EngineError, answers};
 use crate::image::command::Client;
-use crate::os::files::read_regular;
+use crate::os::files::read_regular_within;
 use serde_json::Value;
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -134,8 +134,7 @@ pub(super) fn read_small(path: &Path) -> Option<Vec<u8>> {
 
 /// A file of at most so many bytes; none where it can't be read or is longer.
 fn read_at_most(path: &Path, most: u64) -> Option<Vec<u8>> {
-    let size = std::fs::metadata(path).ok()?.len();
-    if size > most { None } else { read_regular(path).ok() }
+    read_regular_within(path, most).ok()
 }
 
 /// The engine called `name` (`docker`, `podman`, `nerdctl`, `buildah`), whether or not it answers.

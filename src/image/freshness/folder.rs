@@ -4,9 +4,9 @@
 //! Nothing here is needed for a right answer, so that failures to write are silent; what is read is checked by its reader.
 
 use crate::base::sorting;
+use crate::os::files::{open_own, read_bounded};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
-use std::fs::File;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::fd::OwnedFd;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -17,7 +17,7 @@ pub(super) const NAME: &str = ".imk";
 /// How the names of files that are being written begin.
 const UNFINISHED: &[u8] = b".new-";
 /// Largest file that is read, in bytes.
-const SIZE_MAX: u64 = 1 << 30;
+const SIZE_MAX: u64 = 256 << 20;
 /// Unfinished files are given up after this many seconds.
 const UNFINISHED_FOR: i64 = 3600;
 
@@ -51,10 +51,10 @@ impl Folder {
         // One that is there already is opened like a new one.
         let _ = rustix::fs::mkdir(directory.join(NAME), Mode::RWXU);
         let folder = Folder::open(directory)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
         let readable = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-        if let Ok(file) = rustix::fs::openat(&folder.handle, ".gitignore", flags, readable) {
-            let _ = File::from(file).write_all(b"*\n");
+        if let Ok((mut file, _)) = open_own(&folder.handle, ".gitignore", flags, readable) {
+            let _ = file.write_all(b"*\n");
         }
         Some(folder)
     }
@@ -75,16 +75,8 @@ impl Folder {
 
     /// The text of file `name`, and what it is known by.
     pub fn read(&self, name: &str) -> Option<(Vec<u8>, Identity)> {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty()).ok()?;
-        let status = rustix::fs::fstat(&file).ok()?;
-        if FileType::from_raw_mode(status.st_mode) != FileType::RegularFile {
-            return None;
-        }
-        let size = u64::try_from(status.st_size).ok().filter(|&size| size <= SIZE_MAX)?;
-        let mut text = Vec::with_capacity(usize::try_from(size).ok()? + 1);
-        File::from(file).take(SIZE_MAX).read_to_end(&mut text).ok()?;
-        Some((text, identity(&status)))
+        let (file, status) = open_own(&self.handle, name, OFlags::RDONLY, Mode::empty()).ok()?;
+        Some((read_bounded(file, SIZE_MAX).ok()?, identity(&status)))
     }
 
     /// What file `name` is known by now.
@@ -97,9 +89,18 @@ impl Folder {
         static COUNT: AtomicU64 = AtomicU64::new(0);
         let count = COUNT.fetch_add(1, Ordering::Relaxed);
         let new = format!(".new-{}-{count}-{name}", std::process::id());
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::TRUNC | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.handle, new.as_str(), flags, Mode::RUSR | Mode::WUSR).ok()?;
-        let written = File::from(file).write_all(text).ok();
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let create = || open_own(&self.handle, &new, flags, Mode::RUSR | Mode::WUSR);
+        let (mut file, _) = create()
+            .or_else(|fault| {
+                // Of a dead process with the same number, or planted.
+                if fault == rustix::io::Errno::EXIST {
+                    self.remove(&new);
+                }
+                create()
+            })
+            .ok()?;
+        let written = file.write_all(text).ok();
         let moved =
             written.and_then(|()| rustix::fs::renameat(&self.handle, new.as_str(), &self.handle, name).ok());
         if moved.is_none() {
@@ -156,8 +157,8 @@ impl Folder {
 
     /// The time now by the clock of the folder's file system, which need not be this machine's, in nanoseconds since 1970.
     pub fn clock(&self) -> Option<i64> {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.handle, "clock", flags, Mode::RUSR | Mode::WUSR).ok()?;
+        let flags = OFlags::WRONLY | OFlags::CREATE;
+        let (file, _) = open_own(&self.handle, "clock", flags, Mode::RUSR | Mode::WUSR).ok()?;
         let now = Timespec { tv_sec: 0, tv_nsec: UTIME_NOW };
         rustix::fs::futimens(&file, &Timestamps { last_access: now, last_modification: now }).ok()?;
         let status = rustix::fs::fstat(&file).ok()?;

@@ -2,6 +2,7 @@
 
 use super::{FOLDER, JournalError};
 use crate::base::sorting;
+use crate::os::files::{open_own, read_bounded};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -130,13 +131,9 @@ impl Folder {
 
     /// Whether the file that has the folder ignored is as it was made: what someone wrote there stays.
     fn ignores(&self) -> bool {
-        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        match rustix::fs::openat(&self.handle, ".gitignore", flags, Mode::empty()) {
-            Ok(file) => {
-                let mut text = Vec::new();
-                // Empty where the disk was full.
-                File::from(file).take(16).read_to_end(&mut text).is_ok() && b"*\n".starts_with(&text)
-            }
+        match open_own(&self.handle, ".gitignore", OFlags::RDONLY, Mode::empty()) {
+            // Empty where the disk was full.
+            Ok((file, _)) => read_bounded(file, 16).is_ok_and(|text| b"*\n".starts_with(&text)),
             Err(fault) => fault == rustix::io::Errno::NOENT,
         }
     }
@@ -160,14 +157,10 @@ impl Folder {
 
     /// Without the file the journal works as well, so that a failure to make it is none.
     fn ignore(&self) {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-        if let Ok(file) = rustix::fs::openat(
-            &self.handle,
-            ".gitignore",
-            flags,
-            Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH,
-        ) {
-            let _ = File::from(file).write_all(b"*\n");
+        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+        let readable = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+        if let Ok((mut file, _)) = open_own(&self.handle, ".gitignore", flags, readable) {
+            let _ = file.write_all(b"*\n");
         }
     }
 
@@ -183,18 +176,13 @@ impl Folder {
     /// Makes this run's journal, named by its process, that process's start and its token, and locks it.
     pub fn create(&self, token: &str) -> Result<(File, String), JournalError> {
         let name = format!("journal-{}-{}-{token}", std::process::id(), start_time());
-        let flags = OFlags::RDWR
-            | OFlags::CREATE
-            | OFlags::EXCL
-            | OFlags::APPEND
-            | OFlags::NOFOLLOW
-            | OFlags::CLOEXEC;
+        let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::APPEND;
         let file = self.locked(|| {
-            let made = rustix::fs::openat(&self.handle, name.as_str(), flags, Mode::RUSR | Mode::WUSR);
-            let file = made.map_err(|fault| JournalError::Create(kind(fault)))?;
+            let made = open_own(&self.handle, &name, flags, Mode::RUSR | Mode::WUSR);
+            let (file, _) = made.map_err(|fault| JournalError::Create(kind(fault)))?;
             let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
             locked.map_err(|fault| JournalError::Create(kind(fault)))?;
-            Ok(File::from(file))
+            Ok(file)
         })?;
         // The file's name must outlive a power cut as its records do.
         self.handle.sync_all().map_err(|fault| JournalError::Create(fault.kind()))?;
@@ -226,24 +214,18 @@ impl Folder {
     }
 
     fn dead_journal(&self, name: &str) -> Option<Dead> {
-        let flags = OFlags::RDWR | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
-        let file = rustix::fs::openat(&self.handle, name, flags, Mode::empty()).ok()?;
-        let status = rustix::fs::fstat(&file).ok()?;
-        let is_file =
-            rustix::fs::FileType::from_raw_mode(status.st_mode) == rustix::fs::FileType::RegularFile;
-        let own = status.st_uid == rustix::process::geteuid().as_raw() && status.st_nlink == 1;
+        let (file, status) = open_own(&self.handle, name, OFlags::RDWR, Mode::empty()).ok()?;
+        let own = status.st_uid == rustix::process::geteuid().as_raw();
         // As it was made: what others may write, or came with a checkout, is none.
         let private = status.st_mode & 0o077 == 0;
-        if !is_file || !own || !private {
+        if !own || !private {
             return None;
         }
         rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).ok()?;
         // Its time is read under the lock: the run gives no more signs of life.
         let alive_until = rustix::fs::fstat(&file).ok()?.st_mtime;
-        let mut file = File::from(file);
         let inode = inode(&file).ok()?;
-        let mut text = Vec::new();
-        Read::by_ref(&mut file).take(SIZE_MAX).read_to_end(&mut text).ok()?;
+        let text = read_bounded(&file, SIZE_MAX).ok()?;
         Some(Dead { name: name.to_owned(), text, alive_until, inode, file })
     }
 }

@@ -1,7 +1,7 @@
 //! A saved image's archive: its members taken in as they come, in whatever order, then put together by its manifest. Knows
 //! nothing of engines.
 
-use super::compression::{self, Form, PEEK};
+use super::compression::{self, Bounded, Form, PEEK};
 use super::config::Config;
 use super::fault::Fault;
 use super::limits::Limits;
@@ -58,7 +58,9 @@ pub fn read(source: impl Read, keep: &dyn Keep, limits: &Limits) -> Result<Saved
         links: HashMap::new(),
         members: 0,
     };
-    let mut walk = Walk::new(source, limits.path_bytes);
+    let mut left = limits.archive_bytes;
+    let source = Bounded::new(source, &mut left, ("bytes", limits.archive_bytes));
+    let mut walk = Walk::new(source, limits);
     let mut any = false;
     while let Some(member) = walk.next()? {
         any = true;
@@ -281,7 +283,7 @@ impl Parts {
     fn layer(&mut self, source: impl Read, keep: &dyn Keep) -> Result<usize, Fault> {
         let start = self.entries.len();
         let mut slot = Slot::default();
-        let mut walk = Walk::new(source, self.limits.path_bytes);
+        let mut walk = Walk::new(source, &self.limits);
         while let Some(member) = walk.next()? {
             self.member(&member, &mut walk, keep, &mut slot, start)?;
         }

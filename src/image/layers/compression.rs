@@ -50,22 +50,29 @@ pub fn plain<'s>(source: impl Read + 's, form: Form, left: &'s mut u64, limit: u
         _ => Box::new(source),
     };
     // Headers are read 512 bytes at a time.
-    BufReader::with_capacity(64 * 1024, Bounded { inner, left, limit })
+    BufReader::with_capacity(64 * 1024, Bounded::new(inner, left, ("bytes in its layers", limit)))
 }
 
-/// Refuses to give more than a bound.
-struct Bounded<'s> {
-    inner: Box<dyn Read + 's>,
+/// Refuses to give more than a bound, however small the pieces that are asked for.
+pub struct Bounded<'s, R> {
+    inner: R,
     left: &'s mut u64,
-    limit: u64,
+    limit: (&'static str, u64),
 }
 
-impl Read for Bounded<'_> {
+impl<'s, R> Bounded<'s, R> {
+    /// The bytes of `inner`, of which `left` may be read; `limit` says of what there is too much then, and how much was allowed.
+    pub fn new(inner: R, left: &'s mut u64, limit: (&'static str, u64)) -> Self {
+        Bounded { inner, left, limit }
+    }
+}
+
+impl<R: Read> Read for Bounded<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
         let count = self.inner.read(buffer)?;
         match self.left.checked_sub(count as u64) {
             Some(rest) => *self.left = rest,
-            None => return Err(Fault::TooLarge("bytes in its layers", self.limit).into()),
+            None => return Err(Fault::TooLarge(self.limit.0, self.limit.1).into()),
         }
         Ok(count)
     }

@@ -109,6 +109,54 @@ fn layers_that_inflate_without_end_are_bounded() {
     }
 }
 
+/// Zeros without end, and how many of them were asked for.
+struct Endless<'c>(&'c std::cell::Cell<u64>);
+
+impl std::io::Read for Endless<'_> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        buffer.fill(0);
+        self.0.set(self.0.get() + buffer.len() as u64);
+        Ok(buffer.len())
+    }
+}
+
+#[test]
+fn what_follows_the_end_is_read_no_further_than_a_bound() {
+    use std::io::Read;
+    let image = one_layer(LayerBuilder::new().file("a", b"x")).docker();
+    let count = std::cell::Cell::new(0);
+    let found = read(image.chain(Endless(&count)), &NothingKept, &Limits::default()).err();
+    assert_eq!(found, Some(Fault::TooLarge("bytes behind its end", 16 << 20)));
+    assert!(count.get() < 17 << 20, "{}", count.get());
+    // Within a layer, where some kilobytes become as many zeros.
+    let mut plain = LayerBuilder::new().file("a", b"x").bytes();
+    plain.resize(plain.len() + (17 << 20), 0);
+    for packing in [Packing::Gzip, Packing::Zstd, Packing::Plain] {
+        let found = fault(&image_of(packed(&plain, packing)), &Limits::default());
+        assert_eq!(found, Fault::TooLarge("bytes behind its end", 16 << 20), "{packing:?}");
+    }
+}
+
+#[test]
+fn members_of_any_claimed_size_end() {
+    let count = std::cell::Cell::new(0);
+    let limits = Limits { archive_bytes: 1 << 20, ..Limits::default() };
+    for (kind, name) in
+        [(EntryType::Regular, "noise"), (EntryType::Fifo, "pipe"), (EntryType::Regular, "a.json")]
+    {
+        let mut header = tar::Header::new_gnu();
+        header.set_path(name).unwrap();
+        header.set_entry_type(kind);
+        header.set_size(1 << 60);
+        header.set_cksum();
+        let first: &[u8] = if name == "a.json" { b"{" } else { b"noise" };
+        let archive = std::io::Read::chain(&header.as_bytes()[..], first);
+        let found = read(std::io::Read::chain(archive, Endless(&count)), &NothingKept, &limits).err();
+        assert!(matches!(found, Some(Fault::TooLarge(..))), "{name}: {found:?}");
+    }
+    assert!(count.get() < 4 << 20, "{}", count.get());
+}
+
 #[test]
 fn a_long_name_that_never_ends_is_not_held() {
     let mut header = tar::Header::new_gnu();

@@ -5,6 +5,10 @@
 pub struct Limits {
     /// Bytes of all layers together, uncompressed.
     pub bytes: u64,
+    /// Bytes of the saved image itself, as it comes.
+    pub archive_bytes: u64,
+    /// Bytes behind the end of the saved image's archive, or of a layer's.
+    pub tail_bytes: u64,
     /// Distinct paths, folders that are only parts of a path included.
     pub paths: usize,
     /// Entries of all layers together.
@@ -25,6 +29,8 @@ impl Default for Limits {
     fn default() -> Limits {
         Limits {
             bytes: 64 << 30,
+            archive_bytes: 80 << 30,
+            tail_bytes: 16 << 20,
             paths: 4_000_000,
             entries: 8_000_000,
             layers: 1_000,

@@ -4,6 +4,7 @@
 //! memory, and takes a newline in a PAX value (a file capability may have one) for the end of the record.
 
 use super::fault::Fault;
+use super::limits::Limits;
 use std::io::{ErrorKind, Read};
 use tar::{EntryType, Header};
 
@@ -52,15 +53,17 @@ pub struct Walk<R> {
     left: u64,
     padding: u64,
     path_bytes: usize,
+    tail_bytes: u64,
     scratch: Vec<u8>,
     /// Whether the archive's end was met: without it, the archive may have been cut between two members.
     pub ended: bool,
 }
 
 impl<R: Read> Walk<R> {
-    /// Walks over `reader`, refusing names longer than `path_bytes`.
-    pub fn new(reader: R, path_bytes: usize) -> Walk<R> {
-        Walk { reader, left: 0, padding: 0, path_bytes, scratch: Vec::new(), ended: false }
+    /// Walks over `reader`, refusing names longer than `limits` has, and more behind the end.
+    pub fn new(reader: R, limits: &Limits) -> Walk<R> {
+        let Limits { path_bytes, tail_bytes, .. } = *limits;
+        Walk { reader, left: 0, padding: 0, path_bytes, tail_bytes, scratch: Vec::new(), ended: false }
     }
 
     /// The next member; none at the end.
@@ -120,13 +123,19 @@ impl<R: Read> Walk<R> {
         }
     }
 
-    /// Reads what follows the end, so that whoever writes the archive is not cut off.
+    /// Reads what follows the end, so that whoever writes the archive is not cut off: as much as any pads it with.
     fn drain(&mut self) -> Result<(), Fault> {
         self.scratch.resize(64 * 1024, 0);
+        let mut left = self.tail_bytes;
         loop {
             match self.reader.read(&mut self.scratch) {
                 Ok(0) => return Ok(()),
-                Ok(_) => {}
+                Ok(count) => {
+                    let most = self.tail_bytes;
+                    left = left
+                        .checked_sub(count as u64)
+                        .ok_or(Fault::TooLarge("bytes behind its end", most))?;
+                }
                 Err(error) if error.kind() == ErrorKind::Interrupted => {}
                 Err(error) => return Err(error.into()),
             }

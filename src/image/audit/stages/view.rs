@@ -14,6 +14,7 @@ use crate::image::dockerfile::{
 };
 use crate::image::recipe::Place;
 use crate::image::study::{BuildStudy, ContextUse, DockerfileUse, Inputs};
+use crate::os::files::read_regular_within;
 use std::collections::HashMap;
 use std::path::Path;
 
@@ -347,11 +348,8 @@ impl<'s> View<'s> {
         let (folder, _) = self.context?;
         let clean = crate::image::dockerfile::names::clean_rooted(path.as_bytes());
         let path = folder.join(std::str::from_utf8(&clean).ok()?);
-        let kind = std::fs::metadata(&path).ok()?;
-        (kind.is_file() && kind.len() <= MOST)
-            .then(|| std::fs::read(&path).ok())
-            .flatten()
-            .map(|text| String::from_utf8_lossy(&text).into_owned())
+        let text = read_regular_within(&path, MOST).ok()?;
+        Some(String::from_utf8_lossy(&text).into_owned())
     }
 }
 

@@ -1,0 +1,84 @@
+//! Dockerfiles that mean harm: one error each, in time and memory that their text is in proportion to.
+
+use super::value::LONGEST_VALUE;
+use super::*;
+
+fn analysed(text: &str, build_args: &[(Vec<u8>, Value)]) -> Result<Analysis, Error> {
+    let request =
+        Request { target: None, build_args, named_contexts: &[], platform_args: &[], bases: &NoBases };
+    analyse(text.as_bytes(), &request)
+}
+
+/// Where and why `text` is refused.
+fn fault(text: &str) -> (usize, ExpansionFault) {
+    match analysed(text, &[]) {
+        Err(Error { span, kind: ErrorKind::Expansion(fault) }) => {
+            (crate::base::source::line_column(text.as_bytes(), span.start).line, fault)
+        }
+        other => panic!("{:.200}", format!("{other:?}")),
+    }
+}
+
+#[test]
+fn variables_that_double_end_at_a_bound() {
+    // Sixteen bytes, doubled 17 times, are more than 1 MiB.
+    let seed = "x".repeat(16);
+    let env = format!("FROM scratch\nENV A={seed}\n{}", "ENV A=$A$A\n".repeat(60));
+    assert_eq!(fault(&env), (19, ExpansionFault::TooLong));
+    let arg = format!("FROM scratch\nARG A={seed}\n{}", "ARG A=${A}${A:-}\n".repeat(60));
+    assert_eq!(fault(&arg), (19, ExpansionFault::TooLong));
+    let global = format!("ARG A={seed}\n{}FROM $A\n", "ARG A=\"$A$A\"\n".repeat(60));
+    assert_eq!(fault(&global), (18, ExpansionFault::TooLong));
+    let stages: String = (1..60).map(|at| format!("FROM s{} AS s{at}\nENV A=$A$A\n", at - 1)).collect();
+    assert_eq!(fault(&format!("FROM scratch AS s0\nENV A={seed}\n{stages}")), (36, ExpansionFault::TooLong));
+    let body = format!("FROM scratch\nENV A={}\nCOPY <<E /x\n{}\nE\n", "x".repeat(60_000), "$A".repeat(30));
+    assert_eq!(fault(&body).1, ExpansionFault::TooLong);
+    let replaced = format!("FROM scratch\nENV A={0} B={0}\nENV C=${{A//x/$B}}\n", "x".repeat(2000));
+    assert_eq!(fault(&replaced), (3, ExpansionFault::TooLong));
+}
+
+#[test]
+fn many_values_end_at_a_bound() {
+    let large = "x".repeat(60_000);
+    let named: String = (0..400).map(|at| format!("COPY a{at}$A /\n")).collect();
+    let (line, why) = fault(&format!("FROM scratch\nENV A={large}\n{named}"));
+    assert_eq!((why, 250 < line && line < 300), (ExpansionFault::TooMuch, true), "{line}");
+    let inherited: String =
+        (0..400).map(|at| format!("FROM scratch AS s{at}\nARG A\nFROM s{at}\n")).collect();
+    let copied: String = (0..400).map(|at| format!("COPY --from=s{at} a b\n")).collect();
+    let text = format!("ARG A={large}\n{inherited}{copied}");
+    assert_eq!(fault(&text).1, ExpansionFault::TooMuch);
+    let matched = "ENV B=${A##*a*b*c*d*e*f*g*h*i*j*k}\n".repeat(400);
+    assert_eq!(fault(&format!("FROM scratch\nENV A={large}\n{matched}")).1, ExpansionFault::TooMuch);
+    // A trigger runs in each stage that starts from its own.
+    let triggers = "ONBUILD RUN true\n".repeat(1000);
+    let stages: String = (0..1000).map(|at| format!("FROM base AS s{at}\n")).collect();
+    let reads: String = (0..1000).map(|at| format!("COPY --from=s{at} a b\n")).collect();
+    let text = format!("FROM scratch AS base\n{triggers}{stages}FROM scratch\n{reads}");
+    assert_eq!(fault(&text).1, ExpansionFault::TooMuch);
+}
+
+#[test]
+fn what_people_write_is_within_the_bounds() {
+    // A search path that grows in each of a thousand instructions, and arguments of a hundred stages.
+    let path = "ENV PATH=/usr/local/lib/a:$PATH\n".repeat(1000);
+    assert!(analysed(&format!("FROM scratch\n{path}"), &[]).is_ok());
+    let args: String = (0..100).map(|at| format!("ARG a{at}=value-of-{at}\n")).collect();
+    let stages: String =
+        (0..100).map(|at| format!("FROM scratch AS s{at}\n{args}COPY --from=0 $a1 $a2\n")).collect();
+    assert!(analysed(&stages, &[]).is_ok());
+    // A text that is long itself is no growth.
+    let body = "text $A\n".repeat(LONGEST_VALUE / 4);
+    assert!(analysed(&format!("FROM scratch\nENV A=x\nCOPY <<E /x\n{body}E\n"), &[]).is_ok());
+}
+
+#[test]
+fn a_chain_of_stages_shares_what_it_inherits() {
+    // Each stage sets variables of its own; all of them would be copied 25 million times.
+    let first: String = (0..5000).map(|at| format!("ENV V{at}=x\n")).collect();
+    let stages: String =
+        (1..5000).map(|at| format!("FROM s{} AS s{at}\nENV W{at}=$V{at}\n", at - 1)).collect();
+    let text = format!("FROM scratch AS s0\n{first}{stages}COPY $V7$W4000 $W1 /\n");
+    let analysis = analysed(&text, &[]).expect("an analysis");
+    assert_eq!((analysis.stages.len(), &analysis.reads[0].source[..]), (5000, &b"xx"[..]));
+}
