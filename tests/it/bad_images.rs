@@ -37,7 +37,7 @@ struct Bad {
 
 const GOOD: &str = "FROM scratch AS final\nLABEL a=b\n";
 
-const ALL: [Bad; 13] = [
+const ALL: [Bad; 14] = [
     Bad {
         name: "a tag of nothing",
         dockerfile: GOOD,
@@ -133,6 +133,16 @@ const ALL: [Bad; 13] = [
         words: "-t app:1 .",
         of_block: ("Dockerfile:2:1:", "unknown-instruction"),
         of_recipe: ("Dockerfile:2:1:", "unknown-instruction"),
+    },
+    Bad {
+        name: "a variable that doubles",
+        dockerfile: "FROM scratch\nENV A=12345678\nENV A=$A$A$A$A$A$A$A$A\nENV A=$A$A$A$A$A$A$A$A\n\
+            ENV A=$A$A$A$A$A$A$A$A\nENV A=$A$A$A$A$A$A$A$A\nENV A=$A$A$A$A$A$A$A$A\nENV A=$A$A$A$A$A$A$A$A\n\
+            ENV A=$A$A$A$A$A$A$A$A\nENV A=$A$A$A$A$A$A$A$A\nENV A=$A$A$A$A$A$A$A$A\nENV A=$A$A$A$A$A$A$A$A\n",
+        block: "tags = app:1",
+        words: "-t app:1 .",
+        of_block: ("Dockerfile:8:7:", "dockerfile-syntax"),
+        of_recipe: ("Dockerfile:8:7:", "dockerfile-syntax"),
     },
     Bad {
         name: "a file that is not there",

@@ -6,10 +6,10 @@ use std::process::Command;
 
 use libtest_mimic::Trial;
 
+use crate::Failure;
 use crate::daemon::Manner;
 use crate::figures::count;
-use crate::scene::Scene;
-use crate::{Failure, scale};
+use crate::scene::{Scene, words};
 
 pub fn trials() -> Vec<Trial> {
     let has_valgrind = Command::new("valgrind").arg("--version").output().is_ok();
@@ -18,6 +18,10 @@ pub fn trials() -> Vec<Trial> {
         rules_are_updated_in_proportion,
         recipes_are_understood_in_proportion,
         files_of_images_are_read_in_proportion,
+        files_of_images_are_checked_in_proportion,
+        freshness_is_judged_in_proportion,
+        files_of_variables_are_read_in_proportion,
+        saved_images_are_read_in_proportion,
     ];
     trials.into_iter().map(|trial| trial.with_ignored_flag(!has_valgrind)).collect()
 }
@@ -39,6 +43,17 @@ fn makefile(text: String) -> Vec<(&'static str, String)> {
     vec![("Makefile", text + "\nall: ; @:\n")]
 }
 
+/// What callgrind counted of `command`'s run.
+fn counted(place: &Scene, command: &[&str], environment: Option<(&str, &str)>) -> Result<f64, Failure> {
+    let valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-children=no"];
+    let mut command = place.command(&[&valgrind[..], command].concat());
+    let outcome = place.wait(&mut command.envs(environment).spawn().map_err(words)?)?;
+    let counted = outcome.stderr.lines().find_map(|line| line.split_once("Collected : "));
+    counted
+        .and_then(|(_, number)| number.trim().parse().ok())
+        .ok_or_else(|| format!("nothing counted: {}", outcome.stderr.chars().take(2000).collect::<String>()))
+}
+
 /// Instructions of a run over these files.
 fn instructions(arguments: &[&str], files: Vec<(&'static str, String)>) -> Result<f64, Failure> {
     let place = Scene::new("", Manner::Well)?;
@@ -46,31 +61,29 @@ fn instructions(arguments: &[&str], files: Vec<(&'static str, String)>) -> Resul
         place.write(name, &text)?;
     }
     let path = place.dir().join("../bin/imk");
-    let path = path.to_string_lossy();
-    let valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", "--trace-children=no"];
-    let outcome = place.run(&[&valgrind[..], &[&path], arguments].concat())?;
-    let counted = outcome.stderr.lines().find_map(|line| line.split_once("Collected : "));
-    counted
-        .and_then(|(_, number)| number.trim().parse().ok())
-        .ok_or_else(|| format!("nothing counted: {}", outcome.stderr.chars().take(2000).collect::<String>()))
+    counted(&place, &[&[&*path.to_string_lossy()], arguments].concat(), None)
+}
+
+/// Holds what was counted for almost nothing, for one size and for four times that to each other.
+fn hold(name: &str, none: f64, small: f64, large: f64) -> Option<String> {
+    let factor = (large - none) / (small - none).max(1.0);
+    count("works whose growth was counted", 1);
+    // Sorting, and tables that grow, take a little more than four times as much.
+    let is_more = factor > 5.5 && large > none * 1.5;
+    is_more.then(|| {
+        format!("{name}: {factor:.1} times the work for 4 times the text ({none}, {small}, {large})")
+    })
 }
 
 fn in_proportion(arguments: &[&str], works: &[(&str, Files)]) -> Result<(), Failure> {
     let mut failures = Vec::new();
-    // Without a larger scale a part of them, so that all together take a minute.
-    let step = if scale() > 1 { 1 } else { 3 };
-    for (name, files) in works.iter().step_by(step) {
-        let none = instructions(arguments, files(1))?;
+    // To start takes the same in all.
+    let Some((_, first)) = works.first() else { return Ok(()) };
+    let none = instructions(arguments, first(1))?;
+    for (name, files) in works {
         let (small, large) =
             (instructions(arguments, files(SIZE))?, instructions(arguments, files(4 * SIZE))?);
-        let factor = (large - none) / (small - none).max(1.0);
-        // Sorting, and tables that grow, take a little more than four times as much.
-        if factor > 5.5 && large > none * 1.5 {
-            failures.push(format!(
-                "{name}: {factor:.1} times the work for 4 times the text ({none}, {small}, {large})"
-            ));
-        }
-        count("works whose growth was counted", 1);
+        failures.extend(hold(name, none, small, large));
     }
     if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }
@@ -148,28 +161,204 @@ fn recipes_are_understood_in_proportion() -> Result<(), Failure> {
     )
 }
 
+const BUILD: &str = "all:\n\tdocker build -t a .\n";
+
 fn image(dockerfile: String, ignore: String) -> Vec<(&'static str, String)> {
-    let makefile = "all:\n\tdocker build -t a .\n".to_owned();
     vec![
-        ("Makefile", makefile),
+        ("Makefile", BUILD.to_owned()),
         ("Dockerfile", format!("FROM scratch\n{dockerfile}")),
         (".dockerignore", ignore),
     ]
 }
 
+const IMAGES: &[(&str, Files)] = &[
+    ("instructions", |n| image(lines(n, |i| format!("RUN echo {i} $x")), String::new())),
+    ("ten thousand instructions", |n| image("WORKDIR $x\nUSER a\n".repeat(n * 5), String::new())),
+    ("variables", |n| image(lines(n, |i| format!("ARG a{i}=${{a{}}}", i / 2)), String::new())),
+    ("variables that are set again", |n| image("ENV a=$b c=$a\n".repeat(n), String::new())),
+    ("an argument that reads itself", |n| {
+        let args = lines(n, |i| format!("ARG x=${{x#$a{i}}}"));
+        vec![("Makefile", BUILD.to_owned()), ("Dockerfile", format!("{args}FROM scratch\n"))]
+    }),
+    ("stages", |n| {
+        image(lines(n / 4, |i| format!("FROM scratch AS s{i}\nCOPY --from=0 in /x")), String::new())
+    }),
+    ("stages that inherit", |n| {
+        let stages = lines(n, |i| format!("FROM s{i} AS s{}\nENV e{i}=$e{}\nARG a{i}=x", i + 1, i / 2));
+        image(format!("FROM scratch AS s0\n{stages}"), String::new())
+    }),
+    ("stages from one with variables", |n| {
+        let variables = lines(n, |i| format!("ENV e{i}=x"));
+        let stages = lines(n, |i| format!("FROM base AS s{i}\nENV e{i}=y"));
+        let used = lines(n, |i| format!("COPY --from=s{i} a b"));
+        image(format!("FROM scratch AS base\n{variables}{stages}FROM scratch\n{used}"), String::new())
+    }),
+    ("images", |n| image(lines(n, |i| format!("COPY --from=image{i} a b")), String::new())),
+    ("sources", |n| image(format!("COPY {}/x\n", "in ".repeat(n)), String::new())),
+    ("sources of their own", |n| image(lines(n, |i| format!("COPY in{i} /x")), String::new())),
+    ("mounts", |n| image(format!("RUN {}x\n", "--mount=type=cache,target=/a ".repeat(n)), String::new())),
+    ("patterns", |n| image("COPY . /\n".to_owned(), lines(n, |i| format!("**/a{i}*\n!b{i}")))),
+    ("ten thousand patterns", |n| image("COPY . /\n".to_owned(), lines(n * 10, |i| format!("a/b{i}/c")))),
+    ("here-documents", |n| image(lines(n, |i| format!("RUN <<E{i}\nx\nE{i}")), String::new())),
+    ("one long line", |n| image(format!("RUN {}\n", "a=${b:-c} \\\n".repeat(n)), String::new())),
+    ("nested references", |n| {
+        let inner = "x".repeat(n);
+        image(format!("WORKDIR {}{inner}{}\n", "${a:-y".repeat(60), "}".repeat(60)), String::new())
+    }),
+    ("build arguments", |n| {
+        let given = (0..n).fold(String::new(), |given, i| given + &format!(" --build-arg a{i}=b"));
+        let declared = lines(n, |i| format!("ARG a{i}"));
+        vec![
+            ("Makefile", format!("all:\n\tdocker build -t a{given} .\n")),
+            ("Dockerfile", format!("FROM scratch\n{declared}")),
+        ]
+    }),
+    ("build arguments that nobody asks for", |n| {
+        let given = (0..n).fold(String::new(), |given, i| given + &format!(" --build-arg a{i}=b"));
+        let declared = lines(n, |i| format!("ARG b{i}"));
+        vec![
+            ("Makefile", format!("all:\n\tdocker build -t a{given} .\n")),
+            ("Dockerfile", format!("FROM scratch\n{declared}")),
+        ]
+    }),
+];
+
 fn files_of_images_are_read_in_proportion() -> Result<(), Failure> {
+    in_proportion(&["--plan"], IMAGES)
+}
+
+fn files_of_images_are_checked_in_proportion() -> Result<(), Failure> {
+    in_proportion(&["--check"], IMAGES)
+}
+
+fn block(dockerfile: String) -> Vec<(&'static str, String)> {
+    vec![
+        ("Imkfile", "image app\n  tags = app\nend\n".to_owned()),
+        ("Dockerfile", format!("FROM scratch\n{dockerfile}")),
+    ]
+}
+
+fn freshness_is_judged_in_proportion() -> Result<(), Failure> {
     in_proportion(
-        &["--plan"],
+        &["-f", "Imkfile", "-n", "app"],
         &[
-            ("instructions", |n| image(lines(n, |i| format!("RUN echo {i} $x")), String::new())),
-            ("variables", |n| image(lines(n, |i| format!("ARG a{i}=${{a{}}}", i / 2)), String::new())),
-            ("stages", |n| {
-                image(lines(n / 4, |i| format!("FROM scratch AS s{i}\nCOPY --from=0 in /x")), String::new())
+            ("instructions", |n| block(lines(n, |i| format!("RUN echo {i}")))),
+            ("instructions of their own readers", |n| block("COPY in /x\n".repeat(n))),
+            ("arguments", |n| block(lines(n, |i| format!("ARG a{i}=b{i}")))),
+            ("images", |n| block(lines(n, |i| format!("COPY --from=image{i} a b")))),
+            ("stages that inherit", |n| {
+                let stages = lines(n, |i| format!("FROM s{i} AS s{}\nENV e{i}=x", i + 1));
+                block(format!("FROM scratch AS s0\n{stages}"))
             }),
-            ("sources", |n| image(format!("COPY {}/x\n", "in ".repeat(n)), String::new())),
-            ("patterns", |n| image("COPY . /\n".to_owned(), lines(n, |i| format!("**/a{i}*\n!b{i}")))),
-            ("here-documents", |n| image(lines(n, |i| format!("RUN <<E{i}\nx\nE{i}")), String::new())),
-            ("one long line", |n| image(format!("RUN {}\n", "a=${b:-c} \\\n".repeat(n)), String::new())),
+            ("stages whose files alone count", |n| {
+                let stages = lines(n, |i| format!("FROM scratch AS s{i}\nENV a{i}=b"));
+                let read = lines(n, |i| format!("COPY --from=s{i} a b"));
+                block(format!("{stages}FROM scratch\n{read}"))
+            }),
+            ("variables of a stage whose files alone count", |n| {
+                let variables = lines(n, |i| format!("ENV a{i}=b"));
+                block(format!("FROM scratch AS s\n{variables}FROM scratch\nCOPY --from=s a b\n"))
+            }),
         ],
     )
+}
+
+fn variables(text: String) -> Vec<(&'static str, String)> {
+    vec![("Makefile", "all: ; @:\n".to_owned()), ("vars", text)]
+}
+
+fn files_of_variables_are_read_in_proportion() -> Result<(), Failure> {
+    in_proportion(
+        &["-rR", "--env-file=vars"],
+        &[
+            ("variables", |n| variables(lines(n, |i| format!("V{i}=a")))),
+            ("references", |n| variables(lines(n, |i| format!("V{i}=${{V{}:-x}}", i / 2)))),
+            ("a name again", |n| variables("V=a\n".repeat(n))),
+            ("one long line", |n| variables(format!("V={}\n", "$A ${B-c} ".repeat(n)))),
+            ("unclosed references", |n| variables(format!("V={}\n", "${A:-".repeat(n)))),
+        ],
+    )
+}
+
+/// The variable that has this program read the saved image that it names, and nothing else.
+pub const READS: &str = "IMK_TRUST_READS_IMAGE";
+
+/// Reads a saved image as an audit does.
+pub fn read_image(path: &std::ffi::OsStr) {
+    use imk::image::layers::{Limits, NothingKept, read};
+    let read = std::fs::File::open(path).map(|file| read(file, &NothingKept, &Limits::default()));
+    assert!(matches!(&read, Ok(Ok(_))), "{:?}", read.map(|read| read.err()));
+}
+
+/// A `tar` archive of these members: path, kind, link, content.
+fn archive<'m>(members: impl IntoIterator<Item = (String, tar::EntryType, &'m str, Vec<u8>)>) -> Vec<u8> {
+    let mut out = tar::Builder::new(Vec::new());
+    for (path, kind, link, content) in members {
+        let mut header = tar::Header::new_gnu();
+        header.set_entry_type(kind);
+        header.set_mode(0o755);
+        header.set_size(content.len() as u64);
+        let _ = match link {
+            "" => out.append_data(&mut header, path, &content[..]),
+            link => out.append_link(&mut header, path, link),
+        };
+    }
+    out.into_inner().unwrap_or_default()
+}
+
+/// A saved image of these layers.
+fn saved(layers: &[Vec<u8>]) -> Vec<u8> {
+    let plain = |name: &str, text: Vec<u8>| (name.to_owned(), tar::EntryType::Regular, "", text);
+    let list = |text: &str| vec![text; layers.len()].join(",");
+    let config = format!(r#"{{"os":"linux","rootfs":{{"diff_ids":[{}]}}}}"#, list(r#""sha256:0""#));
+    let names: Vec<String> = (0..layers.len()).map(|at| format!(r#""l{at}""#)).collect();
+    let manifest = format!(r#"[{{"Config":"c","Layers":[{}]}}]"#, names.join(","));
+    let own = layers.iter().enumerate().map(|(at, layer)| plain(&format!("l{at}"), layer.clone()));
+    archive(own.chain([plain("c", config.into_bytes()), plain("manifest.json", manifest.into_bytes())]))
+}
+
+fn saved_images_are_read_in_proportion() -> Result<(), Failure> {
+    use tar::EntryType::{Directory, Link, Regular, Symlink};
+    type Image = fn(usize) -> Vec<u8>;
+    let works: [(&str, Image); 8] = [
+        ("files", |n| saved(&[archive((0..n).map(|i| (format!("f{i}"), Regular, "", b"x".to_vec())))])),
+        ("files in one folder each", |n| {
+            saved(&[archive((0..n).map(|i| (format!("d{i}/f"), Regular, "", Vec::new())))])
+        }),
+        ("one file again and again", |n| {
+            saved(&[archive((0..n).map(|_| ("f".to_owned(), Regular, "", Vec::new())))])
+        }),
+        ("links", |n| saved(&[archive((0..n).map(|i| (format!("l{i}"), Symlink, "l0", Vec::new())))])),
+        ("hard links", |n| saved(&[archive((0..n).map(|i| (format!("l{i}"), Link, "l0", Vec::new())))])),
+        ("layers", |n| {
+            let layer = |i: usize| archive([(format!("d/f{i}"), Regular, "", Vec::new())]);
+            saved(&(0..n.min(999)).map(layer).collect::<Vec<_>>())
+        }),
+        ("layers that hide what is below", |n| {
+            let files = archive((0..n).map(|i| (format!("d/f{i}"), Regular, "", Vec::new())));
+            let hides = archive((0..n).map(|i| (format!("d/.wh.f{i}"), Regular, "", Vec::new())));
+            saved(&[files, hides])
+        }),
+        ("folders that are opaque", |n| {
+            let folders = archive((0..n).flat_map(|i| {
+                let own = (format!("d{i}/f"), Regular, "", Vec::new());
+                [(format!("d{i}"), Directory, "", Vec::new()), own]
+            }));
+            let opaque = archive((0..n).map(|i| (format!("d{i}/.wh..wh..opq"), Regular, "", Vec::new())));
+            saved(&[folders, opaque])
+        }),
+    ];
+    let place = Scene::new("", Manner::Well)?;
+    let own = std::env::current_exe().map_err(words)?;
+    let path = place.dir().join("image.tar");
+    let of = |image: Vec<u8>| {
+        std::fs::write(&path, image).map_err(words)?;
+        counted(&place, &[&own.to_string_lossy()], Some((READS, &path.to_string_lossy())))
+    };
+    let none = of(saved(&[]))?;
+    let mut failures = Vec::new();
+    for (name, image) in works {
+        failures.extend(hold(name, none, of(image(SIZE))?, of(image(4 * SIZE))?));
+    }
+    if failures.is_empty() { Ok(()) } else { Err(failures.join("\n")) }
 }

@@ -213,7 +213,7 @@ fn images_of(build: &BuildStudy) -> Vec<(Option<Reference>, String, Place)> {
             Some(reference) => reference.familiar(),
             None => String::from_utf8_lossy(written).into_owned(),
         };
-        out.push((known, shown, Place::of(&file.shown, text, image.span)));
+        out.push((known, shown, Place::among(&file.shown, text, file.lines(), image.span)));
     }
     out
 }

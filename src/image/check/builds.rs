@@ -12,7 +12,6 @@ use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, Give
 use super::references::{place, swallowed};
 use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
-use crate::base::source::line_column;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -169,14 +168,17 @@ impl One<'_> {
             if self.used_elsewhere(given) {
                 continue;
             }
-            let text = match &self.study.dockerfile {
-                DockerfileUse::File(file) => file.text.as_deref().unwrap_or_default(),
-                _ => &[],
+            let file = match &self.study.dockerfile {
+                DockerfileUse::File(file) => Some(file),
+                _ => None,
             };
             let kind = Kind::UnusedArg {
                 name: String::from_utf8_lossy(&unused.name).into_owned(),
                 nearest: unused.nearest.as_deref().map(|name| String::from_utf8_lossy(name).into_owned()),
-                declared: unused.declared.map(|span| line_column(text, span.start).line),
+                declared: unused
+                    .declared
+                    .zip(file)
+                    .map(|(span, file)| file.lines().line_column(span.start).line),
             };
             self.add(found, Severity::Warning, self.place(given.span), kind);
         }
@@ -221,16 +223,18 @@ impl One<'_> {
             let kind = Kind::UnreadableContext(String::from_utf8_lossy(path).into_owned(), *error);
             self.add(found, Severity::Warning, self.context_place(), kind);
         }
+        let mut hints = HINTS_MAX;
         for read in inputs.reads.iter().filter(|read| read.entries == 0) {
             let Some(source) = analysis.reads.get(read.read) else { continue };
-            if let Some(kind) = self.missing(source, read.ignored, inputs) {
+            if let Some(kind) = self.missing(source, read.ignored, inputs, hints > 0) {
+                hints = hints.saturating_sub(1);
                 self.add(found, Severity::Error, self.in_dockerfile(source.span), kind);
             }
         }
     }
 
-    /// What is wrong with a source that selects nothing.
-    fn missing(&self, source: &ContextRead, ignored: bool, inputs: &Inputs) -> Option<Kind> {
+    /// What is wrong with a source that selects nothing; with `hint`, what was likely meant, or which line ignores it.
+    fn missing(&self, source: &ContextRead, ignored: bool, inputs: &Inputs, hint: bool) -> Option<Kind> {
         let wild = source.glob && source.source.iter().any(|byte| b"*?[\\".contains(byte));
         if source.source.is_empty() || source.below.is_some() || !source.excludes.is_empty() || wild {
             return None;
@@ -239,11 +243,15 @@ impl One<'_> {
         if ignored {
             let choice = inputs.ignore.0.as_ref().as_ref().ok()?;
             let file = choice.path.as_deref().map(path_shown).unwrap_or_default();
-            return Some(Kind::IgnoredSource { path, file, line: line_of(choice, &source.source) });
+            let line = if hint { line_of(choice, &source.source) } else { None };
+            return Some(Kind::IgnoredSource { path, file, line });
         }
         let ContextUse::Folder(context, folder) = &self.study.context else { return None };
         if self.at.may_make_files(self.study.line) {
             return None;
+        }
+        if !hint {
+            return Some(Kind::NoSource { path, context: context.clone(), nearest: None });
         }
         let at = memchr::memrchr(b'/', &source.source).map_or(0, |slash| slash + 1);
         let (above, name) = source.source.split_at(at);
@@ -255,6 +263,9 @@ impl One<'_> {
         Some(Kind::NoSource { path, context: context.clone(), nearest })
     }
 }
+
+/// So many of a build's missing sources are looked into: each is compared with the files beside it, or with all lines of an ignore file.
+const HINTS_MAX: usize = 64;
 
 /// A file's path from the working folder, where it is in it.
 fn path_shown(path: &std::path::Path) -> String {

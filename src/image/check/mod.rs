@@ -95,7 +95,7 @@ impl At<'_> {
     /// A place in a build's Dockerfile.
     fn in_dockerfile(build: &BuildStudy, span: Span) -> Option<Place> {
         match &build.dockerfile {
-            DockerfileUse::File(file) => Some(Place::of(&file.shown, file.text.as_deref().ok()?, span)),
+            DockerfileUse::File(file) => file.place(span),
             _ => None,
         }
     }

@@ -47,7 +47,8 @@ pub fn analyse_parsed(
 
 /// The frontend that reads the text, where it is Docker's own.
 fn foreign(text: &[u8], request: &Request<'_>) -> Result<Frontend, Opaque> {
-    let frontend = match BuildArgs(request.build_args).get(b"BUILDKIT_SYNTAX") {
+    let given = request.build_args.iter().rev().find(|(name, _)| name == b"BUILDKIT_SYNTAX");
+    let frontend = match given.map(|(_, value)| value) {
         Some(Value::Unknown) => return Err(Opaque::UnknownFrontend),
         Some(Value::Known(value)) => match directives::of_value(value, Span::default()) {
             Frontend::Foreign { reference, .. } => {
@@ -91,7 +92,7 @@ fn has_heredocs(file: &Dockerfile) -> bool {
 /// # Errors
 /// What BuildKit refuses in the request, or in an expansion.
 pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Error> {
-    let build_args = BuildArgs(request.build_args);
+    let build_args = BuildArgs::of(request.build_args);
     let mut budget = Budget::default();
     let globals = Globals::new(file, request.platform_args, &build_args, &mut budget)?;
     let mut graph = Graph::new(file, request, &globals, &mut budget)?;
@@ -103,6 +104,7 @@ pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis
         globals: &globals,
         graph: &graph,
         budget,
+        build_args,
         out: Analysis {
             target,
             directives: file.directives.list.clone(),
@@ -120,7 +122,7 @@ pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis
         walk.enter(stage, via)?;
     }
     walk.whole(target);
-    walk.finish_args(&build_args);
+    walk.finish_args();
     Ok(walk.out)
 }
 
@@ -130,6 +132,7 @@ struct Walk<'a> {
     globals: &'a Globals,
     graph: &'a Graph<'a>,
     budget: Budget,
+    build_args: BuildArgs<'a>,
     out: Analysis,
     /// The variables at the end of each stage walked.
     envs: Vec<Option<Env>>,
@@ -347,7 +350,7 @@ impl Walk<'_> {
 
     fn arg(&mut self, Pair { name, value }: &Pair, env: &mut Env) -> Result<(), Error> {
         let key = &name.bytes;
-        let (value, origin) = if let Some(given) = BuildArgs(self.request.build_args).get(key) {
+        let (value, origin) = if let Some(given) = self.build_args.get(key) {
             (Some(given.clone()), Origin::BuildArg)
         } else if let Some(default) = value {
             (Some(self.expand(default, env)?), Origin::Default)
@@ -526,7 +529,7 @@ impl Walk<'_> {
     }
 
     /// Adds the global arguments that count, and sorts out the build arguments that do not.
-    fn finish_args(&mut self, build_args: &BuildArgs<'_>) {
+    fn finish_args(&mut self) {
         let used = self.globals.closure(std::mem::take(&mut self.global_args));
         let mut globals = Vec::new();
         for name in &used {
@@ -549,12 +552,14 @@ impl Walk<'_> {
         for text in declarations(self.file) {
             places.entry(&text.bytes).or_insert(text.span);
         }
-        for (name, _) in build_args.0 {
+        // Each is compared with all names.
+        let mut hints = HINTS_MAX;
+        for (name, _) in self.request.build_args {
             if !seen.insert(name) {
                 continue;
             }
             if is_predefined(name) {
-                let value = build_args.get(name).cloned();
+                let value = self.build_args.get(name).cloned();
                 let used =
                     ArgUse { stage: None, name: name.clone(), value, origin: Origin::Predefined, span: None };
                 predefined.push(used);
@@ -563,15 +568,20 @@ impl Walk<'_> {
             let declared = places.get(&name[..]).copied();
             let nearest = match declared {
                 Some(_) => None,
+                None if hints == 0 => None,
                 None => nearest(name, declarations(self.file).map(|text| text.bytes.as_slice()))
                     .map(<[u8]>::to_vec),
             };
+            hints = hints.saturating_sub(usize::from(declared.is_none()));
             unused.push(UnusedArg { name: name.clone(), declared, nearest });
         }
         self.out.unused_args.extend(unused);
         self.out.args.extend(predefined);
     }
 }
+
+/// So many of a build's unused arguments are compared with the names that the file has.
+const HINTS_MAX: usize = 64;
 
 /// All names that ARG declares, anywhere in the file.
 fn declarations(file: &Dockerfile) -> impl Iterator<Item = &Text> {

@@ -65,8 +65,8 @@ fn what_people_write_is_within_the_bounds() {
     assert!(analysed(&format!("FROM scratch\n{path}"), &[]).is_ok());
     let args: String = (0..100).map(|at| format!("ARG a{at}=value-of-{at}\n")).collect();
     let stages: String =
-        (0..100).map(|at| format!("FROM scratch AS s{at}\n{args}COPY --from=0 $a1 $a2\n")).collect();
-    assert!(analysed(&stages, &[]).is_ok());
+        (0..100).map(|at| format!("FROM s{at} AS s{}\n{args}COPY $a1 $a2\n", at + 1)).collect();
+    assert!(analysed(&format!("FROM scratch AS s0\n{stages}"), &[]).is_ok());
     // A text that is long itself is no growth.
     let body = "text $A\n".repeat(LONGEST_VALUE / 4);
     assert!(analysed(&format!("FROM scratch\nENV A=x\nCOPY <<E /x\n{body}E\n"), &[]).is_ok());

@@ -167,14 +167,18 @@ impl Globals {
     }
 }
 
-/// The build arguments given.
-#[derive(Clone, Copy)]
-pub struct BuildArgs<'a>(pub &'a [(Vec<u8>, Value)]);
+/// The build arguments given, by name.
+pub struct BuildArgs<'a>(HashMap<&'a [u8], &'a Value>);
 
 impl<'a> BuildArgs<'a> {
-    /// The last value given for `name`.
+    /// Those of `given`; of several with one name the last counts.
+    pub fn of(given: &'a [(Vec<u8>, Value)]) -> Self {
+        BuildArgs(given.iter().map(|(name, value)| (&name[..], value)).collect())
+    }
+
+    /// The value given for `name`.
     pub fn get(&self, name: &[u8]) -> Option<&'a Value> {
-        self.0.iter().rev().find(|(known, _)| known == name).map(|(_, value)| value)
+        self.0.get(name).copied()
     }
 }
 

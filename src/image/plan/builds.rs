@@ -5,7 +5,7 @@ use super::super::command::text::Text;
 use super::super::command::{Client, ImageCommand};
 use super::super::context::LoadError;
 use super::super::dockerfile::{Analysis, Base, Error, Origin, Read, StageUse, Value};
-use super::super::recipe::{Line, Place};
+use super::super::recipe::Line;
 use super::super::secret::is_secret_name;
 use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, GivenArg, RecipeStudy, Study};
 use super::{
@@ -15,6 +15,7 @@ use super::{
 use crate::base::Span;
 use crate::base::sorting;
 use crate::base::source::{LineStarts, line_column};
+use std::collections::hash_map::Entry;
 use std::collections::{HashMap, HashSet};
 
 fn show(bytes: &[u8]) -> String {
@@ -159,17 +160,15 @@ fn needs(stage: &StageUse) -> Vec<StageNeed> {
 
 fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<ArgPlan> {
     let mut out: Vec<ArgPlan> = Vec::new();
-    let mut known: HashMap<&[u8], Vec<usize>> = HashMap::new();
+    // By name and value, as far as the value is shown.
+    let mut known: HashMap<(&[u8], bool, Option<&Value>), usize> = HashMap::new();
     let file = match &study.dockerfile {
-        DockerfileUse::File(file) => file.text.as_ref().ok().map(|text| (file, LineStarts::of(text))),
+        DockerfileUse::File(file) => Some(file),
         _ => None,
     };
     let given_args: HashMap<&[u8], &GivenArg> =
         study.args.iter().map(|given| (&given.name[..], given)).collect();
-    let in_file = |span: Span| {
-        let (file, lines) = file.as_ref()?;
-        Some(Place::among(&file.shown, file.text.as_deref().ok()?, lines, span))
-    };
+    let in_file = |span: Span| file.and_then(|file| file.place(span));
     for arg in &analysis.args {
         let given = match arg.origin {
             Origin::BuildArg | Origin::Predefined => given_args.get(&arg.name[..]).copied(),
@@ -191,14 +190,18 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
         };
         let name = show(&arg.name);
         // A global argument that stages declare again is one, unless they change it.
-        let of_name = known.entry(&arg.name).or_default();
-        if let Some(&same) = of_name.iter().find(|&&same| out[same].value == value) {
-            if arg.origin != Origin::Global {
-                out[same].from = arg.origin;
+        let shown = arg.value.as_ref().filter(|_| value != ArgValue::Masked);
+        match known.entry((&arg.name, arg.value.is_some(), shown)) {
+            Entry::Occupied(same) => {
+                if arg.origin != Origin::Global {
+                    out[*same.get()].from = arg.origin;
+                }
+                continue;
             }
-            continue;
+            Entry::Vacant(new) => {
+                new.insert(out.len());
+            }
         }
-        of_name.push(out.len());
         let inherited = given.is_some_and(|given| given.inherited);
         out.push(ArgPlan { name, value, from: arg.origin, place, variables, inherited });
     }

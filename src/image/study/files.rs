@@ -2,6 +2,9 @@
 
 use super::super::context::{Choice, Convention, LoadError, load};
 use super::super::dockerfile::{Dockerfile, Error, parse};
+use super::super::recipe::Place;
+use crate::base::Span;
+use crate::base::source::LineStarts;
 use crate::os::files::read_regular;
 use std::cell::OnceCell;
 use std::collections::HashMap;
@@ -29,6 +32,7 @@ pub struct DockerfileText {
     /// Its text.
     pub text: Result<Vec<u8>, FileFault>,
     parsed: OnceCell<Result<Dockerfile, Error>>,
+    lines: OnceCell<LineStarts>,
 }
 
 impl DockerfileText {
@@ -36,6 +40,16 @@ impl DockerfileText {
     pub fn parsed(&self) -> Option<&Result<Dockerfile, Error>> {
         let text = self.text.as_ref().ok()?;
         Some(self.parsed.get_or_init(|| parse(text)))
+    }
+
+    /// Where its lines begin: it has as many places as it has instructions.
+    pub fn lines(&self) -> &LineStarts {
+        self.lines.get_or_init(|| LineStarts::of(self.text.as_deref().unwrap_or_default()))
+    }
+
+    /// The place of `span` in it; none where it can't be read from disk.
+    pub fn place(&self, span: Span) -> Option<Place> {
+        Some(Place::among(&self.shown, self.text.as_deref().ok()?, self.lines(), span))
     }
 }
 
@@ -67,6 +81,7 @@ impl Files {
                 path: path.to_owned(),
                 text: read(path),
                 parsed: OnceCell::new(),
+                lines: OnceCell::new(),
             })
         };
         Rc::clone(self.dockerfiles.entry(path.to_owned()).or_insert_with(fresh))
