@@ -200,5 +200,5 @@ pub fn records(data: &[u8]) {
     }
     imk::image::freshness::properties::records(data);
     let text = String::from_utf8_lossy(data);
-    imk::image::secret::masked(&text);
+    imk::base::secret::masked(&text);
 }

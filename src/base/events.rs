@@ -1,10 +1,14 @@
 //! What happens in a run, as typed events with their times, and who is told of it. Knows nothing of when they arise, nor of how they are
 //! shown.
 //!
-//! A run tells an [`Events`]. Where nobody listens it holds nothing, and telling costs one look at an empty place.
+//! A run tells an [`Events`]. Where nobody listens it holds nothing, and telling costs one look at an empty place. What is told before it is
+//! known which values are hidden waits until it is.
+
+mod hidden;
 
 use super::diagnostic::{Complaint, Place, Severity};
 use super::mask::Masks;
+use hidden::{Early, Hider};
 use std::cell::{OnceCell, RefCell};
 use std::io::{Read, Write};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -279,7 +283,10 @@ pub trait Sink {
 struct Hub {
     began: Instant,
     sinks: RefCell<Vec<Box<dyn Sink>>>,
-    masks: RefCell<Option<Masks>>,
+    /// Hides values of all that is told, once it is known which.
+    hider: RefCell<Hider>,
+    /// What was told before; none from then on.
+    early: RefCell<Option<Vec<(Instant, Early)>>>,
     steps: (Sender<(Instant, BuildStep)>, Receiver<(Instant, BuildStep)>),
     /// Wakes the run's thread for what other threads tell: its end and theirs.
     wake: OnceCell<(UnixStream, Arc<UnixStream>)>,
@@ -314,7 +321,8 @@ impl Events {
         Events(Some(Rc::new(Hub {
             began,
             sinks: RefCell::new(sinks),
-            masks: RefCell::default(),
+            hider: RefCell::default(),
+            early: RefCell::new(Some(Vec::new())),
             steps: channel(),
             wake: OnceCell::new(),
         })))
@@ -328,10 +336,21 @@ impl Events {
         }
     }
 
-    /// Hides values from here on: in texts of makefiles and of engines, not in names.
-    pub fn hide(&self, masks: &Masks) {
+    /// It is known what is to be hidden, in texts and in names: what was told so far is passed on, and from here on each event at once.
+    pub fn hide(&self, masks: Option<&Masks>) {
         if let Some(hub) = &self.0 {
-            *hub.masks.borrow_mut() = Some(masks.clone());
+            hub.hider.replace(Hider::new(masks.cloned()));
+            hub.pass_early();
+        }
+    }
+
+    /// It will not be known: what was told so far is passed on without its words.
+    pub fn hide_all_before(&self) {
+        if let Some(hub) = &self.0 {
+            for (_, early) in hub.early.borrow_mut().iter_mut().flatten() {
+                early.forget_words();
+            }
+            hub.pass_early();
         }
     }
 
@@ -400,7 +419,20 @@ impl Hub {
         }
     }
 
+    fn pass_early(&self) {
+        let early = self.early.borrow_mut().take();
+        for (at, event) in early.into_iter().flatten() {
+            self.tell(at, &event.event());
+        }
+    }
+
     fn tell(&self, at: Instant, event: &Event) {
+        if let Some(early) = self.early.borrow_mut().as_mut()
+            && let Some(event) = Early::of(event)
+        {
+            return early.push((at, event));
+        }
+        self.pass_early();
         let at = at.saturating_duration_since(self.began);
         let tell = |event: &Event| {
             if let Ok(mut sinks) = self.sinks.try_borrow_mut() {
@@ -409,36 +441,10 @@ impl Hub {
                 }
             }
         };
-        match self.masks.borrow().as_ref() {
-            Some(masks) => hidden(event, masks, &tell),
-            None => tell(event),
+        // A sink that tells of an event itself is not heard.
+        if let Ok(mut hider) = self.hider.try_borrow_mut() {
+            hider.pass(event, &tell);
         }
-    }
-}
-
-/// Tells `event` without the values that `masks` hides.
-fn hidden(event: &Event, masks: &Masks, tell: &dyn Fn(&Event)) {
-    match event.clone() {
-        Event::PhaseStarted { phase, what } => tell(&Event::PhaseStarted { phase, what: &masks.hide(what) }),
-        Event::LineStarted { target, text, place, kind, slot, pid } => {
-            tell(&Event::LineStarted { target, text: &masks.hide(text), place, kind, slot, pid });
-        }
-        Event::ImageJudged { target, tags, reasons, id, size } => {
-            let reasons: Vec<String> = reasons.iter().map(|reason| masks.hide_text(reason)).collect();
-            tell(&Event::ImageJudged { target, tags, reasons: &reasons, id, size });
-        }
-        Event::BuildStep(step) => {
-            let mut step = step.clone();
-            step.name = masks.hide_text(&step.name);
-            if let StepState::Failed(words, _) = &mut step.state {
-                *words = masks.hide_text(words);
-            }
-            tell(&Event::BuildStep(&step));
-        }
-        Event::Message { severity, place, complaint: _, text } => {
-            tell(&Event::Message { severity, place, complaint: None, text: &masks.hide(text) });
-        }
-        other => tell(&other),
     }
 }
 
@@ -484,6 +490,8 @@ mod tests {
         let sinks: Vec<Box<dyn Sink>> = vec![Box::new(Names(one.clone())), Box::new(Names(other.clone()))];
         let events = Events::new(Instant::now(), sinks);
         events.phase_started(Phase::Shell, b"date");
+        assert!(one.borrow().is_empty());
+        events.hide(None);
         let teller = events.step_teller().unwrap();
         let step = BuildStep { target: 1, number: 7, name: "RUN".into(), state: StepState::Started };
         let started = step.clone();

@@ -1,6 +1,6 @@
 //! Values that must not be seen, replaced in a stream however its pieces are cut. Knows nothing of where values come from.
 
-use crate::base::sorting;
+use crate::base::{json, sorting};
 use std::borrow::Cow;
 use std::sync::Arc;
 
@@ -22,7 +22,8 @@ struct Table {
 pub struct Masks(Arc<Table>);
 
 impl Masks {
-    /// Hides `values`, and each line of those that have several; none where there is nothing to hide.
+    /// Hides `values`, and each line of those that have several, also as they are spelled in JSON, in markup, in a shell's single quotes and
+    /// in a CI service's commands; none where there is nothing to hide.
     pub fn new<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Option<Masks> {
         let mut all: Vec<Vec<u8>> = Vec::new();
         for value in values {
@@ -31,6 +32,8 @@ impl Masks {
             all.extend(value.split(|&byte| byte == b'\n').map(|line| line.trim_ascii().to_vec()));
         }
         all.retain(|value| value.len() >= SHORTEST);
+        let spelled: Vec<Vec<u8>> = all.iter().flat_map(|value| spellings(value)).collect();
+        all.extend(spelled);
         sorting::sort_by(&mut all, |one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         all.dedup();
         if all.is_empty() {
@@ -63,6 +66,27 @@ impl Masks {
     pub fn hide_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.hide(text.as_bytes())).into_owned()
     }
+}
+
+/// How `value` is written where some characters of it mean something; none where none do.
+fn spellings(value: &[u8]) -> Vec<Vec<u8>> {
+    let replaced = |pairs: &[(u8, &[u8])]| -> Vec<u8> {
+        let own = |byte: &u8| pairs.iter().find(|(of, _)| of == byte).map(|(_, text)| text.to_vec());
+        value.iter().flat_map(|byte| own(byte).unwrap_or_else(|| vec![*byte])).collect()
+    };
+    let markup: [(u8, &[u8]); 4] = [(b'&', b"&amp;"), (b'<', b"&lt;"), (b'>', b"&gt;"), (b'"', b"&quot;")];
+    let command: [(u8, &[u8]); 3] = [(b'%', b"%25"), (b'\r', b"%0D"), (b'\n', b"%0A")];
+    let text = String::from_utf8_lossy(value);
+    // As others write JSON, and as this program does.
+    let plain = serde_json::Value::from(&*text).to_string();
+    let all = [
+        plain.as_bytes()[1..plain.len() - 1].to_vec(),
+        json::spelled(&text),
+        replaced(&markup),
+        replaced(&[(b'\'', b"'\\''")]),
+        replaced(&command),
+    ];
+    all.into_iter().filter(|spelling| spelling != value).collect()
 }
 
 impl Table {
@@ -166,6 +190,27 @@ mod tests {
             assert_eq!(masks(values).hide_text(text), expected, "{values:?} {text}");
         }
         assert!(Masks::new([&b"abc"[..], b""]).is_none());
+    }
+
+    #[test]
+    fn values_are_hidden_however_they_are_spelled() {
+        let hard = masks(&["it's <\"&\n5%\u{9b}"]);
+        let value = "it's <\"&\n5%\u{9b}";
+        let spelled = [
+            value.to_owned(),
+            String::from_utf8(json::line(&value.into())).unwrap(),
+            serde_json::to_string(value).unwrap(),
+            "it's &lt;&quot;&amp;\n5%\u{9b}".to_owned(),
+            "'it'\\''s <\"&\n5%\u{9b}'".to_owned(),
+            "it's <\"&%0A5%25\u{9b}".to_owned(),
+        ];
+        for text in spelled {
+            let shown = hard.hide_text(&text);
+            assert!(
+                shown.contains("***") && !shown.contains("it") && !shown.contains('5'),
+                "{text}: {shown}"
+            );
+        }
     }
 
     #[test]

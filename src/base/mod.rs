@@ -3,9 +3,12 @@
 pub mod diagnostic;
 pub mod events;
 pub mod intern;
+pub mod json;
+pub mod log;
 pub mod mask;
 pub mod nearest;
 pub mod printable;
+pub mod secret;
 pub mod sorting;
 pub mod source;
 pub mod table_order;

@@ -9,6 +9,13 @@ pub fn is_obeyed(c: char) -> bool {
     c.is_control() || matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether `c` takes no place of its own where text is shown or compared: format characters and variation selectors.
+pub fn is_ignorable(c: char) -> bool {
+    matches!(c,
+        '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{180b}'..='\u{180f}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}'
+        | '\u{2060}'..='\u{206f}' | '\u{fe00}'..='\u{fe0f}' | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e0fff}')
+}
+
 /// `text` without what a terminal would obey. For imk's own messages: GNU make's are make's to the byte, except on a terminal.
 pub fn printable(text: &str) -> String {
     text.chars().map(|c| if is_obeyed(c) { '\u{fffd}' } else { c }).collect()
@@ -93,6 +100,35 @@ pub fn printable_lines(text: &[u8]) -> Cow<'_, [u8]> {
     Cow::Owned(String::from_utf8_lossy(text).chars().map(shown).collect::<String>().into_bytes())
 }
 
+/// As [`printable_lines`], of text that this program has coloured: colours stay.
+pub fn printable_coloured(text: &[u8]) -> Cow<'_, [u8]> {
+    if memchr::memchr(b'\x1b', text).is_none() {
+        return printable_lines(text);
+    }
+    let (mut out, mut rest) = (Vec::with_capacity(text.len()), text);
+    while let Some(escape) = memchr::memchr(b'\x1b', rest) {
+        out.extend_from_slice(&printable_lines(&rest[..escape]));
+        rest = &rest[escape..];
+        let length = colour_length(rest).max(1);
+        match length {
+            1 => out.extend_from_slice("\u{fffd}".as_bytes()),
+            _ => out.extend_from_slice(&rest[..length]),
+        }
+        rest = &rest[length..];
+    }
+    out.extend_from_slice(&printable_lines(rest));
+    if out == text { Cow::Borrowed(text) } else { Cow::Owned(out) }
+}
+
+/// The length of the sequence that changes colours (SGR) with which `text` begins; zero where it begins with none.
+pub fn colour_length(text: &[u8]) -> usize {
+    let Some(rest) = text.strip_prefix(b"\x1b[") else { return 0 };
+    match rest.iter().position(|byte| !matches!(byte, b'0'..=b'9' | b';')) {
+        Some(end) if rest[end] == b'm' => end + 3,
+        _ => 0,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -124,6 +160,11 @@ mod tests {
             "a\u{fffd}[31mb\u{fffd}c\u{fffd}d\u{fffd}é日"
         );
         assert_eq!(&*printable_lines(b"a\tb\n"), b"a\tb\n");
+        let coloured =
+            |text: &str| String::from_utf8_lossy(&printable_coloured(text.as_bytes())).into_owned();
+        assert_eq!(coloured("\x1b[1m\x1b[0;31mé\x1b[0m\n"), "\x1b[1m\x1b[0;31mé\x1b[0m\n");
+        assert_eq!(coloured("a\x1b[2Jb\x1b[0m\u{9b}c\x1b"), "a\u{fffd}[2Jb\x1b[0m\u{fffd}c\u{fffd}");
+        assert_eq!(coloured("\x1b\x1b[1mx"), "\u{fffd}\x1b[1mx");
         assert_eq!(&*printable_lines("a\u{1b}\té\n".as_bytes()), "a\u{fffd}\té\n".as_bytes());
     }
 }

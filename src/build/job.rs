@@ -237,7 +237,7 @@ impl Build {
             self.leave_output(&mut child);
             let text = text?;
             self.enter(&mut child);
-            self.session.context.output.out(&text);
+            self.session.context.output.say(&text);
             self.leave_output(&mut child);
         }
         self.start_or_wait(child)?;

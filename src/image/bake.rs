@@ -4,6 +4,7 @@
 use super::command::kinds::{Build, BuildContext, Pair};
 use super::command::text::Text;
 use super::reference::Reference;
+use crate::base::json;
 use serde_json::{Map, Value, json};
 use std::collections::HashMap;
 use std::ffi::OsStr;
@@ -294,10 +295,7 @@ impl Bake {
         let group = json!({ "default": { "targets": names } });
         let targets: Map<String, Value> =
             self.targets.iter().map(|(name, target)| (name.clone(), Value::Object(target.clone()))).collect();
-        let mut text =
-            serde_json::to_vec_pretty(&json!({ "group": group, "target": targets })).unwrap_or_default();
-        text.push(b'\n');
-        text
+        json::pretty(&json!({ "group": group, "target": targets }))
     }
 }
 

@@ -8,8 +8,6 @@ pub mod context;
 
 pub mod reference;
 
-pub mod secret;
-
 pub mod command;
 
 pub mod recipe;

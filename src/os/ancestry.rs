@@ -12,6 +12,13 @@ fn parent_of(pid: i32) -> Option<i32> {
     text.rsplit_once(')')?.1.split_whitespace().nth(1)?.parse().ok()
 }
 
+/// The leader of this process's session; none where a process namespace hides it.
+fn session_leader() -> Option<i32> {
+    let text = std::fs::read_to_string("/proc/self/stat").ok()?;
+    let leader = text.rsplit_once(')')?.1.split_whitespace().nth(3)?.parse().ok()?;
+    Some(leader).filter(|&leader| leader > 0)
+}
+
 fn has_variable(pid: i32, entry: &[u8]) -> bool {
     let text = std::fs::read(format!("/proc/{pid}/environ")).unwrap_or_default();
     text.split(|&byte| byte == 0).any(|found| found == entry)
@@ -34,7 +41,7 @@ pub fn has_stdout_of_first_with(entry: &str) -> bool {
         }
         pid = parent_of(looked_at);
     }
-    let first = first.or_else(|| rustix::process::getsid(None).ok().map(|pid| pid.as_raw_nonzero().get()));
+    let first = first.or_else(session_leader);
     let Some(first) = first else { return false };
     rustix::fs::stat(format!("/proc/{first}/fd/1")).is_ok_and(|stat| same_file(&own, &stat))
 }

@@ -2,10 +2,13 @@
 //! captures that hold a job's output together (manual, "Output During Parallel Execution"). Knows nothing of targets.
 
 use crate::base::diagnostic::{Complaint, wording};
+use crate::base::log::{unobeyed, unobeyed_coloured};
 use crate::base::mask::{Filter, Masks};
-use crate::base::printable::printable_lines;
+use crate::base::printable::{printable_coloured, printable_lines};
+use crate::os::ancestry::has_stdout_of_first_with;
 use crate::os::relay::{Destination, Footer, Listener, Relay, Route, StreamId};
 use std::borrow::Cow;
+use std::cell::OnceCell;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
@@ -40,6 +43,27 @@ pub struct Capture {
 /// Makes the line that begins a group of this title, or the one that ends the group that was begun last.
 pub type Frames = Box<dyn FnMut(Option<&[u8]>) -> Vec<u8>>;
 
+/// The log of a CI service.
+pub struct Log {
+    /// The entry of the environment (`NAME=value`) that the service sets.
+    pub entry: &'static str,
+    /// Whether it is known, by an option, that standard output is the log.
+    pub is_asked: bool,
+    stdout: OnceCell<bool>,
+}
+
+impl Log {
+    /// The log of the service whose environment has `entry`; `is_asked` where standard output is known to be it.
+    pub fn new(entry: &'static str, is_asked: bool) -> Log {
+        Log { entry, is_asked, stdout: OnceCell::new() }
+    }
+
+    /// Whether standard output is the log, and no program takes it.
+    fn is_stdout(&self) -> bool {
+        self.is_asked || *self.stdout.get_or_init(|| has_stdout_of_first_with(self.entry))
+    }
+}
+
 /// Where output goes and what was already said about the folder.
 pub struct Output {
     /// Name of the program, before each message.
@@ -62,8 +86,8 @@ pub struct Output {
     pub lock: Option<File>,
     /// Whether what is for standard output goes to standard error: standard output has another answer to give.
     pub aside: bool,
-    /// Whether whoever reads the log obeys lines of it (workflow commands): a name in a message is not to begin one.
-    pub log_obeys: bool,
+    /// The service that reads this program's log and obeys lines of it, where one does: a name in a message is not to begin one.
+    pub log: Option<Log>,
     /// What is hidden of all that is written.
     masks: Option<Masks>,
     relay: Option<Relay>,
@@ -99,7 +123,7 @@ impl Output {
             current: None,
             lock: None,
             aside: false,
-            log_obeys: false,
+            log: None,
             masks: None,
             relay: None,
             frames: None,
@@ -117,7 +141,7 @@ impl Output {
     /// Writes out what is held for standard output.
     pub fn flush(&mut self) {
         if !self.buffer.is_empty() {
-            let stream = if self.aside { rustix::stdio::stderr() } else { rustix::stdio::stdout() };
+            let stream = self.stdout();
             let text = std::mem::take(&mut self.buffer);
             if let Err(error) = self.write(stream, &text) {
                 self.note_failure(error);
@@ -184,35 +208,68 @@ impl Output {
         let _ = self.write(rustix::stdio::stderr(), hidden.as_deref().unwrap_or(text));
     }
 
-    /// Says what this program has to say: on a terminal, what of it a terminal would obey is shown as something else. To files and
-    /// pipes it goes as it is.
+    /// Says what this program has to say, on standard error: what of it a terminal or a CI service's log would obey is shown as something
+    /// else there. To other files and pipes it goes as it is.
     pub fn message(&mut self, text: &[u8]) {
-        if self.log_obeys {
-            self.err(&without_commands(text));
-        } else if rustix::termios::isatty(rustix::stdio::stderr()) {
-            self.err(&printable_lines(text));
-        } else {
-            self.err(text);
-        }
+        let shown = self.fit_for(rustix::stdio::stderr(), text).into_owned();
+        self.err(&shown);
     }
 
-    /// As [`Output::out`], of words that are this program's: what of them a terminal would obey is shown as something else there.
+    /// As [`Output::out`], of words that are this program's.
     pub fn say(&mut self, text: &[u8]) {
-        let shown = Self::shown(text);
+        let shown = self.fit_for(self.stdout(), text).into_owned();
         self.out(&shown);
     }
 
     /// As [`Output::raw`], of words that are this program's.
     pub fn say_raw(&mut self, text: &[u8]) {
-        let shown = Self::shown(text);
+        let shown = self.fit_for(self.stdout(), text).into_owned();
         self.raw(&shown);
     }
 
-    fn shown(text: &[u8]) -> Cow<'_, [u8]> {
-        match printable_lines(text) {
-            Cow::Owned(shown) if rustix::termios::isatty(rustix::stdio::stdout()) => Cow::Owned(shown),
-            _ => Cow::Borrowed(text),
+    /// As [`Output::raw`], of an answer in a form that programs read: where one of them takes it, it is as it is under a CI service, too.
+    pub fn data(&mut self, text: &[u8]) {
+        match &self.log {
+            Some(log) if !self.aside && !log.is_stdout() => self.raw(text),
+            _ => self.say_raw(text),
         }
+    }
+
+    /// As [`Output::message`], of text that this program has coloured.
+    pub fn message_coloured(&mut self, text: &[u8]) {
+        let shown = self.coloured_for(rustix::stdio::stderr(), text).into_owned();
+        self.err(&shown);
+    }
+
+    /// As [`Output::say_raw`], of text that this program has coloured.
+    pub fn say_coloured(&mut self, text: &[u8]) {
+        let shown = self.coloured_for(self.stdout(), text).into_owned();
+        self.raw(&shown);
+    }
+
+    /// `text` of this program's words without hidden values, and without what is obeyed where `to` leads: by a terminal, and by whoever
+    /// reads the log.
+    fn fit_for<'t>(&self, to: BorrowedFd, text: &'t [u8]) -> Cow<'t, [u8]> {
+        self.fit(to, text, if self.log.is_some() { unobeyed } else { printable_lines })
+    }
+
+    /// The same of text that this program has coloured.
+    pub fn coloured_for<'t>(&self, to: BorrowedFd, text: &'t [u8]) -> Cow<'t, [u8]> {
+        self.fit(to, text, if self.log.is_some() { unobeyed_coloured } else { printable_coloured })
+    }
+
+    fn fit<'t>(&self, to: BorrowedFd, text: &'t [u8], make: fn(&[u8]) -> Cow<'_, [u8]>) -> Cow<'t, [u8]> {
+        // Values go first: they may have characters that go.
+        let hidden = self.masks.as_ref().map_or(Cow::Borrowed(text), |masks| masks.hide(text));
+        match make(&hidden) {
+            Cow::Owned(shown) if self.log.is_some() || rustix::termios::isatty(to) => Cow::Owned(shown),
+            _ => hidden,
+        }
+    }
+
+    /// Where what is for standard output goes.
+    fn stdout(&self) -> BorrowedFd<'static> {
+        if self.aside { rustix::stdio::stderr() } else { rustix::stdio::stdout() }
     }
 
     /// Makes ready for output: the capture's files, or the announcement of the folder.
@@ -268,7 +325,7 @@ impl Output {
             }
             None => text.extend_from_slice(format!(": {verb} an unknown directory\n").as_bytes()),
         }
-        self.raw(&text);
+        self.say_raw(&text);
     }
 
     /// Shows what `capture` holds, as one group, and empties it.
@@ -507,18 +564,6 @@ fn temporary() -> io::Result<File> {
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags | rustix::fs::OFlags::APPEND)?;
     Ok(file)
-}
-
-/// `text` with a mark before each line that a CI service would obey.
-fn without_commands(text: &[u8]) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for line in text.split_inclusive(|&byte| matches!(byte, b'\n' | b'\r')) {
-        if line.trim_ascii_start().starts_with(b"::") || line.starts_with(b"##[") {
-            out.extend_from_slice(b"\xef\xbf\xbd");
-        }
-        out.extend_from_slice(line);
-    }
-    out
 }
 
 fn write_all(to: BorrowedFd, mut text: &[u8]) -> Result<(), rustix::io::Errno> {

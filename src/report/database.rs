@@ -18,7 +18,7 @@ pub fn print(session: &mut Session) {
     page.prefix = page.session.recipe_prefix;
     page.everything();
     let text = std::mem::take(&mut page.text);
-    session.context.output.raw(&text);
+    session.context.output.data(&text);
 }
 
 /// The text while it grows.

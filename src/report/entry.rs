@@ -2,8 +2,8 @@
 
 use super::style::{Style, columns, columns_of, printable, width as line_width, wrapped};
 use crate::base::printable::is_obeyed;
+use crate::base::secret;
 use crate::image::recipe::Place;
-use crate::image::secret;
 
 /// A finding to be shown.
 pub struct Entry<'e> {

@@ -2,6 +2,7 @@
 
 use crate::base::diagnostic::{Place, Severity};
 use crate::base::events::{Event, LineKind, Phase, Reason, Sink, StepState, Target, TargetOutcome};
+use crate::base::json;
 use serde_json::{Map, Value, json};
 use std::io::Write;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -36,7 +37,7 @@ impl Sink for JsonLines {
             fields.insert("version".to_owned(), VERSION.into());
             fields.insert("began".to_owned(), seconds(began));
         }
-        let mut line = serde_json::to_vec(&Value::Object(fields)).unwrap_or_default();
+        let mut line = json::line(&Value::Object(fields));
         line.push(b'\n');
         self.broken = self.to.write_all(&line).and_then(|()| self.to.flush()).is_err();
     }

@@ -2,6 +2,7 @@
 
 use super::audit::unread;
 use super::style::{Style, WIDTH, counted, printable, wrapped};
+use crate::base::json;
 use crate::image::audit::outdated::{Base, Outdated, Source, State};
 use serde_json::{Value, json};
 
@@ -181,7 +182,5 @@ pub fn json(found: &Outdated) -> Vec<u8> {
             .collect::<Vec<_>>(),
         "images": bases.iter().map(base).collect::<Vec<_>>(),
     });
-    let mut text = serde_json::to_vec_pretty(&value).unwrap_or_default();
-    text.push(b'\n');
-    text
+    json::pretty(&value)
 }

@@ -2,7 +2,8 @@
 
 use super::style::{Style, columns, fitting};
 use crate::base::events::{Event, Sink, StepState, TargetOutcome};
-use crate::base::printable::is_obeyed;
+use crate::base::log::unobeyed;
+use crate::base::printable::{is_obeyed, printable};
 use std::collections::HashSet;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -236,7 +237,7 @@ impl Sink for Plain {
             let _ = write!(text, "{} failed, ", self.state.failed);
         }
         let _ = write!(text, "{} to go)", self.state.expected.len());
-        (self.said)(&text);
+        (self.said)(&String::from_utf8_lossy(&unobeyed(printable(&text).as_bytes())));
     }
 }
 

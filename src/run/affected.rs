@@ -3,6 +3,7 @@
 
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::base::json;
 use crate::image::command::ImageCommand;
 use crate::image::context::{EntryKind, Ignore, select};
 use crate::image::freshness::{
@@ -110,15 +111,10 @@ impl Run {
             }
         }
         let text = match self.build.session.settings.own.affected_format {
-            Some("json") => format!("{}\n", serde_json::Value::from(out)),
-            _ => out.iter().map(|name| format!("{name}\n")).collect(),
+            Some("json") => [json::line(&serde_json::Value::from(out)), b"\n".to_vec()].concat(),
+            _ => out.iter().flat_map(|name| format!("{name}\n").into_bytes()).collect(),
         };
-        let output = &mut self.build.session.context.output;
-        output.flush();
-        output.aside = false;
-        output.raw(text.as_bytes());
-        output.flush();
-        output.aside = true;
+        self.answer_data(&text);
         Ok(())
     }
 

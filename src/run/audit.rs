@@ -15,6 +15,7 @@ use crate::report::style::Style;
 use crate::rules::file::{State, Status};
 use std::fs::File;
 use std::io::Write;
+use std::os::fd::AsFd;
 
 /// Layers above the base that are few enough.
 const FEW_LAYERS: usize = 12;
@@ -203,7 +204,8 @@ impl Run {
                     let error = error.raw_os_error().unwrap_or(libc::EIO);
                     Stop::fatal(None, Complaint::WriteError(Some(error)))
                 };
-                file.write_all(text).map_err(failed)
+                let shown = self.build.session.context.output.coloured_for(file.as_fd(), text).into_owned();
+                file.write_all(&shown).map_err(failed)
             }
             None => {
                 self.answer(text);

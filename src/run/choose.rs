@@ -80,7 +80,7 @@ impl Run {
         if !self.build.session.settings.own.choose {
             return Ok(false);
         }
-        let targets = self.targets()?;
+        let targets = self.targets_shown()?;
         let chosen =
             self.goals.iter().filter_map(|goal| targets.iter().position(|target| target.file == *goal));
         let chosen: Vec<usize> = chosen.collect();
@@ -188,7 +188,7 @@ impl Run {
         let shown = quoted(
             &[std::slice::from_ref(&self.build.session.context.output.program), &arguments[..]].concat(),
         );
-        let _ = std::io::stderr().write_all(&[&shown[..], b"\n"].concat());
+        self.build.session.context.output.message(&[&shown[..], b"\n"].concat());
         let mut command = std::process::Command::new("/proc/self/exe");
         command.arg0(OsStr::from_bytes(&argv0)).args(arguments.iter().map(|word| OsStr::from_bytes(word)));
         let error = command.exec().raw_os_error().unwrap_or(libc::ENOENT);

@@ -4,7 +4,7 @@ use super::Run;
 use crate::cli::settings::OutputSync;
 use crate::os::ancestry::has_stdout_of_first_with;
 use crate::os::files;
-use crate::os::output::Grouping;
+use crate::os::output::{Grouping, Log};
 use crate::report::ci::{Service, github};
 use crate::report::record::Record;
 use crate::report::summary::Form;
@@ -20,7 +20,17 @@ const WORKSPACE: &str = "GITHUB_WORKSPACE";
 const SUMMARY: &str = "GITHUB_STEP_SUMMARY";
 
 impl Run {
-    /// Finds out which service reads the log, and has output put into groups where that disturbs nobody.
+    /// Finds out, as far as options are known, which service reads the log: none of its lines is to be obeyed that this program does not
+    /// mean to be.
+    pub(super) fn guard_log(&mut self) {
+        let own = &self.build.session.settings.own;
+        let variable = |name: &str| std::env::var_os(name).map(|value| value.as_bytes().to_vec());
+        let service = Service::chosen(own.ci, &variable).filter(|_| !own.posix_strict);
+        let log = service.map(|service| Log::new(service.entry(), own.ci.is_some()));
+        self.build.session.context.output.log = log;
+    }
+
+    /// Finds out which service is to have more than make's output, and has output put into groups where that disturbs nobody.
     pub(super) fn choose_service(&mut self) {
         let settings = &self.build.session.settings;
         let (own, choice) = (&settings.own, settings.own.ci);
@@ -32,7 +42,6 @@ impl Run {
         let variable = |name: &str| std::env::var_os(name).map(|value| value.as_bytes().to_vec());
         let Some(service) = Service::chosen(choice, &variable) else { return };
         self.service = Some(service);
-        self.build.session.context.output.log_obeys = service == Service::GitHub;
         if self.shows_groups(service) {
             let (run, mut number) = (std::process::id(), 0);
             self.build.session.context.output.frames = Some(Box::new(move |title| match title {
@@ -49,7 +58,7 @@ impl Run {
     /// option knows.
     fn shows_groups(&self, service: Service) -> bool {
         let asked = self.build.session.settings.own.ci.is_some();
-        let read = || has_stdout_of_first_with(&format!("{}=true", service.variable()));
+        let read = || has_stdout_of_first_with(service.entry());
         self.build.session.context.level == 0 && (asked || read())
     }
 
@@ -74,6 +83,11 @@ impl Run {
         let folder = self.build.session.context.folder.clone().unwrap_or_default();
         let folder = PathBuf::from(OsStr::from_bytes(&folder));
         writers.push(Box::new(move |record| {
+            // The record's has no hidden value.
+            let folder = match folder.to_string_lossy() == record.folder {
+                true => folder.clone(),
+                false => PathBuf::from(&record.folder),
+            };
             let path = |file: &str| from_workspace(file, &folder, workspace.as_deref());
             // The runner reads both streams; this one is nobody's answer.
             let _ = std::io::stderr().write_all(&github::annotations(record, &path));

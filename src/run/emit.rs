@@ -21,7 +21,7 @@ impl Run {
             Stop::fatal(None, Complaint::System { what: name.to_vec(), error })
         })?;
         let text = emit::emit(session, name, &text)?;
-        session.context.output.raw(&text);
+        session.context.output.data(&text);
         Ok(true)
     }
 }

@@ -65,12 +65,21 @@ impl Run {
         Ok(())
     }
 
+    /// Has the values hidden that `.SECRET_VARS` names so far, where a run ends before makefiles are read: what it has yet to say is to have
+    /// none of them.
+    pub(super) fn hide_secrets_at_end(&mut self) {
+        if !self.secrets_known && self.hide_secrets().is_err() {
+            self.build.session.context.events.hide_all_before();
+        }
+    }
+
     /// Has the values hidden that `.SECRET_VARS` names.
     pub(super) fn hide_secrets(&mut self) -> Outcome {
+        self.secrets_known = true;
         let masks = secrets::masks(&mut self.build.session, &self.given.environment)?;
+        let context = &mut self.build.session.context;
+        context.events.hide(masks.as_ref());
         if let Some(masks) = masks {
-            let context = &mut self.build.session.context;
-            context.events.hide(&masks);
             self.build.images.freshness.masks = Some(masks.clone());
             context.output.hide(masks);
         }

@@ -26,7 +26,7 @@ impl Run {
         let said = |error| format!("{program}: {}", String::from_utf8_lossy(&cli::message(error)));
         let said = errors.iter().map(|error| (said(error), cli::hint(error)));
         let text = explain::usage(said, style);
-        self.build.session.context.output.err(text.as_bytes());
+        self.build.session.context.output.message_coloured(text.as_bytes());
     }
 
     /// Explains the error that ends the run.
@@ -38,7 +38,7 @@ impl Run {
         let targets: Vec<&[u8]> =
             known.map(|file| session.name_of(file)).filter(|name| name[0] != b'.').collect();
         let text = explain::fatal(place.as_ref(), complaint, targets, style);
-        self.build.session.context.output.err(text.as_bytes());
+        self.build.session.context.output.message_coloured(text.as_bytes());
     }
 
     /// Says once more what failed, where, and how to make just that.
@@ -83,6 +83,6 @@ impl Run {
             Some(String::from_utf8_lossy(&crate::image::block::words::quoted(&all)).into_owned())
         };
         let text = explain::failures(&failures, &again, style);
-        self.build.session.context.output.err(text.as_bytes());
+        self.build.session.context.output.message_coloured(text.as_bytes());
     }
 }

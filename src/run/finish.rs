@@ -21,6 +21,10 @@ impl Run {
         if !matches!(result, Err(Stop::Signal(_))) {
             self.tell_at_end();
         }
+        match result {
+            Err(Stop::Signal(_)) => {}
+            _ => self.hide_secrets_at_end(),
+        }
         let status = match result {
             Ok(()) => self.status,
             Err(Stop::Exit(status)) => status,
@@ -99,6 +103,8 @@ impl Run {
         self.build.remove_lock();
         self.build.die_for(signal);
         self.build.end_cleanup();
+        // Values may take a command to find out, for which there is no time.
+        self.build.session.context.events.hide_all_before();
         let output = &mut self.build.session.context.output;
         output.end_group();
         output.end_relay();

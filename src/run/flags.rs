@@ -94,7 +94,7 @@ fn decode_into(session: &mut Session, value: &[u8], origin: FlagOrigin) -> Outco
     let decoded = decode(&mut session.settings, &words, source, &no_home);
     let program = session.context.output.program.clone();
     let text = diagnostics(&decoded, &Invocation { argv0: b"", program: &program, source });
-    session.context.output.err(&text);
+    session.context.output.message(&text);
     if decoded.end != End::Go {
         return Err(Stop::Exit(2));
     }

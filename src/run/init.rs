@@ -62,7 +62,7 @@ impl Run {
         if init::asks_for_source() {
             let output = &mut self.build.session.context.output;
             let said = [&output.program[..], b": IMK_SOURCE in it is to say where imk comes from\n"].concat();
-            output.out(&said);
+            output.say(&said);
         }
         Ok(true)
     }
@@ -114,7 +114,7 @@ impl Run {
         let said = [&program[..], b": wrote ", path.display().to_string().as_bytes(), b"\n"].concat();
         let output = &mut self.build.session.context.output;
         output.aside = false;
-        output.out(&said);
+        output.say(&said);
         Ok(())
     }
 }

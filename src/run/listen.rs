@@ -3,6 +3,7 @@
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop, wording};
 use crate::base::events::{Event, Events, Sink};
+use crate::base::log::unobeyed;
 use crate::os::files;
 use crate::os::relay::pty;
 use crate::report::events::JsonLines;
@@ -114,7 +115,8 @@ impl Run {
             if let Err(error) = file.write_all(&form(record)) {
                 let error = error.raw_os_error().unwrap_or(libc::EIO);
                 let complaint = Complaint::System { what: name.clone(), error };
-                let _ = std::io::stderr().write_all(&wording::line(None, &complaint, &program, 0));
+                let line = wording::line(None, &complaint, &program, 0);
+                let _ = std::io::stderr().write_all(&unobeyed(&line));
             }
         }))
     }

@@ -59,7 +59,7 @@ impl Run {
                 return Err(fatal(format!("no lock file here: {known}, requirements*.txt")));
             }
         }
-        self.build.session.context.output.raw(text.as_bytes());
+        self.build.session.context.output.say_coloured(text.as_bytes());
         Ok(true)
     }
 }

@@ -75,6 +75,8 @@ struct Run {
     env_variables: Vec<(Vec<u8>, Vec<u8>)>,
     /// The CI service that reads the log.
     service: Option<Service>,
+    /// Whether it was found out what is to be hidden.
+    secrets_known: bool,
 }
 
 /// Runs the program and returns its exit status.
@@ -99,6 +101,7 @@ pub fn run(given: Given) -> i32 {
         began,
         env_variables: Vec::new(),
         service: None,
+        secrets_known: false,
     };
     run.build.images.finding_words = Some(crate::report::audit::line);
     run.build.images.preflight.words = Some(crate::report::check::said);

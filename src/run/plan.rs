@@ -52,7 +52,7 @@ impl Run {
         let own = &self.build.session.settings.own;
         let parallel = !self.build.session.rules.not_parallel;
         let style = Style::of_stdout(own.color);
-        let mut text = Vec::new();
+        let (mut text, mut is_data) = (Vec::new(), false);
         if let Some(form) = own.plan {
             let plan = Plan::of(&study, &walked.up_to_date);
             match form {
@@ -72,7 +72,11 @@ impl Run {
             }
         }
         if let Some(form) = self.build.session.settings.own.graph {
-            let graph = self.graph(&Plan::of(&study, &walked.up_to_date))?;
+            let mut graph = self.graph(&Plan::of(&study, &walked.up_to_date))?;
+            if let Some(masks) = &self.build.images.freshness.masks {
+                graph.hide(masks);
+            }
+            is_data = matches!(form, "dot" | "mermaid" | "svg");
             text.extend(match form {
                 "dot" => report::graph::dot(&graph).into_bytes(),
                 "mermaid" => report::graph::mermaid(&graph).into_bytes(),
@@ -85,7 +89,11 @@ impl Run {
         }
         // Engines that were not heard to the end make no answer.
         self.build.heed_signal()?;
-        self.answer(&text);
+        if is_data {
+            self.answer_data(&text);
+        } else {
+            self.answer(&text);
+        }
         Ok(())
     }
 }

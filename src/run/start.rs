@@ -76,6 +76,7 @@ impl Run {
 
     /// Decodes the environment's flags and the command line, and answers what needs no makefile.
     pub(super) fn read_options(&mut self) -> Outcome {
+        self.guard_log();
         let session = &mut self.build.session;
         session.set_makeflags = super::flags::makeflags_set;
         if session.context.lookup_text(b"GNUMAKEFLAGS").is_some() {
@@ -128,6 +129,7 @@ impl Run {
 
     /// Takes what a decoding found: errors, variables, goals.
     fn take(&mut self, decoded: Decoded, source: Source) -> Outcome {
+        self.guard_log();
         let argv0 = self.given.arguments.first().cloned().unwrap_or_default();
         let program = self.build.session.context.output.program.clone();
         let text = diagnostics(&decoded, &Invocation { argv0: &argv0, program: &program, source });

@@ -3,6 +3,8 @@
 use super::paths::{Path, is_within};
 use super::session::Say;
 use super::source::Limit;
+use crate::base::log::unobeyed;
+use crate::base::printable::printable;
 use std::io::Write;
 use std::time::Duration;
 
@@ -43,7 +45,8 @@ impl Status {
         }
         line.extend_from_slice(&self.program);
         line.extend_from_slice(b": ");
-        line.extend_from_slice(text.as_bytes());
+        // Goals and files have any names.
+        line.extend_from_slice(&unobeyed(printable(text).as_bytes()));
         // Cut at the edge of the terminal, the cursor at its beginning: however the terminal is resized, all of it can be cleared.
         line.extend_from_slice(if replaced { b"\x1b[?7h\r" } else { b"\n" });
         self.shown = replaced;

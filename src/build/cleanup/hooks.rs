@@ -248,7 +248,7 @@ impl Build {
         for line in lines {
             let line = printable(&line);
             let text = [&prefix(None, &output.program, output.level)[..], line.as_bytes(), b"\n"].concat();
-            output.err(&text);
+            output.message(&text);
             let severity = match line.contains("warning: ") {
                 true => Severity::Warning,
                 false => Severity::Note,

@@ -385,7 +385,7 @@ impl Build {
             Some(words) => words(found, self.session.settings.own.color),
             None => found.iter().map(|finding| format!("{}\n", finding.kind.code())).collect(),
         };
-        self.session.context.output.err(text.as_bytes());
+        self.session.context.output.message_coloured(text.as_bytes());
         if self.session.context.events.is_on() {
             for finding in found {
                 self.tell_found(finding);

@@ -2,8 +2,8 @@
 
 use super::{Block, Given};
 use crate::base::mask::Masks;
+use crate::base::secret::is_secret_name;
 use crate::image::command::Client;
-use crate::image::secret::is_secret_name;
 use crate::rules::images::Attribute;
 use std::ffi::CString;
 

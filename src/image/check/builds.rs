@@ -7,11 +7,11 @@ use super::super::command::kinds::{Build, BuildContext, OpaqueReason};
 use super::super::context::{Choice, Ignore, LoadError};
 use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, WarningKind, nearest};
 use super::super::recipe::{Line, Place};
-use super::super::secret::is_secret_name;
 use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, GivenArg, Inputs};
 use super::references::{place, swallowed};
 use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
+use crate::base::secret::is_secret_name;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 

@@ -6,13 +6,13 @@ use super::super::command::{Client, ImageCommand};
 use super::super::context::LoadError;
 use super::super::dockerfile::{Analysis, Base, Error, Origin, Read, StageUse, Value};
 use super::super::recipe::Line;
-use super::super::secret::is_secret_name;
 use super::super::study::{BuildStudy, Connection, ContextUse, DockerfileUse, GivenArg, RecipeStudy, Study};
 use super::{
     ArgPlan, ArgValue, BuildPlan, ContextPlan, DockerfilePlan, DockerfileStatus, ImagePlan, StageNeed,
     StagePlan,
 };
 use crate::base::Span;
+use crate::base::secret::is_secret_name;
 use crate::base::sorting;
 use crate::base::source::{LineStarts, line_column};
 use std::collections::hash_map::Entry;

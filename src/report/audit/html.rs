@@ -3,9 +3,9 @@
 use super::super::style::{bytes, counted};
 use super::words::{mended, title, unread_at};
 use super::{Report, bars, verdict};
+use crate::base::secret;
 use crate::image::audit::{Audit, Criterion, Finding, Sizes};
 use crate::image::recipe::Place;
-use crate::image::secret;
 use crate::report::markup;
 
 /// Files that are listed.

@@ -2,9 +2,10 @@
 
 use super::words::{mended, unread};
 use super::{Report, verdict};
+use crate::base::json;
+use crate::base::secret;
 use crate::image::audit::{Audit, Criterion, Finding, Layer, Sizes};
 use crate::image::recipe::Place;
-use crate::image::secret;
 use serde_json::{Map, Value, json};
 
 /// Version of the schema. It grows with every change that is not an addition.
@@ -24,9 +25,7 @@ pub fn json(report: &Report<'_>) -> Vec<u8> {
         "unjudged": report.unjudged(),
         "images": report.audits.iter().map(audit).collect::<Vec<_>>(),
     });
-    let mut text = serde_json::to_vec_pretty(&value).unwrap_or_default();
-    text.push(b'\n');
-    text
+    json::pretty(&value)
 }
 
 fn audit(audit: &Audit) -> Value {

@@ -4,9 +4,10 @@
 use super::super::dockerfile::Message;
 use super::Report;
 use super::words::{NOT_JUDGED, mended, title, unread, unread_at};
+use crate::base::json;
+use crate::base::secret;
 use crate::image::audit::{Audit, Criterion, Finding, Level, Unread};
 use crate::image::recipe::Place;
-use crate::image::secret;
 use serde_json::{Map, Value, json};
 use std::collections::BTreeMap;
 
@@ -52,9 +53,7 @@ pub fn sarif(report: &Report<'_>) -> Vec<u8> {
             "results": results,
         }],
     });
-    let mut text = serde_json::to_vec_pretty(&value).unwrap_or_default();
-    text.push(b'\n');
-    text
+    json::pretty(&value)
 }
 
 fn rule(code: &str, criterion: Option<Criterion>) -> Value {

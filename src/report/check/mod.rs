@@ -6,8 +6,9 @@ pub use wording::message;
 
 use super::entry::Entry;
 use super::style::{Style, counted};
+use crate::base::json;
+use crate::base::secret;
 use crate::image::check::{Finding, Severity};
-use crate::image::secret;
 use serde_json::{Value, json};
 
 /// Number of errors and of warnings.
@@ -44,9 +45,7 @@ pub fn text(findings: &[Finding], style: Style) -> String {
 /// The findings as a JSON array, with a newline at its end: docs/check.md has the fields.
 pub fn json(findings: &[Finding]) -> Vec<u8> {
     let value: Vec<Value> = findings.iter().map(object).collect();
-    let mut text = serde_json::to_vec_pretty(&value).unwrap_or_default();
-    text.push(b'\n');
-    text
+    json::pretty(&value.into())
 }
 
 fn severity(finding: &Finding) -> &'static str {

@@ -2,6 +2,7 @@
 //! when they are printed.
 
 use crate::base::diagnostic::Severity;
+use crate::base::printable::is_obeyed;
 use crate::report::record::{Record, Target};
 
 /// Ends a group.
@@ -18,20 +19,20 @@ pub fn property(text: &[u8]) -> Vec<u8> {
 }
 
 fn escaped(text: &[u8], is_property: bool) -> Vec<u8> {
-    let mut out = Vec::with_capacity(text.len());
-    for &byte in text {
-        match byte {
-            b'%' => out.extend_from_slice(b"%25"),
-            b'\r' => out.extend_from_slice(b"%0D"),
-            b'\n' => out.extend_from_slice(b"%0A"),
-            b':' if is_property => out.extend_from_slice(b"%3A"),
-            b',' if is_property => out.extend_from_slice(b"%2C"),
+    let mut out = String::with_capacity(text.len());
+    for c in String::from_utf8_lossy(text).chars() {
+        match c {
+            '%' => out.push_str("%25"),
+            '\r' => out.push_str("%0D"),
+            '\n' => out.push_str("%0A"),
+            ':' if is_property => out.push_str("%3A"),
+            ',' if is_property => out.push_str("%2C"),
             // Whoever reads the log does so on something like a terminal.
-            byte if byte.is_ascii_control() && byte != b'\t' => out.extend_from_slice("\u{fffd}".as_bytes()),
-            _ => out.push(byte),
+            c if is_obeyed(c) && c != '\t' => out.push('\u{fffd}'),
+            _ => out.push(c),
         }
     }
-    out
+    out.into_bytes()
 }
 
 /// Begins a group.

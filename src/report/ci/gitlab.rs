@@ -2,6 +2,7 @@
 //! are printed.
 
 use super::seconds;
+use crate::base::printable::is_obeyed;
 use std::time::SystemTime;
 
 /// The name of a section: letters, digits, `_`, `.` and `-` only, and its own in the job's log.
@@ -14,7 +15,7 @@ pub fn section_start(name: &[u8], number: u32, run: u32, now: SystemTime) -> Vec
     let mark =
         format!("\x1b[0Ksection_start:{}:{}[collapsed=true]\r\x1b[0K", seconds(now), identifier(number, run));
     // The header is one line.
-    let header = String::from_utf8_lossy(name).replace(char::is_control, " ");
+    let header = String::from_utf8_lossy(name).replace(is_obeyed, " ");
     format!("{mark}{header}\n").into_bytes()
 }
 

@@ -28,11 +28,11 @@ impl Service {
         }
     }
 
-    /// The variable that says so.
-    pub fn variable(self) -> &'static str {
+    /// The entry of the environment that says so.
+    pub fn entry(self) -> &'static str {
         match self {
-            Service::GitHub => "GITHUB_ACTIONS",
-            Service::GitLab => "GITLAB_CI",
+            Service::GitHub => "GITHUB_ACTIONS=true",
+            Service::GitLab => "GITLAB_CI=true",
         }
     }
 

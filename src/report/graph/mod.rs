@@ -12,6 +12,7 @@ pub use svg::svg;
 pub use text::text;
 
 use super::style::printable;
+use crate::base::mask::Masks;
 
 /// What a node stands for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -99,6 +100,15 @@ impl Graph {
         self.nodes.push(node);
         self.needs.push(Vec::new());
         self.nodes.len() - 1
+    }
+
+    /// Hides values of all that is shown: what is cut would be hidden no more.
+    pub fn hide(&mut self, masks: &Masks) {
+        for text in
+            self.nodes.iter_mut().flat_map(|node| std::iter::once(&mut node.name).chain(&mut node.notes))
+        {
+            *text = masks.hide_text(text);
+        }
     }
 
     /// Lets `node` need `other`, where it does not yet.

@@ -1,6 +1,7 @@
 //! The list as JSON, for programs: docs/list.md has the schema. Knows nothing of terminals.
 
 use super::Target;
+use crate::base::json;
 use serde_json::{Value, json};
 
 /// Version of the schema. It grows with every change that is not an addition.
@@ -11,9 +12,7 @@ pub fn json(targets: &[Target]) -> Vec<u8> {
     let default = targets.iter().find(|target| target.is_default).map(|target| &target.name);
     let targets: Vec<Value> = targets.iter().map(object).collect();
     let value = json!({ "version": VERSION, "default": default, "targets": targets });
-    let mut text = serde_json::to_vec_pretty(&value).unwrap_or_default();
-    text.push(b'\n');
-    text
+    json::pretty(&value)
 }
 
 fn object(target: &Target) -> Value {

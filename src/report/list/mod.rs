@@ -8,6 +8,7 @@ pub use text::{names, text};
 
 use crate::base::Name;
 use crate::base::diagnostic::{Outcome, Place};
+use crate::base::mask::Masks;
 use crate::expand::expand_text;
 use crate::load::Session;
 use crate::load::description::{Description, Descriptions};
@@ -39,6 +40,16 @@ pub struct Target {
     pub tags: Option<Vec<String>>,
     /// Where it is defined.
     pub place: Place,
+}
+
+impl Target {
+    /// Hides values of all that is shown of it.
+    pub fn hide(&mut self, masks: &Masks) {
+        let own = [&mut self.name, &mut self.description, &mut self.summary, &mut self.group];
+        for text in own.into_iter().chain(self.tags.iter_mut().flatten()) {
+            *text = masks.hide_text(text);
+        }
+    }
 }
 
 /// A target that may be listed.

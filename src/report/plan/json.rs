@@ -1,6 +1,7 @@
 //! A plan as JSON, for programs: docs/plan.md has the schema. Knows nothing of terminals.
 
 use super::words;
+use crate::base::json;
 use crate::image::command::Reach;
 use crate::image::dockerfile::Origin;
 use crate::image::plan::{
@@ -18,9 +19,7 @@ pub const VERSION: u32 = 1;
 pub fn json(plan: &Plan) -> Vec<u8> {
     let targets: Vec<Value> = plan.targets.iter().map(target).collect();
     let value = json!({ "version": VERSION, "targets": targets, "up_to_date": plan.up_to_date });
-    let mut text = serde_json::to_vec_pretty(&value).unwrap_or_default();
-    text.push(b'\n');
-    text
+    json::pretty(&value)
 }
 
 /// A place: the column is null where only the line is known.

@@ -2,6 +2,7 @@
 
 use super::why;
 use crate::base::events::StepState;
+use crate::base::json;
 use crate::report::events::{kind_word, outcome_word, phase_word, seconds, severity_word};
 use crate::report::record::{Line, Process, Record, Span, Step, Target};
 use serde_json::{Value, json};
@@ -103,7 +104,5 @@ pub fn write(record: &Record) -> Vec<u8> {
         "left": record.cleaned.1,
         "phases": record.spans.iter().map(span).collect::<Vec<_>>(),
     });
-    let mut text = serde_json::to_vec_pretty(&value).unwrap_or_default();
-    text.push(b'\n');
-    text
+    json::pretty(&value)
 }

@@ -1,7 +1,7 @@
 //! A run as Markdown, as GitHub shows it: a table of targets, failures first. Knows nothing of how a run goes on.
 
 use super::{duration, headline, image, result, size, why};
-use crate::base::printable::printable_lines;
+use crate::base::printable::{is_obeyed, printable_lines};
 use crate::report::record::{Record, Target};
 use std::fmt::Write;
 
@@ -21,7 +21,7 @@ fn cell(text: &str) -> String {
             '>' => out.push_str("&gt;"),
             '&' => out.push_str("&amp;"),
             '\n' => out.push_str("<br>"),
-            c if c.is_control() => out.push(' '),
+            c if is_obeyed(c) => out.push(' '),
             c => out.push(c),
         }
     }

@@ -1,7 +1,7 @@
 //! A run's timeline as a Chrome trace ("Trace Event Format", JSON object form), which Perfetto opens: jobs by slot, the engine's steps,
 //! and what imk itself was at. Knows nothing of how a run goes on.
 
-use crate::base::sorting;
+use crate::base::{json, sorting};
 use crate::report::events::{kind_word, phase_word};
 use crate::report::record::{Record, Step};
 use crate::report::summary::{result, why};
@@ -109,8 +109,7 @@ pub fn write(record: &Record) -> Vec<u8> {
         let arguments = json!({ "target": target, "number": step.number });
         events.push(complete(&step.name, "step", lane_track(lane), began, ended, arguments));
     }
-    let mut text =
-        serde_json::to_vec(&json!({ "displayTimeUnit": "ms", "traceEvents": events })).unwrap_or_default();
+    let mut text = json::line(&json!({ "displayTimeUnit": "ms", "traceEvents": events }));
     text.push(b'\n');
     text
 }

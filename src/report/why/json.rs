@@ -1,10 +1,10 @@
 //! Why a target is remade as JSON, for programs: docs/why.md has the fields. Knows nothing of terminals.
 
 use super::{Why, dockerfile, messages};
+use crate::base::{json, secret};
 use crate::build::images::freshness::ImageReason;
 use crate::build::why::{Because, Demand};
 use crate::image::freshness::{ArgValue, Change, FileHow, How, Reason, Unknown};
-use crate::image::secret;
 use serde_json::{Map, Value, json};
 
 /// Version of the schema. It grows with every change that is not an addition.
@@ -21,7 +21,7 @@ pub(super) fn line(why: &Why) -> Vec<u8> {
         "place": place,
         "reasons": reasons,
     });
-    let mut line = serde_json::to_vec(&value).unwrap_or_default();
+    let mut line = json::line(&value);
     line.push(b'\n');
     line
 }

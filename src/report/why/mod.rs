@@ -3,10 +3,10 @@
 mod json;
 
 use super::style::{Style, printable};
+use crate::base::secret;
 use crate::build::images::sources::shown_dockerfile;
 use crate::build::why::{Because, Demand, Explainer, Why};
 use crate::image::command::whole::NotWhole;
-use crate::image::secret;
 use crate::os::output::Output;
 
 /// Shows reasons as text on standard error, before the commands that they lead to.
@@ -14,7 +14,7 @@ pub struct AsText(pub Style);
 
 impl Explainer for AsText {
     fn explain(&self, output: &mut Output, why: &Why) {
-        output.err(text(why, self.0).as_bytes());
+        output.message_coloured(text(why, self.0).as_bytes());
     }
 }
 

@@ -60,7 +60,7 @@ fn confirmed(secret: Secret, content: &[u8]) -> bool {
             ];
             marks.iter().any(|mark| text.contains(mark)) || has_password_in_address(&text)
         }
-        Secret::Variables => crate::image::secret::has_secret_values(&String::from_utf8_lossy(content)),
+        Secret::Variables => crate::base::secret::has_secret_values(&String::from_utf8_lossy(content)),
     }
 }
 

@@ -4,8 +4,8 @@ use super::super::finding::{Finding, Level};
 use super::Kind;
 use super::downloads::{credentials, masked};
 use super::view::{Action, View};
+use crate::base::secret::{has_secret_values, is_fingerprint, is_secret_name};
 use crate::image::context::EntryKind;
-use crate::image::secret::{has_secret_values, is_fingerprint, is_secret_name};
 
 /// Whether a file of this name most likely holds credentials.
 fn is_credentials(path: &str) -> bool {

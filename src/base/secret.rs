@@ -64,30 +64,58 @@ pub fn is_fingerprint(name: &str, value: &str) -> bool {
 /// `text` with the values of `NAME=value` words of secret names made unreadable, byte for byte, so that columns stay. A
 /// value that is a reference to a variable says nothing and stays.
 pub fn masked(text: &str) -> String {
-    let mut bytes = text.as_bytes().to_vec();
+    masked_bytes(text.as_bytes())
+        .map_or_else(|| text.to_owned(), |masked| String::from_utf8_lossy(&masked).into_owned())
+}
+
+/// As [`masked`]; none where nothing was to be masked.
+pub fn masked_bytes(text: &[u8]) -> Option<Vec<u8>> {
     let is_name = |byte: u8| byte == b'_' || byte == b'-' || byte == b'.' || byte.is_ascii_alphanumeric();
+    let mut masked: Option<Vec<u8>> = None;
     let mut from = 0;
-    while let Some(found) = memchr::memchr(b'=', &bytes[from..]) {
+    while let Some(found) = memchr::memchr(b'=', &text[from..]) {
         let equals = from + found;
-        let start = bytes[..equals].iter().rposition(|&byte| !is_name(byte)).map_or(0, |at| at + 1);
-        let name = bytes[start..equals].to_vec();
+        let start =
+            text[from..equals].iter().rposition(|&byte| !is_name(byte)).map_or(from, |at| from + at + 1);
         from = equals + 1;
-        if !is_secret_name(&name) {
+        if !is_secret_name(&text[start..equals]) {
             continue;
         }
-        let quote = bytes.get(from).copied().filter(|byte| matches!(byte, b'"' | b'\''));
-        let value = from + usize::from(quote.is_some());
-        let ends = |byte: &u8| match quote {
-            Some(quote) => *byte == quote,
-            None => byte.is_ascii_whitespace(),
-        };
-        let end = bytes[value..].iter().position(ends).map_or(bytes.len(), |at| value + at);
-        if bytes.get(value) != Some(&b'$') {
-            bytes[value..end].fill(b'*');
-        }
+        let open = start.checked_sub(1).map(|at| text[at]).filter(is_quote);
+        let end = from + word_length(&text[from..], open);
+        let mut value = from..end;
         from = end;
+        value.end -= usize::from(open.is_some() && text[value.clone()].last() == open.as_ref());
+        if let Some(quote) = text[value.clone()].first().copied().filter(is_quote) {
+            value.start += 1;
+            value.end -= usize::from(value.len() > 0 && text[value.end - 1] == quote);
+        }
+        if text.get(value.start) != Some(&b'$') {
+            masked.get_or_insert_with(|| text.to_vec())[value].fill(b'*');
+        }
     }
-    String::from_utf8_lossy(&bytes).into_owned()
+    masked
+}
+
+fn is_quote(byte: &u8) -> bool {
+    matches!(byte, b'"' | b'\'')
+}
+
+/// How far a shell's word goes that begins within the quote `open`.
+fn word_length(text: &[u8], open: Option<u8>) -> usize {
+    let mut quote = open;
+    let mut at = 0;
+    while let Some(&byte) = text.get(at) {
+        match (quote, byte) {
+            (Some(open), _) if byte == open => quote = None,
+            (None, b'"' | b'\'') => quote = Some(byte),
+            (None, byte) if byte.is_ascii_whitespace() => break,
+            (None | Some(b'"'), b'\\') => at += 1,
+            _ => {}
+        }
+        at += 1;
+    }
+    at.min(text.len())
 }
 
 #[cfg(test)]
@@ -114,5 +142,19 @@ mod tests {
         assert_eq!(masked(line), shown);
         assert_eq!(masked("--build-arg TOKEN=$(TOKEN) x"), "--build-arg TOKEN=$(TOKEN) x");
         assert_eq!(masked("TOKEN=gehäus"), "TOKEN=*******");
+        for (line, shown) in [
+            ("--build-arg 'TOKEN=a b' c", "--build-arg 'TOKEN=***' c"),
+            ("--build-arg \"TOKEN=a \\\" b\" c", "--build-arg \"TOKEN=******\" c"),
+            (r"--build-arg TOKEN=a\ b'c d'e f", r"--build-arg TOKEN=********** f"),
+            ("TOKEN= x KEY='' y", "TOKEN= x KEY='' y"),
+            ("TOKEN='a", "TOKEN='*"),
+            ("TOKEN=\"$(A)\" KEY=a\\", "TOKEN=\"$(A)\" KEY=**"),
+            ("'KEY=it''s x' y", "'KEY=*******' y"),
+            ("V=1 A=TOKEN=b", "V=1 A=TOKEN=*"),
+        ] {
+            assert_eq!(masked(line), shown);
+        }
+        assert_eq!(masked_bytes(b"V=1 \xff"), None);
+        assert_eq!(masked_bytes(b"TOKEN=\xff \xff").unwrap(), b"TOKEN=* \xff");
     }
 }
