@@ -16,6 +16,10 @@ pub fn trials() -> Vec<Trial> {
         github_groups_of_jobs_at_once_do_not_mix,
         github_annotations_name_lines_and_are_escaped,
         names_in_messages_begin_no_github_command,
+        names_of_runs_that_only_look_begin_no_github_command,
+        names_of_folders_and_options_begin_no_github_command,
+        names_begin_no_gitlab_section,
+        names_that_a_program_takes_stay,
         github_gets_a_summary_with_failures_first,
         gitlab_sections_are_balanced_and_have_names_of_their_own,
         the_environment_is_recognised_where_the_log_is_read,
@@ -169,6 +173,146 @@ fn names_in_messages_begin_no_github_command() -> Result<(), Failure> {
         [one] if one.contains("title=imk::a%0A::add-mask::b%0A") => Ok(()),
         _ => Err(stderr),
     }
+}
+
+/// Names that are commands for GitHub's runner wherever they begin a line, or stand in one.
+const NAMED: &str = "\
+all: \\#\\#[error]x \\:\\:error\\:\\:y file\n\
+.PHONY: all \\#\\#[error]x \\:\\:error\\:\\:y\n\
+\\#\\#[error]x: ; @echo x\n\
+\\:\\:error\\:\\:y: ; @echo y\n\
+file: \\#\\#[warning]src ; touch $@\n\
+dep: absent-\\#\\#[error]\n\
+## ##[error] of this ::error:: one\n\
+described: file ; @:\n\
+image: ; docker build -t 'bad:##[error]' .\n\
+warn: ; @echo $(\\#\\#[error]undefined)\n";
+
+/// The lines of `text` that GitHub's runner would obey, as its sources read them: `ActionCommand.TryParseV2` and `TryParse`.
+fn obeyed(text: &[u8]) -> Vec<String> {
+    let text = String::from_utf8_lossy(text).into_owned();
+    let lines = text.split(['\n', '\r']);
+    let is_command = |line: &&str| line.trim_start().starts_with("::") || line.contains("##[");
+    lines.filter(is_command).map(str::to_owned).collect()
+}
+
+/// A folder with [`NAMED`] as its makefile.
+fn named() -> Result<Workplace, Failure> {
+    let place = place(NAMED)?;
+    fs::write(place.dir().join("##[warning]src"), "").map_err(words)?;
+    let dockerfile = "FROM scratch AS ##[error]\nCOPY ##[error]src /\n";
+    fs::write(place.dir().join("Dockerfile"), dockerfile).map_err(words)?;
+    Ok(place)
+}
+
+fn names_of_runs_that_only_look_begin_no_github_command() -> Result<(), Failure> {
+    let (place, mut would) = (named()?, 0);
+    let newline = "q\n::error::q";
+    let runs: [&[&str]; 26] = [
+        &["-n", "-w", newline],
+        &["-n", "dep"],
+        &["-q", newline],
+        &["-q", "--debug=all", "all"],
+        &["-nk", newline, "dep", "all"],
+        &["-n", "--trace", "all"],
+        &["-n", "--warn-undefined-variables", "warn"],
+        &["-n", "-p"],
+        &["-t", "file"],
+        &["--list"],
+        &["--list=json"],
+        &["--list=names"],
+        &["--graph", "all", "image"],
+        &["--graph=dot", "all", "image"],
+        &["--graph=mermaid", "all", "image"],
+        &["--graph=svg", "all", "image"],
+        &["--plan", "--color", "all", "image"],
+        &["--plan=json", "all", "image"],
+        &["--check", "image", newline],
+        &["--check=json", "image"],
+        &["--why", "-n", "all", "file"],
+        &["--why=json", "-n", "all", "file"],
+        &["--audit=static", "image"],
+        &["--bake", "image", newline],
+        &["--emit=makefile"],
+        &["--reap", newline],
+    ];
+    for args in runs {
+        let by_option = [&["--ci=github"], args].concat();
+        let outcome = run_in(&place, &by_option, &[])?;
+        same((args, obeyed(&outcome.stdout), obeyed(&outcome.stderr)), (args, Vec::new(), Vec::new()))?;
+        let outcome = run_in(&place, args, &[("GITHUB_ACTIONS", "true")])?;
+        same((args, obeyed(&outcome.stderr)), (args, Vec::new()))?;
+        let plain = run_in(&place, &[&["--ci=none"], args].concat(), &[])?;
+        would += obeyed(&[plain.stdout, plain.stderr].concat()).len();
+    }
+    // The names do stand in what is said.
+    if would > 20 { Ok(()) } else { Err(format!("only {would} lines to obey")) }
+}
+
+fn names_of_folders_and_options_begin_no_github_command() -> Result<(), Failure> {
+    let place = place("all: ; @echo made\n")?;
+    let folder = "f\n::error::f ##[error]";
+    fs::create_dir(place.dir().join(folder)).map_err(words)?;
+    fs::write(place.dir().join(folder).join("Makefile"), "all: ; @echo made\n").map_err(words)?;
+    let runs: [&[&str]; 7] = [
+        &["-wC", folder],
+        &["-j2", "-Otarget", "-wC", folder],
+        &["-nC", "gone\n::error::f"],
+        &["-nf", "gone\n::error::f"],
+        &["--\n::error::f"],
+        &["-n", "--output-sync=##[error]"],
+        &["-n", "--engine=\n::error::f", "all"],
+    ];
+    for args in runs {
+        let outcome = run_in(&place, args, &[("GITHUB_ACTIONS", "true")])?;
+        same((args, obeyed(&outcome.stdout), obeyed(&outcome.stderr)), (args, Vec::new(), Vec::new()))?;
+        let outcome = run_in(&place, &[&["--posix-strict"], args].concat(), &[("GITHUB_ACTIONS", "true")])?;
+        let all = [outcome.stdout, outcome.stderr].concat();
+        same((args, obeyed(&all).is_empty()), (args, false))?;
+    }
+    Ok(())
+}
+
+fn names_begin_no_gitlab_section() -> Result<(), Failure> {
+    let place = place("all: ; @echo made\n")?;
+    let folder = "f\r\x1b[0Ksection_start:1:own[collapsed=true]\r\x1b[0Kown";
+    fs::create_dir(place.dir().join(folder)).map_err(words)?;
+    fs::write(place.dir().join(folder).join("Makefile"), "all: ; @echo made\n").map_err(words)?;
+    for args in [
+        &["-wC", folder][..],
+        &["-n", folder],
+        &["--plan", folder],
+        &["-C", "gone\r\x1b[0Ksection_end:1:own\r\x1b[0K"],
+    ] {
+        for (option, variable) in [("--ci=gitlab", "NONE"), ("-k", "GITLAB_CI")] {
+            let outcome = run_in(&place, &[&[option], args].concat(), &[(variable, "true")])?;
+            let all = text(&[outcome.stdout, outcome.stderr].concat());
+            // The sections of the run have its own names.
+            let foreign = all.split("\x1b[0Ksection_").skip(1).filter(|rest| !rest.contains(":imk_")).count();
+            same((args, foreign, all.contains("own") || all.contains("gone")), (args, 0, true))?;
+        }
+    }
+    Ok(())
+}
+
+/// A step of which a program takes one answer, while the other is the log's.
+const TAKEN: &str = "outer:\n\t@GITHUB_ACTIONS=true sh -c 'unset MAKELEVEL MAKEFLAGS; imk -f names --list=names; \
+    x=$$(imk -f names --list=names); test \"$$x\" = \"$$(cat wanted)\" && echo taken'\n";
+
+fn names_that_a_program_takes_stay() -> Result<(), Failure> {
+    if !fs::metadata("/proc/self/environ").is_ok_and(|data| data.is_file()) {
+        return Err("no /proc here".to_owned());
+    }
+    let place = place(TAKEN)?;
+    fs::write(place.dir().join("names"), "\\#\\#[error]x: ; @:\n\\:\\:error\\:\\:y: ; @:\n")
+        .map_err(words)?;
+    let plain = run_in(&place, &["-f", "names", "--list=names"], &[])?;
+    same(obeyed(&plain.stdout).len(), 2)?;
+    fs::write(place.dir().join("wanted"), &plain.stdout).map_err(words)?;
+    let outcome = run_in(&place, &["outer"], &[])?;
+    same(obeyed(&outcome.stdout), Vec::new())?;
+    let shown = text(&outcome.stdout);
+    same((shown.lines().last(), shown.lines().count()), (Some("taken"), 3))
 }
 
 fn github_gets_a_summary_with_failures_first() -> Result<(), Failure> {
