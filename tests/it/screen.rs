@@ -14,6 +14,7 @@ use rustix::termios::{Winsize, tcsetwinsize};
 use crate::builder::Failure;
 use crate::daemon::{Daemon, Manner};
 use crate::program;
+use crate::terminal::Terminal;
 
 pub fn trials() -> Vec<Trial> {
     crate::trials![
@@ -27,6 +28,8 @@ pub fn trials() -> Vec<Trial> {
         plain_progress_is_lines,
         errors_are_explained_below_makes_lines,
         a_failed_run_says_what_failed_and_how_to_make_it_alone,
+        names_are_shown_and_not_obeyed,
+        json_of_any_names_is_obeyed_nowhere_and_is_the_same,
     ]
 }
 
@@ -346,4 +349,87 @@ fn a_failed_run_says_what_failed_and_how_to_make_it_alone() -> Result<(), Failur
         "",
     ];
     same(&lines, &expected)
+}
+
+/// What a terminal obeys: a command of its own, a clear screen as one character, a direction of text, a colour, a step back.
+const OBEYED: [&str; 5] = ["\u{1b}]owned\u{7}", "\u{9b}2J", "\u{202e}", "\u{1b}[8m", "\u{8}"];
+
+/// Runs imk with these words on a terminal, in a folder with a makefile and a folder of this name: all that the terminal was sent.
+fn sent(makefile: &str, folder: &str, args: &[&str]) -> Result<String, Failure> {
+    let place = tempfile::Builder::new().prefix("imk-it.").tempdir().map_err(words)?;
+    fs::write(place.path().join("Makefile"), makefile).map_err(words)?;
+    fs::create_dir(place.path().join(folder)).map_err(words)?;
+    fs::write(place.path().join(folder).join("Makefile"), makefile).map_err(words)?;
+    let imk = program::imk().path;
+    let all: Vec<&std::ffi::OsStr> =
+        std::iter::once(imk.as_os_str()).chain(args.iter().map(std::ffi::OsStr::new)).collect();
+    Ok(Terminal::start(&all, place.path(), place.path(), (200, 50))?.end()?.1)
+}
+
+fn names_are_shown_and_not_obeyed() -> Result<(), Failure> {
+    let name = format!("a{}b", OBEYED.concat());
+    let makefile = format!(".PHONY: {name}\n## About {name}.\n{name}: dep ; @:\ndep: ; @echo made\n");
+    let runs: [&[&str]; 18] = [
+        &["-wC", &name],
+        &["-w", "-n", "-C", &name, "dep"],
+        &["-wq", "-C", &name, &name],
+        &["--output-sync", "-j2", "-wC", &name, "dep"],
+        &["-C", &format!("no{name}")],
+        &["-f", &format!("no{name}")],
+        &[&format!("no{name}")],
+        &["--list"],
+        &["--list=names"],
+        &["--graph", &name],
+        &["--graph=dot", &name],
+        &["--plan", &name],
+        &["--check", &name],
+        &["--why", &name],
+        &["-n", "--debug=all", &name],
+        &["-n", "--trace", &name],
+        &["-qp", &name],
+        &["--progress=plain", &name],
+    ];
+    for args in runs {
+        let shown = sent(&makefile, &name, args)?;
+        if let Some(obeyed) = OBEYED.iter().find(|obeyed| shown.contains(**obeyed)) {
+            return Err(format!("{args:?}: {obeyed:?} is in {shown:?}"));
+        }
+        if args[0] == "-wC" && !shown.contains("a\u{fffd}]owned") {
+            return Err(format!("{args:?} does not name the folder: {shown:?}"));
+        }
+    }
+    Ok(())
+}
+
+fn json_of_any_names_is_obeyed_nowhere_and_is_the_same() -> Result<(), Failure> {
+    let name = format!("a{}##[error]\u{7f}\u{2028}b", OBEYED.concat());
+    let escaped = name.replace('#', "\\#");
+    let makefile =
+        format!(".PHONY: {escaped}\n## About {escaped}.\n{escaped}: ; @docker pull 'x{escaped}'\n");
+    let forms: [&[&str]; 5] = [
+        &["--list=json"],
+        &["--plan=json", &name],
+        &["--check=json", &name],
+        &["--why=json", "-n", &name],
+        &["-n", "--events=fd:1", &name],
+    ];
+    for args in forms {
+        let shown = sent(&makefile, "folder", args)?;
+        let is_raw =
+            |c: char| c.is_control() && !matches!(c, '\r' | '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
+        let own: String =
+            shown.lines().filter(|line| !line.starts_with("docker ")).collect::<Vec<_>>().join("\n");
+        if own.contains(is_raw) || own.contains("##[") {
+            return Err(format!("{args:?}: {own:?}"));
+        }
+        let mut values = serde_json::Deserializer::from_str(&own).into_iter::<serde_json::Value>();
+        let whole: Result<Vec<_>, _> = values.by_ref().collect();
+        let whole = whole.map_err(|error| format!("{args:?}: {error}: {own:?}"))?;
+        let strings = serde_json::to_string(&whole).map_err(words)?;
+        let wanted = serde_json::to_string(&name).map_err(words)?;
+        if args[0] != "--check=json" && !strings.contains(wanted.trim_matches('"')) {
+            return Err(format!("{args:?} has not the name: {own:?}"));
+        }
+    }
+    Ok(())
 }
