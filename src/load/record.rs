@@ -6,6 +6,7 @@ use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
 use crate::expand::Origin;
 use crate::load::Session;
 use crate::load::evaluate::Reader;
+use crate::load::secrets;
 use crate::rules::file::{Dep, FileId, plain_name};
 use crate::rules::pattern::{PatternRule, TargetPattern};
 use crate::rules::recipe::RecipeId;
@@ -91,6 +92,9 @@ impl PendingRule {
                 session.context.names.intern(plain_name(text))
             };
             let file = self.record_target(session, name, own, recipe)?;
+            if text.first() == Some(&b'.') && text[..] == *secrets::TARGET {
+                secrets::hide_known(session);
+            }
             if self.grouped {
                 group.push(file);
             }

@@ -8,7 +8,7 @@ use crate::load::Session;
 use std::collections::BTreeSet;
 
 /// The special target.
-const TARGET: &[u8] = b".SECRET_VARS";
+pub const TARGET: &[u8] = b".SECRET_VARS";
 
 /// The names that `.SECRET_VARS` lists.
 fn names(session: &Session) -> Vec<Name> {
@@ -21,6 +21,23 @@ fn names(session: &Session) -> Vec<Name> {
             if dep.is_name() { dep.name(&session.context.names) } else { Some(files[dep.file()].name) }
         })
         .collect()
+}
+
+/// Hides, while makefiles are read, what is known already: what is said from here on is to have it no more than what is said later. A value
+/// that refers to others has to wait until all is read, since it may run a command.
+pub fn hide_known(session: &mut Session) {
+    let mut values: BTreeSet<Vec<u8>> = BTreeSet::new();
+    for name in names(session) {
+        for id in session.context.variables.all_named(name) {
+            let variable = session.context.variables.get(id);
+            if !variable.recursive || memchr::memchr(b'$', &variable.value).is_none() {
+                values.insert(variable.value.to_vec());
+            }
+        }
+    }
+    if let Some(masks) = Masks::new(values.iter().map(Vec::as_slice)) {
+        session.context.output.hide(masks);
+    }
 }
 
 /// What is to be hidden: the values of the variables that `.SECRET_VARS` names, as they are now, in any scope and in the environment

@@ -12,7 +12,12 @@ use crate::figures::count;
 use crate::scene::{Scene, equal, words};
 
 pub fn trials() -> Vec<Trial> {
-    crate::trials![secrets_stand_nowhere, temporary_files_are_the_users_alone, planted_links_are_not_followed,]
+    crate::trials![
+        secrets_stand_nowhere,
+        hidden_values_stand_in_no_name,
+        temporary_files_are_the_users_alone,
+        planted_links_are_not_followed,
+    ]
 }
 
 /// A block with an argument whose name is a secret's, and a recipe that says what `.SECRET_VARS` lists.
@@ -135,6 +140,103 @@ fn secrets_stand_nowhere() -> Result<(), Failure> {
     place.end_all();
     count("runs looked through for secrets", 1);
     nowhere(&place, values)
+}
+
+/// A value in names of targets, of files, of a makefile and of an image, in what is read, said, made and failed at; and a value of an argument
+/// in a recipe whose name alone tells of it.
+const NAMES: &str = "\
+.SECRET_VARS: WORD
+TOKEN := $(shell cat ../token)
+quoted = '$(subst ','\\'',$1)'
+READ := $(shell test -n $(call quoted,$(WORD)); docker version --format NPM_TOKEN=$(TOKEN))
+image app
+  tags = app:t
+  dockerfile = ../Dockerfile
+  context = .
+endimage
+all: a-$(WORD) plain app
+a-$(WORD): dep-$(WORD) ; @: $(call quoted,$@) NPM_TOKEN=$(TOKEN)
+plain: ; @docker create --name one -e NPM_TOKEN=$(TOKEN) x >&2
+dep-$(WORD): ; $(file >$@,)
+fails: dep-$(WORD) bad-$(WORD)
+bad-$(WORD): ; @exit 3
+gone: none-$(WORD)
+$(if $(LATE),$(error $(WORD)))
+-include more-$(WORD).mk
+";
+
+/// Where `parts` of values stand in what was said and in files below `folder`, but for those called `token` and `word`.
+fn found_in(outcome: &crate::scene::Outcome, folder: &Path, parts: &[&str]) -> Vec<String> {
+    let said = format!("{}{}", outcome.stdout, outcome.stderr);
+    let own = |path: &PathBuf| path.ends_with("token") || path.ends_with("word");
+    let written = files(folder).into_iter().filter(|path| !own(path)).map(|path| {
+        let text = String::from_utf8_lossy(&fs::read(&path).unwrap_or_default()).into_owned();
+        (path.file_name().unwrap_or_default().to_string_lossy().into_owned(), text)
+    });
+    let all = std::iter::once(("output".to_owned(), said)).chain(written);
+    let lines = all.flat_map(|(name, text)| {
+        let bad = text.lines().filter(|line| parts.iter().any(|part| line.contains(part)));
+        bad.map(|line| format!("{name}: {line}")).collect::<Vec<_>>()
+    });
+    lines.collect()
+}
+
+fn hidden_values_stand_in_no_name() -> Result<(), Failure> {
+    // No form in which it is written may be one that is looked for in vain: what of it needs no quoting anywhere is.
+    let (word, token) = ("hush\"ed<xyzzy&s'end", "hunter-of-tokens");
+    let parts = ["hush", "xyzzy", token];
+    let forms = [
+        "--report=r.json",
+        "--report=r.md",
+        "--report=r.xml",
+        "--report=r.html",
+        "--events=e.json",
+        "--trace-file=t.json",
+    ];
+    let runs: [&[&str]; 20] = [
+        &["all"],
+        &["-j2", "-Otarget", "all"],
+        &["-k", "fails"],
+        &["-k", "--ci=github", "fails", "gone"],
+        &["-k", "--ci=gitlab", "-j2", "fails", "gone"],
+        &["gone"],
+        &["LATE=1"],
+        &["--progress=plain", "all"],
+        &["-n", "--debug=all", "all"],
+        &["--trace", "all"],
+        &["--why", "all"],
+        &["--why=json", "all"],
+        &["--list"],
+        &["--list=json"],
+        &["--plan", "all", "fails"],
+        &["--plan=json", "all", "fails"],
+        &["--check", "all", "fails"],
+        &["--check=json", "all", "fails"],
+        &["--graph", "all", "fails"],
+        &["--graph=svg", "all", "fails"],
+    ];
+    for arguments in runs {
+        let place = Scene::new("", Manner::Well)?;
+        let folder = format!("in-{word}");
+        place.write("token", token)?;
+        place.write("Dockerfile", "FROM scratch\n")?;
+        fs::create_dir(place.dir().join(&folder)).map_err(words)?;
+        place.write(&format!("{folder}/Imkfile"), NAMES)?;
+        let more = "said: ; @:\n$(warning said in here)\n";
+        place.write(&format!("{folder}/more-{word}.mk"), more)?;
+        let workspace = place.dir().display().to_string();
+        let mut command = place.command(&[&["imk", "-C", &folder], &forms[..], arguments].concat());
+        let mut child =
+            command.env("GITHUB_WORKSPACE", workspace).env("WORD", word).spawn().map_err(words)?;
+        let outcome = place.wait(&mut child)?;
+        let mut bad = found_in(&outcome, &place.whole(), &parts);
+        // The echo of a recipe is the recipe's own, where only a name tells of a secret.
+        let echoes = ["-n", "--trace"].contains(&arguments[0]);
+        bad.retain(|line| !(echoes && line.starts_with("output: ") && line.contains(token)));
+        equal(&format!("{arguments:?}"), bad, Vec::new())?;
+        count("runs looked through for secrets", 1);
+    }
+    Ok(())
 }
 
 /// What a run has in the folder for temporary files, nobody else may open.

@@ -90,6 +90,11 @@ impl Scene {
         self.base.path().join("dir")
     }
 
+    /// The folder that has all of the scene, the files that are temporary among it.
+    pub fn whole(&self) -> PathBuf {
+        self.base.path().to_owned()
+    }
+
     /// Writes a file there.
     pub fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
         fs::write(self.dir().join(name), text).map_err(words)
