@@ -62,3 +62,19 @@ fn ten_thousand_nodes_are_laid_out_in_a_moment() {
     // A quadratic procedure takes minutes.
     assert!(start.elapsed().as_secs() < 20);
 }
+
+#[test]
+fn a_long_chain_takes_lines_in_proportion() {
+    let count = 2000;
+    let edges: Vec<(usize, usize)> = (1..count).flat_map(|at| [(at - 1, at), (at - 1, count - 1)]).collect();
+    let text = text(&graph(&edges, count), Style::default());
+    assert!(text.len() < 400 * count, "{} bytes", text.len());
+    // Each node is unfolded once, and named again where it is unfolded below or has nothing to unfold.
+    let mut unfolded = vec![0; count];
+    for line in text.lines().filter(|line| !line.contains("(see below)")) {
+        let name = line.trim_start_matches(['│', ' ', '├', '└', '─']).trim_start_matches('t');
+        unfolded[name.parse::<usize>().unwrap()] += 1;
+    }
+    assert!(unfolded[..count - 1].iter().all(|&times| times == 1), "{unfolded:?}");
+    assert_eq!(text.lines().filter(|line| line.contains("(see below)")).count(), (count - 2) / 24);
+}
