@@ -399,6 +399,21 @@ fn without_prerequisites_the_files_named_or_the_folder_are_watched() {
 }
 
 #[test]
+fn names_are_said_and_not_obeyed() {
+    let makefile = ".PHONY: all\nall:\n\t@true --all\n";
+    let mut watch = Watch::new(&[("Makefile", makefile)]);
+    watch.sh("git init -q");
+    watch.start(&["all"]);
+    watch.line("what all reads is not known: watching all of ");
+    watch.idle();
+    watch.write("a\n::error::b ##[error] \u{1b}]owned\u{7}", "1");
+    assert_eq!(
+        watch.run(),
+        "imk: a\u{fffd}::error::b ##\u{fffd}[error] \u{fffd}]owned\u{fffd} changed: making all"
+    );
+}
+
+#[test]
 fn an_image_is_watched_by_what_its_stages_read() {
     let dockerfile = "FROM debian AS one\nCOPY a /\nFROM debian AS two\nCOPY b d /\n";
     let makefile =

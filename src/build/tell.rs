@@ -25,6 +25,16 @@ impl Build {
         Target { id: file.index() as u32, name: self.session.name_of(file) }
     }
 
+    /// The name of `file` for words that are kept: without hidden values.
+    pub(in crate::build) fn shown_name(&self, file: FileId) -> String {
+        let name = String::from_utf8_lossy(self.session.name_of(file));
+        self.images
+            .freshness
+            .masks
+            .as_ref()
+            .map_or_else(|| name.clone().into_owned(), |masks| masks.hide_text(&name))
+    }
+
     /// Where the recipe of `file` begins, or its image block.
     fn place_of(&self, file: FileId) -> Option<Place> {
         if let Some(block) = self.block_of(file) {

@@ -177,7 +177,7 @@ impl Run {
                 Err(Fault::Journal(_)) => return Err(because("the journal of clean-up can't be written")),
             };
             let output = &mut self.build.session.context.output;
-            output.err(&[&quoted(words)[..], b"\n"].concat());
+            output.message(&[&quoted(words)[..], b"\n"].concat());
             output.flush();
             let mut arguments = words.clone();
             if !folder.is_empty() && folder != b"." {

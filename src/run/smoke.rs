@@ -46,7 +46,7 @@ impl Run {
                 Err(Fault::Journal(_)) => return Err(because("the journal of clean-up can't be written")),
             };
         let output = &mut self.build.session.context.output;
-        output.err(&[&quoted(&words)[..], b"\n"].concat());
+        output.message(&[&quoted(&words)[..], b"\n"].concat());
         output.flush();
         self.build.waiter.prepare();
         let said = tempfile::tempfile().map_err(|error| because(error.to_string()))?;

@@ -129,7 +129,10 @@ impl Run {
 
     /// Takes what a decoding found: errors, variables, goals.
     fn take(&mut self, decoded: Decoded, source: Source) -> Outcome {
-        self.guard_log();
+        let own = &self.build.session.settings.own;
+        if own.ci.is_some() || own.posix_strict {
+            self.guard_log();
+        }
         let argv0 = self.given.arguments.first().cloned().unwrap_or_default();
         let program = self.build.session.context.output.program.clone();
         let text = diagnostics(&decoded, &Invocation { argv0: &argv0, program: &program, source });

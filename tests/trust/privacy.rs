@@ -15,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
     crate::trials![
         secrets_stand_nowhere,
         hidden_values_stand_in_no_name,
+        hidden_values_stand_in_no_journal,
         temporary_files_are_the_users_alone,
         planted_links_are_not_followed,
     ]
@@ -237,6 +238,35 @@ fn hidden_values_stand_in_no_name() -> Result<(), Failure> {
         count("runs looked through for secrets", 1);
     }
     Ok(())
+}
+
+/// The journal of a run that is killed names the target that has a hidden value without it.
+fn hidden_values_stand_in_no_journal() -> Result<(), Failure> {
+    let makefile =
+        ".SECRET_VARS: WORD\nall: a-$(WORD)\na-$(WORD): ; @docker create --name one x; docker wait one\n";
+    let place = Scene::new(makefile, Manner::Well)?;
+    place.daemon.mark("block-wait").map_err(words)?;
+    let mut child = place.command(&["imk"]).env("WORD", "hush-hush").spawn().map_err(words)?;
+    place.daemon.wait_until_blocked().map_err(words)?;
+    let journal = files(&place.dir().join(".imk"));
+    let texts: Vec<String> = journal
+        .iter()
+        .map(|path| String::from_utf8_lossy(&fs::read(path).unwrap_or_default()).into_owned())
+        .collect();
+    let pid = Pid::from_raw(child.id().cast_signed()).ok_or("no process")?;
+    kill_process_group(pid, Signal::KILL).map_err(|error| error.to_string())?;
+    child.wait().map_err(words)?;
+    place.end_all();
+    let said = format!("{journal:?} {texts:?}");
+    let (is_told, is_seen) = (said.contains("a-***"), said.contains("hush"));
+    equal(&said, (is_told, is_seen), (true, false))?;
+    let outcome = place.imk(&["--reap"])?;
+    count("runs looked through for secrets", 2);
+    equal(
+        &format!("{outcome:?}"),
+        (place.daemon.things(), format!("{outcome:?}").contains("hush")),
+        (Vec::new(), false),
+    )
 }
 
 /// What a run has in the folder for temporary files, nobody else may open.

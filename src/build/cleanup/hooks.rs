@@ -78,7 +78,7 @@ impl Build {
             watch.plan = Some(plan);
         }
         let script = watch.begun.saturating_sub(1);
-        let target = String::from_utf8_lossy(self.session.name_of(child.file)).into_owned();
+        let target = self.shown_name(child.file);
         let mut unseen = None;
         for planned in watch.made_in(script) {
             let engine = planned.engine.clone();

@@ -56,6 +56,13 @@ impl Build {
             log.steps.extend(one.steps);
             log.bases.extend(one.bases);
         }
+        // It is kept.
+        if let Some(masks) = &self.images.freshness.masks {
+            let bases = log.bases.iter_mut().map(|(reference, _)| reference);
+            for text in log.steps.iter_mut().map(|step| &mut step.name).chain(bases) {
+                *text = masks.hide_text(text);
+            }
+        }
         if let Some((_, earlier)) = earlier {
             log.complete_from(&earlier);
         }

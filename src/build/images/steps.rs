@@ -418,7 +418,7 @@ impl Build {
             Work::Remove | Work::Expect => {}
         }
         for (owner, thing, policy, label) in things {
-            let target = String::from_utf8_lossy(self.session.name_of(owner)).into_owned();
+            let target = self.shown_name(owner);
             let work = cleanup::Work { owner, target: &target, engine: &engine, policy };
             match self.cleanup.will_make(&work, thing, label) {
                 Ok(ticket) => step.tickets.push(ticket),

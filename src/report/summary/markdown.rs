@@ -11,9 +11,12 @@ const MOST: usize = 500;
 /// `text` in a cell: nothing in it is Markdown or HTML.
 fn cell(text: &str) -> String {
     let mut out = String::new();
-    for c in text.chars() {
+    for (at, c) in text.char_indices() {
         match c {
-            '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' => {
+            // What GitHub makes a link of, addresses and names of people among it.
+            ':' if text[at..].starts_with("://") => out.push_str("\\:"),
+            '.' if text[..at].to_ascii_lowercase().ends_with("www") => out.push_str("\\."),
+            '@' | '$' | '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' => {
                 out.push('\\');
                 out.push(c);
             }
@@ -98,6 +101,8 @@ mod tests {
     #[test]
     fn cells_and_blocks_hold_any_text() {
         assert_eq!(cell("a|b`c`\n<x>&*"), "a\\|b\\`c\\`<br>&lt;x&gt;&amp;\\*");
+        assert_eq!(cell("https://a WWW.b c@d $e$ f:1"), r"https\://a WWW\.b c\@d \$e\$ f:1");
+        assert_eq!(cell("a\u{9b}b\u{202e}c\td"), "a b c d");
         assert_eq!(block("x ``` y\n"), "````text\nx ``` y\n````\n");
         assert_eq!(block("a\u{1b}[31m\nb"), "```text\na\u{fffd}[31m\nb\n```\n");
     }
