@@ -228,7 +228,7 @@ fn find(folder: &Path, kind: &str, name: &str) -> Option<(PathBuf, String)> {
 }
 
 /// A time of UTC in the form of the engine's answers.
-fn rfc3339(seconds: u64) -> String {
+pub fn rfc3339(seconds: u64) -> String {
     let (days, rest) = (seconds / 86_400, seconds % 86_400);
     let is_leap =
         |year: u64| (year.is_multiple_of(4) && !year.is_multiple_of(100)) || year.is_multiple_of(400);

@@ -12,6 +12,7 @@ mod clients;
 #[path = "../it/daemon.rs"]
 mod daemon;
 mod figures;
+mod freshness;
 mod growth;
 mod injection;
 mod kills;
@@ -22,6 +23,7 @@ mod privacy;
 #[path = "../it/program.rs"]
 mod program;
 mod scene;
+mod seeds;
 mod stub;
 mod surroundings;
 mod sweep;
@@ -64,6 +66,15 @@ fn heed_signals() {
     }
 }
 
+/// Ends as the client of an engine of `freshness`, where this program was started as one.
+fn be_client() {
+    let name = std::env::args_os().next().unwrap_or_default();
+    let socket = std::env::var_os(freshness::engine::CLIENT);
+    if let Some(socket) = socket.filter(|_| std::path::Path::new(&name).ends_with("docker")) {
+        std::process::exit(freshness::engine::be_client(std::path::Path::new(&socket)));
+    }
+}
+
 fn main() {
     if let Some(status) = stub::as_client() {
         std::process::exit(status);
@@ -71,12 +82,14 @@ fn main() {
     if let Some(image) = std::env::var_os(growth::READS) {
         return growth::read_image(&image);
     }
+    be_client();
     heed_signals();
     let mut arguments = Arguments::from_args();
     // What is timed is timed under the load that the tests make themselves.
     arguments.test_threads = arguments.test_threads.or(Some(2));
     let mut trials: Vec<Trial> = Vec::new();
     trials.extend(clients::trials());
+    trials.extend(freshness::trials());
     trials.extend(growth::trials());
     trials.extend(injection::trials());
     trials.extend(kills::trials());

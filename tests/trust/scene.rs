@@ -95,6 +95,11 @@ impl Scene {
         self.base.path().to_owned()
     }
 
+    /// The folder of programs that come first on PATH.
+    pub fn programs(&self) -> PathBuf {
+        self.base.path().join("bin")
+    }
+
     /// Writes a file there.
     pub fn write(&self, name: &str, text: &str) -> Result<(), Failure> {
         fs::write(self.dir().join(name), text).map_err(words)

@@ -6,10 +6,10 @@ use std::collections::BTreeSet;
 use libtest_mimic::Trial;
 use rustix::process::{Pid, Signal, kill_process_group};
 
+use crate::Failure;
 use crate::daemon::Manner;
-use crate::figures::count;
 use crate::scene::{Scene, words};
-use crate::{Failure, scale};
+use crate::seeds::rounds;
 
 pub fn trials() -> Vec<Trial> {
     crate::trials![random_taskfiles_leave_what_the_model_says]
@@ -167,16 +167,7 @@ fn model(recipes: &[Vec<Line>], things: &mut BTreeSet<String>, fault: Fault) -> 
 }
 
 fn random_taskfiles_leave_what_the_model_says() -> Result<(), Failure> {
-    let seed = std::env::var("TRUST_SEED")
-        .ok()
-        .and_then(|seed| seed.parse().ok())
-        .unwrap_or_else(|| fastrand::u64(..));
-    for round in 0..40 * scale() as u64 {
-        fastrand::seed(seed.wrapping_add(round));
-        one_round().map_err(|failure| format!("TRUST_SEED={}: {failure}", seed.wrapping_add(round)))?;
-        count("random taskfiles held to a model", 1);
-    }
-    Ok(())
+    rounds(40, "random taskfiles held to a model", one_round)
 }
 
 fn one_round() -> Result<(), Failure> {

@@ -63,6 +63,8 @@ pub struct ImageTargets {
     /// Puts findings into words; their codes serve where it is not set.
     pub finding_words: Option<expect::Words>,
     bakes: bake::Bakes,
+    /// How many files were copied out of images, or are about to be.
+    extractions: usize,
     /// What is found wrong before anything runs.
     pub preflight: preflight::Preflight,
 }

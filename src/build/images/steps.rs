@@ -139,12 +139,13 @@ fn stage_defaults(block: &Block, program: &Program) -> Vec<Given> {
     words.map(|text| Given { text, place: block.place }).collect()
 }
 
-/// The name of the container that files are copied out of: of this run alone where its token is given.
-fn container_name(target: &[u8], token: Option<&str>) -> String {
+/// The name of the container that files are copied out of: of this run alone, and of one target of it, where the run's token and a number
+/// are given.
+fn container_name(target: &[u8], own: Option<(&str, usize)>) -> String {
     let plain = |byte: &u8| if byte.is_ascii_alphanumeric() { char::from(*byte) } else { '-' };
     let target: String = target.iter().map(plain).collect();
-    match token.and_then(|token| token.get(..12)) {
-        Some(token) => format!("imk-{token}-{target}"),
+    match own.and_then(|(token, number)| Some((token.get(..12)?, number))) {
+        Some((token, number)) => format!("imk-{token}-{number}-{target}"),
         None => format!("imk-{target}"),
     }
 }
@@ -238,7 +239,10 @@ impl Build {
         let target = self.session.name_of(file);
         let pretends = self.pretends();
         let token = if pretends { None } else { self.cleanup.token().map(str::to_owned).ok() };
-        let (own, plain) = (container_name(target, token.as_deref()), container_name(target, None));
+        // Targets that are made side by side have containers and folders of their own, whatever their names are.
+        let first = self.images.extractions;
+        let numbered = token.as_deref().map(|token| (token, first));
+        let (own, plain) = (container_name(target, numbered), container_name(target, None));
         let Some(tag) = block.tags().first() else { return };
         let place = block.extracts.first().and_then(|extract| extract.place);
         let mut create =
@@ -246,7 +250,8 @@ impl Build {
         let label = token.as_deref().map(|token| (LABEL, token));
         create.arguments = block.create(program, &own, &tag.text, label);
         all.push_back(create);
-        for (number, extract) in block.extracts.iter().enumerate() {
+        self.images.extractions += block.extracts.len();
+        for (number, extract) in (first..).zip(&block.extracts) {
             let passage = Passage::new(token.as_deref().unwrap_or_default(), number);
             let to = landing(&extract.source, &extract.destination);
             let shown = block.copy(program, &plain, &extract.source, to.as_os_str().as_bytes());
