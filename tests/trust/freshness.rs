@@ -117,11 +117,15 @@ impl World {
         build(&request, &|name| state.image(name).map(|(_, image)| image.made.clone()), &mut |_| Ok(()))
     }
 
-    /// Whether a tag stands for this image, made by imk.
+    /// Whether a tag stands for this image.
+    fn is(state: &State, tag: &str, wanted: &Made) -> bool {
+        state.image(tag).is_some_and(|(_, image)| image.made.inputs() == wanted.inputs())
+    }
+
+    /// Whether a tag stands for this image, and it says so.
     fn has(state: &State, tag: &str, wanted: &Made) -> bool {
-        state.image(tag).is_some_and(|(_, image)| {
-            image.made.inputs() == wanted.inputs() && image.made.labels.contains_key(LABEL)
-        })
+        let says = state.image(tag).is_some_and(|(_, image)| image.made.labels.contains_key(LABEL));
+        says && World::is(state, tag, wanted)
     }
 
     fn expected(&self) -> Expected {
@@ -220,7 +224,7 @@ impl World {
         for (number, block) in self.taskfile.blocks.iter().enumerate() {
             let wanted = self.wanted(number, &state)?;
             for tag in block.tags.iter().filter(|_| block.cleanup != Cleanup::Always) {
-                if !World::has(&state, tag, &wanted) {
+                if !World::is(&state, tag, &wanted) {
                     return Err(format!("{tag} is stale"));
                 }
             }

@@ -123,6 +123,8 @@ pub struct Image {
     pub created: Option<i64>,
     /// When it was last given a tag, in seconds since 1970, where the engine tells.
     pub tagged: Option<i64>,
+    /// The same in the engine's own words, to the fraction of a second; empty where it does not tell.
+    pub tagged_exactly: String,
     /// Size in bytes.
     pub size: u64,
     /// Digests of its layers' uncompressed archives, lowest first.

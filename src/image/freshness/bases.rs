@@ -12,6 +12,9 @@ use std::sync::{Mutex, PoisonError};
 pub trait BaseContents {
     /// Identity of the content of image `reference` for `platform`; nothing where it is not known.
     fn content(&self, reference: &[u8], platform: Option<&[u8]>) -> Option<String>;
+
+    /// What is equal at two moments only if the image `reference` was there all the while, as far as the engine tells.
+    fn tagged(&self, reference: &[u8]) -> Option<String>;
 }
 
 /// The images of an engine that builds with them: not of one whose builder has a store of its own.
@@ -83,6 +86,13 @@ impl BaseContents for EngineBases<'_> {
         // A digest says what the content is, whether or not the image is here.
         let digest = Reference::parse(reference).ok().and_then(|reference| reference.digest);
         digest.or_else(|| self.image(reference, platform).map(|image| identity(&image)))
+    }
+
+    fn tagged(&self, reference: &[u8]) -> Option<String> {
+        // Only of what was asked for already: a reference with a digest is not.
+        let found = self.found.lock().unwrap_or_else(PoisonError::into_inner);
+        let image = found.get(reference)?.as_ref()?;
+        Some(format!("{} {}", image.id, image.tagged_exactly))
     }
 }
 

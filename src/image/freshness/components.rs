@@ -35,12 +35,14 @@ pub struct Components {
     pub attributes: Attributes,
     /// What cannot be known: while there is any of it, no image is fresh. Not part of the digest.
     pub unknown: Vec<Unknown>,
-    /// Of each of `files`, what is equal at two moments only if it was not touched between them. Not part of the digest, nor
-    /// of a record.
+    /// Of each of `files`, of the Dockerfile and the ignore files, what is equal at two moments only if it was not touched between them.
+    /// Not part of the digest, nor of a record.
     pub moment: Vec<Stamp>,
+    /// The same of each image that is read: its id and when it was last given a tag, where the engine tells.
+    pub tagged: Vec<String>,
 }
 
-/// The inode and times of a context entry.
+/// The inode and times of a file or a context entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Stamp {
     /// Device number.
@@ -470,6 +472,7 @@ impl Components {
             ),
             unknown: Vec::new(),
             moment: Vec::new(),
+            tagged: Vec::new(),
         };
         from.is_at_end().then_some(components)
     }
@@ -477,6 +480,9 @@ impl Components {
     /// Whether nothing that counts was even touched between `self` and `later`: what was built in between was built from
     /// these inputs, and not from some that came and went.
     pub fn untouched_until(&self, later: &Components) -> bool {
-        self.moment == later.moment && self.unknown == later.unknown && self.digest() == later.digest()
+        self.moment == later.moment
+            && self.tagged == later.tagged
+            && self.unknown == later.unknown
+            && self.digest() == later.digest()
     }
 }

@@ -106,6 +106,7 @@ pub fn gather(
     }
     gatherer.args(whole_file);
     gatherer.images(bases);
+    inputs.dockerfile_path.into_iter().for_each(|path| gatherer.stamp(path));
     gatherer.externals();
     gatherer.main_context()?;
     gatherer.named_contexts(opaque || widened)?;
@@ -120,6 +121,20 @@ struct Gatherer<'a> {
 }
 
 impl Gatherer<'_> {
+    /// Notes what tells whether a file that is read beside the contexts was touched: one that was changed and put back while a build ran may
+    /// have been seen as it was in between.
+    #[allow(clippy::unnecessary_cast)] // The fields' types differ between systems.
+    fn stamp(&mut self, path: &Path) {
+        let Ok(status) = rustix::fs::stat(path) else { return };
+        let time = |seconds: i64, fraction: i64| i128::from(seconds) * 1_000_000_000 + i128::from(fraction);
+        self.out.moment.push(Stamp {
+            device: status.st_dev as u64,
+            inode: status.st_ino as u64,
+            modified: time(status.st_mtime as i64, status.st_mtime_nsec as i64),
+            changed: time(status.st_ctime as i64, status.st_ctime_nsec as i64),
+        });
+    }
+
     /// Whether docker builds it. What its cache overlooks, that of others may count.
     fn is_docker(&self) -> bool {
         self.inputs.convention == Convention::Docker
@@ -255,6 +270,7 @@ impl Gatherer<'_> {
                 true => None,
                 false => bases.content(&reference, platform.as_deref()),
             };
+            self.out.tagged.extend(bases.tagged(&reference));
             if content.is_none() {
                 self.out.unknown.push(Unknown::Base { reference: reference.clone(), line });
             }
@@ -330,6 +346,7 @@ impl Gatherer<'_> {
         reads: &[&ContextRead],
         all: bool,
     ) -> Result<(), GatherError> {
+        choice.path.iter().for_each(|path| self.stamp(path));
         let fault = |error| GatherError::Context(root.to_owned(), error);
         let mut selection = select(root, &choice.ignore, reads, all).map_err(fault)?;
         let context = self.out.contexts.len() as u32;

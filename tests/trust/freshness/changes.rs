@@ -222,6 +222,6 @@ fn change_engine(taskfile: &Taskfile, state: &mut State) -> String {
     let mut ids: Vec<String> = state.tags.values().cloned().collect();
     ids.sort();
     let id = one_of(&ids);
-    state.tags.insert(tag.clone(), id.clone());
+    state.tag(&tag, &id);
     format!("{tag} is given to {id}")
 }

@@ -117,7 +117,7 @@ impl World {
                 continue;
             }
             let wanted = self.wanted(number, &state)?;
-            if !World::has(&state, &block.tags[0], &wanted) {
+            if !World::is(&state, &block.tags[0], &wanted) {
                 return Err(format!("{} is stale: its inputs changed while it was built", block.tags[0]));
             }
         }
@@ -167,6 +167,10 @@ impl World {
 
     fn there_and_back(&self, ordered: &mut Disturbance, build: usize) {
         let (path, text) = self.some_file();
+        // What was not there and is gone again leaves no trace but its folder's time.
+        if !path.exists() {
+            return;
+        }
         let kept = Kept::of(path.clone());
         let what = format!("{} is {text:?}", path.display());
         let first = one_of(&PHASES[..2]);
@@ -186,7 +190,7 @@ impl World {
         });
         let handle = self.engine.handle();
         ordered.change(build, Phase::Read, format!("{base} is as it was"), move || {
-            handle.state().tags.insert(base.clone(), own.clone());
+            handle.state().tag(&base, &own);
         });
     }
 
@@ -221,6 +225,9 @@ impl World {
             3 => ordered.order(When::Build(build, one_of(&PHASES)), "it fails".to_owned(), Act::Fail),
             _ => {
                 let (path, text) = self.some_file();
+                if !path.exists() {
+                    return;
+                }
                 let kept = Kept::of(path.clone());
                 ordered.change(build, Phase::Begun, format!("{} is {text:?}", path.display()), move || {
                     let _ = std::fs::write(&path, &text);

@@ -102,10 +102,16 @@ impl State {
     pub fn commit(&mut self, made: Made, tags: &[String]) -> String {
         let id = format!("sha256:{}", digest(&format!("{made:?}")));
         self.images.insert(id.clone(), Image { made, tagged: SystemTime::now() });
-        for tag in tags {
-            self.tags.insert(tag.clone(), id.clone());
-        }
+        tags.iter().for_each(|tag| self.tag(tag, &id));
         id
+    }
+
+    /// Gives an image a tag.
+    pub fn tag(&mut self, tag: &str, id: &str) {
+        self.tags.insert(tag.to_owned(), id.to_owned());
+        if let Some(image) = self.images.get_mut(id) {
+            image.tagged = SystemTime::now();
+        }
     }
 
     fn begin(&mut self) {
@@ -248,7 +254,8 @@ fn decoded(text: &str) -> String {
 }
 
 fn time(time: SystemTime) -> String {
-    rfc3339(time.duration_since(SystemTime::UNIX_EPOCH).map_or(0, |since| since.as_secs()))
+    let since = time.duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+    rfc3339(since.as_secs()).replace('Z', &format!(".{:09}Z", since.subsec_nanos()))
 }
 
 fn image_json(state: &State, id: &str, image: &Image) -> Value {
@@ -351,10 +358,7 @@ fn answer(state: &mut State, method: &str, target: &str) -> (u16, Value) {
         ("POST", ["images", name, "tag"]) => {
             let Some((id, _)) = state.image(name) else { return nothing() };
             let (id, tag) = (id.clone(), format!("{}:{}", parameter("repo"), parameter("tag")));
-            if let Some(image) = state.images.get_mut(&id) {
-                image.tagged = SystemTime::now();
-            }
-            state.tags.insert(tag, id);
+            state.tag(&tag, &id);
             (201, json!({}))
         }
         ("GET", ["containers", "json"]) => {
