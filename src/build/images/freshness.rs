@@ -184,6 +184,25 @@ impl Build {
         Some(judged)
     }
 
+    /// A build from `judged` is about to be started.
+    pub fn will_build(&mut self, judged: &Judged) {
+        if let (Some(_), Some(inputs)) = (judged.label(), &judged.inputs) {
+            self.images.freshness.memory.doubt(&judged.name, inputs);
+        }
+    }
+
+    /// A build from `judged` failed by itself. Where it left no image that says it is made from these inputs, there is nothing to doubt.
+    pub fn build_failed(&mut self, judged: &Judged) {
+        let (Some((name, label)), Some(inputs)) = (judged.label(), &judged.inputs) else { return };
+        let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return };
+        let is_without = |tag: &String| {
+            engine.image(tag).is_ok_and(|image| image.is_none_or(|image| image.labels.get(&name) != Some(&label)))
+        };
+        if !judged.sources.tags.is_empty() && judged.sources.tags.iter().all(is_without) {
+            self.images.freshness.memory.not_built(&judged.name, inputs);
+        }
+    }
+
     /// An image was built from `judged`. Tells whether its inputs stayed what they were meanwhile, and remembers them then.
     pub fn built(&mut self, file: FileId, judged: &Judged) -> bool {
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
@@ -205,6 +224,7 @@ impl Build {
             return false;
         }
         self.images.freshness.memory.remember(&judged.name, inputs);
+        self.images.freshness.memory.trust(&judged.name);
         true
     }
 

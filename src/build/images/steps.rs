@@ -341,6 +341,9 @@ impl Build {
             }
             _ => None,
         };
+        if let Work::Build(Some(judged), _) = &step.work {
+            self.will_build(judged);
+        }
         let result = self.spawn(child, &arguments, step.quiet, listener);
         child.environment = Some(own);
         result?;
@@ -488,6 +491,12 @@ impl Build {
             };
         }
         if failed {
+            if let Work::Build(Some(judged), _) = &step.work
+                && ended.signal == 0
+                && !self.dying
+            {
+                self.build_failed(judged);
+            }
             return true;
         }
         match &step.work {

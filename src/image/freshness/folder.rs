@@ -114,6 +114,11 @@ impl Folder {
         let _ = rustix::fs::unlinkat(&self.handle, name, AtFlags::empty());
     }
 
+    /// Removes the folder `name` in this one, where it is empty.
+    pub fn remove_empty(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.handle, name, AtFlags::REMOVEDIR);
+    }
+
     /// The regular files, oldest first. Files that a dead imk left unfinished are removed.
     pub fn list(&self) -> Vec<Listed> {
         let mut out = Vec::new();

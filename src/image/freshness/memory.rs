@@ -1,6 +1,7 @@
-//! What imk remembers of builds, in its own folder: the inputs by their digest, so that a change can be explained, and by
-//! image which inputs it was made from, where the image itself does not say. All of it may be deleted at any time: then
-//! images that carry no label are built once more, and reasons are told less exactly.
+//! What imk remembers of builds, in its own folder: the inputs by their digest, so that a change can be explained, by
+//! image which inputs it was made from, where the image itself does not say, and builds of which it is not known whether their
+//! inputs stayed what their labels say. All of it may be deleted at any time: then images that carry no label are built once more,
+//! reasons are told less exactly, and the image of a build that was cut short is taken for what its label says.
 
 use super::change::{Change, changes};
 use super::codec::{Digest, seal, unseal};
@@ -9,7 +10,9 @@ use super::folder::Folder;
 use crate::image::engine::{Engine, EngineError};
 use crate::image::log::Log;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The folders in imk's own, and how much each may hold.
 const INPUTS: &str = "inputs";
@@ -17,6 +20,7 @@ const IMAGES: &str = "images";
 const TARGETS: &str = "targets";
 const HELD: &str = "held";
 const LOGS: &str = "logs";
+const DOUBTS: &str = "doubts";
 const FILES_MAX: usize = 1000;
 const BYTES_MAX: u64 = 64 * 1024 * 1024;
 /// Lists of inputs that led to one image and are kept.
@@ -26,6 +30,8 @@ const RECORD: &str = "imk record 1";
 /// The records in `.imk/` of a folder.
 pub struct Memory {
     directory: PathBuf,
+    /// The names in [`DOUBTS`], once they were looked for.
+    doubts: Mutex<Option<BTreeSet<String>>>,
 }
 
 /// How an attempt to note a build went.
@@ -45,7 +51,7 @@ pub enum Noted {
 impl Memory {
     /// The records in `.imk/` of `directory`. Nothing is read or made yet.
     pub fn new(directory: &Path) -> Memory {
-        Memory { directory: directory.to_owned() }
+        Memory { directory: directory.to_owned(), doubts: Mutex::default() }
     }
 
     fn folder(&self, name: &str) -> Option<Folder> {
@@ -60,8 +66,72 @@ impl Memory {
         }
     }
 
+    /// The names of the files in [`DOUBTS`].
+    fn doubts(&self) -> MutexGuard<'_, Option<BTreeSet<String>>> {
+        let mut doubts = self.doubts.lock().unwrap_or_else(PoisonError::into_inner);
+        doubts.get_or_insert_with(|| {
+            let listed = self.folder(DOUBTS).map(|folder| folder.list()).unwrap_or_default();
+            listed.into_iter().map(|file| file.name).collect()
+        });
+        doubts
+    }
+
+    /// Digests of the inputs of which nobody knows if the images of target `name` that say so were made from them.
+    fn doubts_of(&self, name: &str) -> Vec<Digest> {
+        let own = key(name);
+        if !self.doubts().as_ref().is_some_and(|doubts| doubts.contains(&own)) {
+            return Vec::new();
+        }
+        let text = self.folder(DOUBTS).and_then(|folder| folder.read(&own)).map(|(text, _)| text);
+        String::from_utf8_lossy(&text.unwrap_or_default()).lines().filter_map(Digest::from_hex).collect()
+    }
+
+    fn set_doubts(&self, name: &str, digests: &[Digest]) {
+        let own = key(name);
+        if !digests.is_empty() {
+            let text: String = digests.iter().map(|digest| format!("{digest}\n")).collect();
+            self.keep(DOUBTS, &own, text.as_bytes());
+            self.doubts().get_or_insert_default().insert(own);
+        } else if self.doubts().get_or_insert_default().remove(&own)
+            && let Some(folder) = Folder::open(&self.directory)
+        {
+            folder.inner(DOUBTS, false).inspect(|doubts| doubts.remove(&own));
+            folder.remove_empty(DOUBTS);
+        }
+    }
+
+    /// A build of target `name` is about to be started, whose image will have the digest of `components` in its label. Until
+    /// [`Memory::trust`] or [`Memory::not_built`] is called, also by a later run, such an image is not taken for fresh: should the build
+    /// be cut short, nobody looks whether the inputs stayed what they were, and the engine may finish the image all the same.
+    pub fn doubt(&self, name: &str, components: &Components) {
+        let mut doubts = self.doubts_of(name);
+        let digest = components.digest();
+        if !doubts.contains(&digest) {
+            doubts.push(digest);
+            self.set_doubts(name, &doubts);
+        }
+    }
+
+    /// The image of target `name` is what its label says: whatever was built for it before has its tags no longer.
+    pub fn trust(&self, name: &str) {
+        self.set_doubts(name, &[]);
+    }
+
+    /// A build of `components` for target `name` left no image.
+    pub fn not_built(&self, name: &str, components: &Components) {
+        let mut doubts = self.doubts_of(name);
+        let digest = components.digest();
+        doubts.retain(|doubt| *doubt != digest);
+        self.set_doubts(name, &doubts);
+    }
+
+    /// Whether nobody knows if images of target `name` with this digest in their labels are what they say.
+    pub(super) fn is_doubted(&self, name: &str, digest: Digest) -> bool {
+        self.doubts_of(name).contains(&digest)
+    }
+
     /// Remembers that target `name` was built from `components`: call it when imk has built an image with their digest
-    /// in its label.
+    /// in its label, and they stayed what they were.
     pub fn remember(&self, name: &str, components: &Components) {
         let digest = components.digest().to_string();
         self.keep(INPUTS, &digest, &seal(RECORD, &components.record()));

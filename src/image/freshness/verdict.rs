@@ -57,7 +57,7 @@ pub enum Reason {
         /// The tag.
         tag: String,
     },
-    /// The image under this tag was made by something else: nothing says from what.
+    /// The image under this tag was made by something else, or by a build that was cut short: nothing says from what.
     NotOurs {
         /// The tag.
         tag: String,
@@ -72,7 +72,8 @@ pub enum Reason {
 }
 
 /// Whether the wanted image is fresh: on the engine under every tag, and made from the inputs there are now. Costs one
-/// look-up a tag that was not looked up just now. Records are read only where the image is stale, or carries no label.
+/// look-up a tag that was not looked up just now. Records are read only where the image is stale, or carries no label; once it is
+/// looked whether builds were cut short.
 ///
 /// # Errors
 /// An engine that does not answer.
@@ -90,7 +91,7 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
             reasons.push(Reason::TagMissing { tag: Some(tag.clone()) });
             continue;
         };
-        match inputs_of(&image, wanted.proof, digest, memory) {
+        match inputs_of(&image, wanted, digest, memory) {
             None => reasons.push(Reason::NotOurs { tag: tag.clone() }),
             Some(own) if own != digest => others.push((tag, own)),
             Some(_) => drop(first.get_or_insert(image)),
@@ -107,7 +108,8 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
     }
     if wanted.tags.is_empty() {
         let found = engine.images(&Filter::label(LABEL, &digest.to_string()))?;
-        match found.into_iter().find(|image| image.labels.get(LABEL) == Some(&digest.to_string())) {
+        let is_own = |image: &Image| image.labels.get(LABEL) == Some(&digest.to_string());
+        match found.into_iter().find(|image| is_own(image) && !memory.is_doubted(wanted.name, digest)) {
             Some(image) => first = Some(image),
             None => reasons.push(Reason::TagMissing { tag: None }),
         }
@@ -133,13 +135,14 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
 }
 
 /// Digest of the inputs that an image was made from: the wanted one, where it is among several.
-fn inputs_of(image: &Image, proof: Proof, wanted: Digest, memory: &Memory) -> Option<Digest> {
+fn inputs_of(image: &Image, wanted: &Wanted<'_>, digest: Digest, memory: &Memory) -> Option<Digest> {
     let label = image.labels.get(LABEL).and_then(|text| Digest::from_hex(text));
-    if proof == Proof::Label || label == Some(wanted) {
+    let label = label.filter(|&label| label != digest || !memory.is_doubted(wanted.name, label));
+    if wanted.proof == Proof::Label || label == Some(digest) {
         return label;
     }
     let noted = memory.inputs_of(&image.id);
-    let found = noted.iter().find(|noted| **noted == wanted).or(noted.last()).copied();
+    let found = noted.iter().find(|noted| **noted == digest).or(noted.last()).copied();
     found.or(label)
 }
 
