@@ -6,14 +6,20 @@ use libtest_mimic::Trial;
 use rustix::process::Signal;
 
 use super::builder::Phase;
-use super::engine::{Act, CLIENT, Engine, Order, When};
-use super::{LABEL, host};
+use super::changes::{Kept, foreign};
+use super::engine::{Act, Engine, Order, When};
+use super::host;
 use crate::Failure;
 use crate::daemon::Manner;
 use crate::scene::{Outcome, Scene, equal, words};
 
 pub fn trials() -> Vec<Trial> {
-    crate::trials![files_are_copied_out_of_images_side_by_side]
+    crate::trials![
+        files_are_copied_out_of_images_side_by_side,
+        what_changes_and_is_put_back_while_a_build_runs_has_it_built_again,
+        an_image_of_a_build_that_was_cut_short_is_built_again,
+        a_build_that_fails_leaves_no_doubt,
+    ]
 }
 
 /// A folder with a makefile, a context with the file `a`, and an engine.
@@ -43,10 +49,91 @@ impl Bench {
         Ok(outcome)
     }
 
-    /// First tags of what the last run built.
-    fn built(&self) -> Vec<String> {
-        self.engine.state().built.clone()
+    /// How often the last run built.
+    fn built(&self) -> usize {
+        self.engine.state().built.len()
     }
+
+    /// A run that succeeds and builds so often.
+    fn builds(&self, what: &str, orders: Vec<Order>, number: usize) -> Result<(), Failure> {
+        let outcome = self.imk(&[], orders)?;
+        equal(&format!("{what}: {outcome:?}"), outcome.status.as_str(), "0")?;
+        equal(&format!("builds, {what}: {outcome:?}"), self.built(), number)
+    }
+
+    /// A file of the folder that is something else while the first build reads it.
+    fn other_meanwhile(&self, name: &str, text: &'static str) -> Vec<Order> {
+        let path = self.place.dir().join(name);
+        let kept = Kept::of(path.clone());
+        vec![
+            order(Phase::Begun, move || drop(fs::write(&path, text))),
+            order(Phase::Read, move || kept.put_back()),
+        ]
+    }
+}
+
+const BLOCK: &str = "image app\n  tags = app:1\n  context = c\nendimage\n";
+const DOCKERFILE: &str = "FROM base:1\nCOPY . /\nRUN make\n";
+
+/// A change in the first build.
+fn order(phase: Phase, mut change: impl FnMut() + Send + 'static) -> Order {
+    Order { when: When::Build(1, phase), act: Act::Change(Box::new(move || change())) }
+}
+
+/// An engine with a base image, and a folder with an ignore file.
+fn bench() -> Result<Bench, Failure> {
+    let bench = Bench::new(BLOCK, DOCKERFILE)?;
+    bench.place.write("c/.dockerignore", "unused\n")?;
+    bench.engine.state().commit(foreign(1), &["base:1".to_owned()]);
+    Ok(bench)
+}
+
+fn what_changes_and_is_put_back_while_a_build_runs_has_it_built_again() -> Result<(), Failure> {
+    for (name, text) in [
+        ("c/a", "other"),
+        ("c/Dockerfile", "FROM base:1\nCOPY . /\nRUN other\n"),
+        ("c/.dockerignore", "a\n"),
+    ] {
+        let bench = bench()?;
+        bench.builds(name, bench.other_meanwhile(name, text), 2)?;
+        bench.builds(name, Vec::new(), 0)?;
+    }
+    let bench = bench()?;
+    let (away, back) = (bench.engine.handle(), bench.engine.handle());
+    let own = bench.engine.state().tags["base:1"].clone();
+    let orders = vec![
+        order(Phase::Begun, move || drop(away.state().commit(foreign(2), &["base:1".to_owned()]))),
+        order(Phase::Read, move || back.state().tag("base:1", &own)),
+    ];
+    bench.builds("a base image", orders, 2)?;
+    bench.builds("a base image", Vec::new(), 0)
+}
+
+/// The engine finishes the image of a run that is gone, from a file that is put back then: the label does not tell.
+fn an_image_of_a_build_that_was_cut_short_is_built_again() -> Result<(), Failure> {
+    for signal in [Signal::INT, Signal::TERM, Signal::KILL] {
+        let bench = bench()?;
+        let mut orders = bench.other_meanwhile("c/a", "other");
+        orders[1].act = Act::Signal(signal, true);
+        let kept = Kept::of(bench.place.dir().join("c/a"));
+        let outcome = bench.imk(&[], orders)?;
+        equal("the signal", outcome.status, format!("signal {}", signal.as_raw()))?;
+        kept.put_back();
+        bench.builds("after a signal", Vec::new(), 1)?;
+        bench.builds("after that", Vec::new(), 0)?;
+    }
+    Ok(())
+}
+
+fn a_build_that_fails_leaves_no_doubt() -> Result<(), Failure> {
+    let bench = bench()?;
+    let fails = Order { when: When::Build(1, Phase::Read), act: Act::Fail };
+    let outcome = bench.imk(&[], vec![fails])?;
+    equal(&format!("{outcome:?}"), outcome.status.as_str(), "2")?;
+    equal("doubts", bench.place.dir().join(".imk/doubts").exists(), false)?;
+    bench.builds("after a failure", Vec::new(), 1)?;
+    equal("doubts", bench.place.dir().join(".imk/doubts").exists(), false)?;
+    bench.builds("after that", Vec::new(), 0)
 }
 
 /// Targets whose containers would have one name, and whose files would come through one folder.
