@@ -149,6 +149,7 @@ impl Run {
                     Err(why) => audit.unread.push(Unread::Image(why)),
                 }
             }
+            self.build.heed_signal()?;
             let id = audit.sizes.as_ref().map(|sizes| sizes.id.clone());
             if let Some(id) = id.filter(|_| words.contains(&"smoke")) {
                 match self.smoke(&study, subject, &audit, &id) {
@@ -157,6 +158,7 @@ impl Run {
                     Err(NotRepeated::Stop(stop)) => return Err(stop),
                 }
             }
+            self.build.heed_signal()?;
             if !is_static && words.contains(&"reproduce") {
                 match self.reproduce(&study, subject, &audit, setting.today) {
                     Ok(findings) => audit.add_image(findings, None),

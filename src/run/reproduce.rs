@@ -128,7 +128,7 @@ impl Run {
             let limits = image::Setting { today, ..image::Setting::default() };
             Ok(reproduce::compare(&first, &second, &subject, &limits, epoch.is_some()))
         });
-        let _ = self.build.cleanup.finished(owner, true, false);
+        self.build.try_over(owner);
         findings
     }
 

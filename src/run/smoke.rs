@@ -55,7 +55,7 @@ impl Run {
             true => self.build.cleanup.look_after_interruption(ticket),
             false => self.build.cleanup.look_after(ticket),
         };
-        let _ = self.build.cleanup.finished(owner, true, false);
+        self.build.try_over(owner);
         let Some(status) = result? else { return Ok(None) };
         if status.success() {
             return Ok(None);

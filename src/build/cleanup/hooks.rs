@@ -222,16 +222,24 @@ impl Build {
         self.say_unwritten();
     }
 
+    fn recipe_place(&self, owner: FileId) -> String {
+        let recipe = self.session.rules.files[owner].recipe;
+        match recipe.and_then(|recipe| self.session.rules.recipes[recipe].place) {
+            Some(Place { file, line, .. }) => format!("{}:{line}", String::from_utf8_lossy(file)),
+            None => "<builtin>".to_owned(),
+        }
+    }
+
+    /// What was made for a try of `owner`'s image goes; what is left is said.
+    pub fn try_over(&mut self, owner: FileId) {
+        self.end_job(owner, &self.recipe_place(owner), true);
+    }
+
     /// The run is over: what jobs hold that never came to an end is removed, the journal ended, and the chosen engine's
     /// folder removed.
     pub fn end_cleanup(&mut self) {
         for owner in self.cleanup.owners() {
-            let recipe = self.session.rules.files[owner].recipe;
-            let place = match recipe.and_then(|recipe| self.session.rules.recipes[recipe].place) {
-                Some(Place { file, line, .. }) => format!("{}:{line}", String::from_utf8_lossy(file)),
-                None => "<builtin>".to_owned(),
-            };
-            self.end_job(owner, &place, false);
+            self.end_job(owner, &self.recipe_place(owner), false);
         }
         self.cleanup.end();
         self.engine = ChosenEngine::default();

@@ -431,6 +431,8 @@ impl Build {
             match self.cleanup.will_make(&work, thing, label) {
                 Ok(ticket) => step.tickets.push(ticket),
                 Err(Fault::Engine(fault)) => {
+                    // The engine may not have had the time to answer.
+                    self.heed_signal()?;
                     return Err(Stop::fatal(
                         block.place,
                         Complaint::Text(printable(&fault.message()).into_bytes()),

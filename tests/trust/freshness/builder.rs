@@ -314,7 +314,11 @@ impl Builder<'_> {
         let base = self.stages[number].0.clone();
         match self.named_stage(&base).filter(|&other| other < number) {
             Some(other) => self.stage(other),
-            None if base == "scratch" => Ok(Stage::default()),
+            // Images without any layer are known by their ids alone: of them nothing is promised.
+            None if base == "scratch" => {
+                let made = Made { layers: vec![digest("scratch")], ..Made::default() };
+                Ok(Stage { made, ..Stage::default() })
+            }
             None => Ok(Stage { made: self.image(&base)?, history: Vec::new() }),
         }
     }

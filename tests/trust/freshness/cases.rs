@@ -1,6 +1,7 @@
 //! What the random rounds found, each by itself.
 
 use std::fs;
+use std::time::{Duration, Instant};
 
 use libtest_mimic::Trial;
 use rustix::process::Signal;
@@ -9,8 +10,9 @@ use super::builder::Phase;
 use super::changes::{Kept, foreign};
 use super::engine::{Act, Engine, Order, When};
 use super::host;
-use crate::Failure;
+use crate::{Failure, scale};
 use crate::daemon::Manner;
+use crate::figures::count;
 use crate::scene::{Outcome, Scene, equal, words};
 
 pub fn trials() -> Vec<Trial> {
@@ -19,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         what_changes_and_is_put_back_while_a_build_runs_has_it_built_again,
         an_image_of_a_build_that_was_cut_short_is_built_again,
         a_build_that_fails_leaves_no_doubt,
+        audits_that_are_interrupted_end_as_makes_do,
     ]
 }
 
@@ -72,8 +75,11 @@ impl Bench {
     }
 }
 
-const BLOCK: &str = "image app\n  tags = app:1\n  context = c\nendimage\n";
+const BLOCK: &str = "image app\n  tags = app:1\n  context = c\n  cleanup = never\nendimage\n";
 const DOCKERFILE: &str = "FROM base:1\nCOPY . /\nRUN make\n";
+
+/// What an interrupted run may take until it ends, on a machine that has other work.
+const PROMPT: Duration = Duration::from_secs(15);
 
 /// A change in the first build.
 fn order(phase: Phase, mut change: impl FnMut() + Send + 'static) -> Order {
@@ -148,6 +154,56 @@ fn files_are_copied_out_of_images_side_by_side() -> Result<(), Failure> {
     for _ in 0..5 {
         let outcome = bench.imk(&["-j2"], Vec::new())?;
         equal(&format!("{outcome:?}"), outcome.status.as_str(), "0")?;
+    }
+    Ok(())
+}
+
+/// `--audit` in two forms, interrupted at each question to the engine, which answers then or never does, and while what it runs goes on.
+fn audits_that_are_interrupted_end_as_makes_do() -> Result<(), Failure> {
+    for form in ["--audit=smoke", "--audit=reproduce"] {
+        let bench = bench()?;
+        // What is built in the same run has signals handled from the beginning.
+        let whole = bench.imk(&["-B", form], Vec::new())?;
+        let asked = bench.engine.state().questions();
+        equal(&format!("{form}: {whole:?}"), whole.status.as_str(), "1")?;
+        equal(&format!("questions of {form}: {whole:?}"), asked > 10, true)?;
+        let log = bench.engine.state().log.clone();
+        let is_question = |line: &&String| line.starts_with("GET ") || line.starts_with("DELETE ");
+        let questions: Vec<String> = log.iter().filter(is_question).cloned().collect();
+        // Clean-up waits for its answers as long as ever: from its first removal or look for what is to be removed on.
+        let got = questions.iter().rposition(|line| line.ends_with("/get"));
+        let cleans = |(at, line): (usize, &String)| {
+            let is_looked_for = line.contains("filters=") || (Some(at) > got && line.contains("imk-reproduce"));
+            (is_looked_for || line.starts_with("DELETE ")).then_some(at)
+        };
+        let cleaning = questions.iter().enumerate().find_map(cleans).unwrap_or(asked);
+        let step = 8 / scale().min(8);
+        let some = (1 + fastrand::usize(..step)..=asked).step_by(step);
+        let mut whens: Vec<When> = some.map(When::Question).collect();
+        whens.extend([When::Started, When::Build(2, Phase::Read), When::Build(3, Phase::Committed)]);
+        for when in whens {
+            for hangs in [false, true] {
+                let is_cleaning = matches!(when, When::Question(number) if number > cleaning);
+                if hangs && is_cleaning {
+                    continue;
+                }
+                let act = if hangs { Act::Hang(Signal::INT) } else { Act::Signal(Signal::INT, true) };
+                let start = Instant::now();
+                let outcome = bench.imk(&["-B", form], vec![Order { when, act }])?;
+                let what = format!("{form} interrupted at {when:?}, hangs: {hangs}, {outcome:?}");
+                let (is_met, log, left) = {
+                    let state = bench.engine.state();
+                    let containers = state.containers.keys();
+                    let own = state.tags.keys().filter(|tag| tag.starts_with("imk-"));
+                    (state.befell > 0, state.log.clone(), containers.chain(own).cloned().collect::<Vec<_>>())
+                };
+                let status = if is_met { "signal 2" } else { "1" };
+                equal(&format!("{what} asked {log:#?}"), outcome.status.as_str(), status)?;
+                equal(&format!("left of {what} asked {log:#?}"), left, Vec::new())?;
+                equal(&what, start.elapsed() < PROMPT, true)?;
+                count("interruptions", u64::from(is_met));
+            }
+        }
     }
     Ok(())
 }

@@ -25,6 +25,8 @@ pub const CLIENT: &str = "TRUST_CLIENT_OF";
 pub enum When {
     /// At the n-th question to the API, from 1.
     Question(usize),
+    /// When a container runs.
+    Started,
     /// At a moment of the n-th build, from 1.
     Build(usize, Phase),
 }
@@ -41,6 +43,8 @@ pub enum Act {
     Signal(Signal, bool),
     /// Something is changed.
     Change(Box<dyn FnMut() + Send>),
+    /// The run gets a signal, all its processes, and the engine says nothing more.
+    Hang(Signal),
     /// The build fails.
     Fail,
 }
@@ -114,6 +118,11 @@ impl State {
         }
     }
 
+    /// How many questions the run asked so far.
+    pub fn questions(&self) -> usize {
+        self.questions
+    }
+
     fn begin(&mut self) {
         (self.questions, self.builds, self.befell, self.befell_at) = (0, 0, 0, None);
         self.built.clear();
@@ -153,6 +162,7 @@ impl Shared {
             Act::Signal(signal, all) => {
                 let _ = if *all { kill_process_group(pid, *signal) } else { kill_process(pid, *signal) };
             }
+            Act::Hang(signal) => drop(kill_process_group(pid, *signal)),
             Act::Change(change) => change(),
             Act::Die => self.state().is_dead = true,
             _ => {}
@@ -299,7 +309,20 @@ fn answer_api(mut stream: UnixStream, shared: &Shared) {
         let (status, body) = match shared.befall(When::Question(number)) {
             Some(Act::Refuse) => (500, json!({"message": "no"})),
             Some(Act::Close) => return,
+            Some(Act::Hang(_)) => {
+                // Until the other side gives up.
+                let _ = stream.read(&mut buffer);
+                return;
+            }
             _ if shared.state().is_dead => return,
+            _ if target.ends_with("/get") => {
+                let archive = archive();
+                let head = format!("HTTP/1.1 200 OK\r\nContent-Length: {}\r\n\r\n", archive.len());
+                if stream.write_all(&[head.as_bytes(), &archive].concat()).is_err() {
+                    return;
+                }
+                continue;
+            }
             _ => answer(&mut shared.state(), method, target),
         };
         let body = body.to_string();
@@ -309,6 +332,35 @@ fn answer_api(mut stream: UnixStream, shared: &Shared) {
             return;
         }
     }
+}
+
+/// An image with one layer that holds nothing, as `docker save` writes it.
+fn archive() -> Vec<u8> {
+    let layer = vec![0; 1024];
+    let id = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
+    let config = json!({"architecture": "amd64", "os": "linux", "config": {}, "history": [{"created_by": "COPY"}],
+        "rootfs": {"type": "layers", "diff_ids": [id]}});
+    let manifest = json!([{"Config": "config.json", "Layers": ["layer.tar"]}]);
+    let mut out = Vec::new();
+    let config = config.to_string().into_bytes();
+    for (name, content) in
+        [("layer.tar", layer), ("config.json", config), ("manifest.json", manifest.to_string().into_bytes())]
+    {
+        let mut head = [0u8; 512];
+        let mut put = |at: usize, text: &str| head[at..at + text.len()].copy_from_slice(text.as_bytes());
+        put(0, name);
+        put(100, "0000644\0000000000\0000000000\0");
+        put(124, &format!("{:011o}\0", content.len()));
+        put(136, "00000000000\0        0");
+        put(257, "ustar\x0000");
+        let sum: u32 = head.iter().map(|&byte| u32::from(byte)).sum();
+        head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        out.extend(head);
+        out.extend(&content);
+        out.resize(out.len().next_multiple_of(512), 0);
+    }
+    out.resize(out.len() + 1024, 0);
+    out
 }
 
 fn answer(state: &mut State, method: &str, target: &str) -> (u16, Value) {
@@ -476,6 +528,20 @@ fn run(
             let image = &state.containers.get(name).ok_or("no such container")?.image;
             let made = &state.images.get(image).ok_or("no such image")?.made;
             fs::write(Path::new(folder).join(to), made.inputs()).map_err(|error| error.to_string())?;
+            Ok(String::new())
+        }
+        "run" => {
+            let name = option("--name").ok_or("no name")?;
+            let label = option("--label").unwrap_or_default();
+            let labels = label.split_once('=').map(|(name, value)| (name.to_owned(), value.to_owned()));
+            let image = words.last().cloned().unwrap_or_default();
+            let labels = labels.into_iter().collect();
+            let id = digest(&name);
+            state.containers.insert(name, Container { id, image, labels, created: SystemTime::now() });
+            drop(state);
+            if matches!(shared.befall(When::Started), Some(Act::Signal(..))) {
+                is_gone(stream, Duration::from_secs(5));
+            }
             Ok(String::new())
         }
         "rm" => state.containers.remove(&words[0]).map(|_| String::new()).ok_or("no such container".into()),
