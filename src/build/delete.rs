@@ -34,7 +34,15 @@ impl Build {
             }
             return;
         }
-        let Some(now) = files::regular_file(name) else { return };
+        let now = match files::regular_file(name) {
+            Ok(Some(now)) => now,
+            Ok(None) => return,
+            // What the recipe left may be half of a target: the next run would take it for a whole one.
+            Err(error) => {
+                let what = [b"stat: ", name].concat();
+                return self.session.complain(None, &Complaint::System { what, error });
+            }
+        };
         if now == known {
             return;
         }

@@ -9,7 +9,7 @@ use crate::os::sys::spawn::{Spawn, caught_signals_changed, spawn};
 use crate::os::sys::wait::{release_child_signal, wait_for_any, wait_readable, wake_at, watch_children};
 use rustix::process::WaitOptions;
 use std::ffi::{CStr, CString};
-use std::io::Read;
+use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
@@ -59,20 +59,25 @@ pub struct Waiter {
 impl Waiter {
     /// Installs the signal handlers, once; before it the default actions hold, since there is nothing to clean up.
     pub fn prepare(&mut self) {
-        self.install(true);
+        // Without a pair of sockets the default actions hold on.
+        let _ = self.install(true);
     }
 
     /// As [`Waiter::prepare`], for a caller that polls [`Waiter::wake_fd`] itself: it becomes readable when a child ends, too.
-    pub fn prepare_to_be_polled(&mut self) {
-        self.install(false);
+    ///
+    /// # Errors
+    /// The system has no pair of sockets to give: no signal would be heard of.
+    pub fn prepare_to_be_polled(&mut self) -> io::Result<()> {
+        self.install(false)?;
         release_child_signal();
+        Ok(())
     }
 
-    fn install(&mut self, interrupts: bool) {
+    fn install(&mut self, interrupts: bool) -> io::Result<()> {
         if self.wake.is_some() {
-            return;
+            return Ok(());
         }
-        let Ok((reader, writer)) = UnixStream::pair() else { return };
+        let (reader, writer) = UnixStream::pair()?;
         let _ = reader.set_nonblocking(true);
         let _ = writer.set_nonblocking(true);
         let writer = Arc::new(writer);
@@ -87,6 +92,7 @@ impl Waiter {
         let _ = signal_hook::flag::register(libc::SIGUSR1, Arc::clone(&self.debug));
         caught_signals_changed();
         self.wake = Some(reader);
+        Ok(())
     }
 
     /// Whether the signal that turns debugging output on and off came in (SIGUSR1) and was not taken yet.

@@ -2,6 +2,7 @@
 
 use crate::os::sys;
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
+use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
 use std::io::Read;
@@ -142,10 +143,16 @@ pub fn newest_of_links(path: &[u8], time: Mtime) -> (Mtime, Option<(&'static str
     (newest, None)
 }
 
-/// Whether `path` is a regular file, and its time.
-pub fn regular_file(path: &[u8]) -> Option<Mtime> {
-    let stat = rustix::fs::stat(path).ok()?;
-    (FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile).then(|| stat_time(&stat))
+/// The time of `path` where it is a regular file; none where it is another thing, or nothing is there.
+///
+/// # Errors
+/// The system's number: it can't be told what is there.
+pub fn regular_file(path: &[u8]) -> Result<Option<Mtime>, i32> {
+    match rustix::fs::stat(path) {
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(Some(stat_time(&stat))),
+        Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
+        Err(error) => Err(error.raw_os_error()),
+    }
 }
 
 /// Whether `path` is a folder.

@@ -65,7 +65,10 @@ impl Run {
 
     /// Deletes the copy of standard input.
     pub(super) fn remove_stdin_copy(&mut self) {
-        if let Some(name) = self.stdin_copy.take() {
+        // That of the make that was restarted counts before it is read.
+        let settings = &mut self.build.session.settings;
+        let given = settings.temp_stdin.take().and_then(|index| settings.makefiles.get(index).cloned());
+        if let Some(name) = self.stdin_copy.take().or(given) {
             let _ = rustix::fs::unlink(&name[..]);
             self.doomed = None;
         }

@@ -161,7 +161,9 @@ pub fn watch(plan: Plan) -> Result<End, String> {
     crate::os::sys::ignore_signal(libc::SIGTTOU);
     let known = Known::new(&plan.goals);
     let mut waiter = Waiter::default();
-    waiter.prepare_to_be_polled();
+    waiter
+        .prepare_to_be_polled()
+        .map_err(|error| format!("no signals can be heard in the watch session: {error}"))?;
     let mut drive = Drive {
         session: Session::new(plan.policy, known.goals()),
         unsure: Unsure::new(known.goals()),
@@ -188,6 +190,10 @@ pub fn watch(plan: Plan) -> Result<End, String> {
         drive.step();
     }
     drive.status.clear();
+    let path = folder.path().display().to_string();
+    if let Err(error) = folder.close() {
+        drive.status.fault(&format!("{path} is left: {error}"));
+    }
     Ok(match drive.signal {
         Some(signal) => End::Signal(signal),
         None => End::Status(if drive.session.any_failed() { 2 } else { 0 }),

@@ -60,6 +60,8 @@ pub enum Limit {
     Watches,
     /// `fs.inotify.max_user_instances` is reached, or the system has no inotify.
     Instances,
+    /// The kernel has no memory for a further watch.
+    Memory,
 }
 
 /// Where events come from.
@@ -150,6 +152,7 @@ impl Source for Inotify {
                     self.folders.insert(folder.clone(), number);
                 }
                 Err(Errno::NOSPC) => return Err(Limit::Watches),
+                Err(Errno::NOMEM) => return Err(Limit::Memory),
                 // It is not there, or may not be read.
                 Err(_) => {}
             }

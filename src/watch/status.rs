@@ -148,6 +148,7 @@ impl Status {
     pub fn limit(&mut self, limit: Limit, interval: Duration) {
         let what = match limit {
             Limit::Watches => "the limit of inotify watches (fs.inotify.max_user_watches) is reached",
+            Limit::Memory => "the system has no memory for inotify watches",
             Limit::Instances => "no inotify instance is to be had (fs.inotify.max_user_instances)",
         };
         self.write(&format!("{what}; looking for changes every {} instead", duration(interval)), true);

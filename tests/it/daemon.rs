@@ -186,6 +186,7 @@ pub fn answer(method: &str, target: &str, folder: &Path) -> (u16, String) {
         }
         ("GET", ["containers", name, "json"]) | ("DELETE", ["containers", name]) => ("container", *name),
         ("GET", ["images", name, "json"]) | ("DELETE", ["images", name]) => ("image", *name),
+        ("GET", ["containers", "json"]) => return (200, listed_containers(folder)),
         ("GET", ["images", "json"]) => return (200, "[]".to_owned()),
         _ => return (404, "{}".to_owned()),
     };
@@ -211,6 +212,20 @@ pub fn answer(method: &str, target: &str, folder: &Path) -> (u16, String) {
             ),
         },
     )
+}
+
+/// All containers, with the labels that a client keeps beside them.
+fn listed_containers(folder: &Path) -> String {
+    let names = fs::read_dir(folder).into_iter().flatten().flatten();
+    let entry = |name: String| {
+        let id = fs::read_to_string(folder.join(&name)).ok()?;
+        let labels = fs::read_to_string(folder.join(format!("labels-{name}"))).unwrap_or_default();
+        let own = name.strip_prefix("container-")?;
+        Some(format!(r#"{{"Id":"{id}","Names":["/{own}"],"Created":0,"Labels":{{{labels}}}}}"#))
+    };
+    let all: Vec<String> =
+        names.filter_map(|file| file.file_name().into_string().ok()).filter_map(entry).collect();
+    format!("[{}]", all.join(","))
 }
 
 /// The file of a thing by its name or id, and its id.

@@ -245,7 +245,7 @@ impl Build {
             return true;
         }
         let is_source = rules.rules_to_come.is_some() && rules.patterns.in_order().is_empty();
-        (is_source && files::regular_file(text).is_some()) || implicit::is_alone(&mut self.session, file)
+        (is_source && files::regular_file(text).is_ok_and(|time| time.is_some())) || implicit::is_alone(&mut self.session, file)
     }
 
     /// Reads the block of `file` before its time: none where its attributes ask for what commands may yet change.
