@@ -12,6 +12,7 @@ pub mod secret;
 pub mod sorting;
 pub mod source;
 pub mod table_order;
+pub mod tables;
 
 pub use intern::{Name, Names};
 pub use nearest::nearest;

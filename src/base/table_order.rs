@@ -146,7 +146,7 @@ impl History {
         let hashes: Vec<u32> = all().map(|(name, _)| table.hash(names.text(name))).collect();
         let mut slots = Slots::new(table.first_size());
         // Where a name was last entered; only looked at where some name was taken out.
-        let mut entered = std::collections::HashMap::new();
+        let mut entered = crate::base::tables::HashMap::default();
         let some_left = self.changes.iter().any(|&(_, left)| left);
         for (number, (name, left)) in all().enumerate() {
             if left {

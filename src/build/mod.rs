@@ -19,6 +19,7 @@ pub mod why;
 
 use crate::base::diagnostic::Place;
 use crate::base::events::BuildStep;
+use crate::base::tables::HashMap;
 use crate::cli::settings::DebugLevels;
 use crate::load::Session;
 use crate::os::children::{Ended, Waiter};
@@ -26,7 +27,6 @@ use crate::os::jobserver::Jobserver;
 use crate::rules::file::FileId;
 use job::Child;
 use shuffle::Shuffle;
-use std::collections::HashMap;
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
@@ -172,7 +172,7 @@ impl Build {
             explainer: None,
             failures: Vec::new(),
             failed_steps: Arc::default(),
-            logs: HashMap::new(),
+            logs: HashMap::default(),
         }
     }
 

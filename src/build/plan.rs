@@ -4,6 +4,7 @@
 use crate::base::Span;
 use crate::base::diagnostic::{Outcome, Place};
 use crate::base::source::LineStarts;
+use crate::base::tables::{HashMap, HashSet};
 use crate::build::Build;
 use crate::build::images::steps::{Steps, Work};
 use crate::build::job::join_in_references;
@@ -19,7 +20,6 @@ use crate::rules::file::{FileId, State, Status};
 use crate::rules::images::Attribute;
 use crate::rules::prerequisites::expand_for_file;
 use crate::rules::recipe::{NO_ERROR, RECURSE, RecipeId};
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// What a walk that runs nothing has met.
@@ -273,7 +273,7 @@ impl Build {
         const ALWAYS: [&[u8]; 3] = [b"PATH", b"DOCKER_HOST", b"DOCKER_CONTEXT"];
         let context = &self.session.context;
         let scope = self.session.rules.files[file].scope.unwrap_or(context.variables.current);
-        let mut known: HashMap<Vec<u8>, Inherited> = HashMap::new();
+        let mut known: HashMap<Vec<u8>, Inherited> = HashMap::default();
         let is_part = |byte: u8| byte == b'_' || byte.is_ascii_alphanumeric();
         let words = recipe.lines.iter().flat_map(|line| line.text.split(|&byte| !is_part(byte)));
         for word in words.chain(ALWAYS).chain(recipe::DECIDES_PLATFORM) {
@@ -376,9 +376,9 @@ impl Build {
         };
         let before = files.iter().zip(&recipes).map(|(&file, recipe)| {
             if !asked(recipe) {
-                return HashSet::new();
+                return HashSet::default();
             }
-            let mut seen = HashSet::from([file]);
+            let mut seen = HashSet::from_iter([file]);
             let mut todo = vec![file];
             while let Some(file) = todo.pop() {
                 let rules = &self.session.rules.files;
@@ -400,7 +400,7 @@ impl Build {
     /// For each file those that `.WAIT` puts before it.
     fn waits(&self) -> HashMap<FileId, Vec<FileId>> {
         let files = &self.session.rules.files;
-        let mut after: HashMap<FileId, Vec<FileId>> = HashMap::new();
+        let mut after: HashMap<FileId, Vec<FileId>> = HashMap::default();
         for file in files.ids() {
             let list = &files[file].dependencies;
             let Some(first) = list.iter().position(|dep| dep.wait()) else { continue };

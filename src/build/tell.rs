@@ -2,6 +2,7 @@
 
 use crate::base::diagnostic::Place;
 use crate::base::events::{BuildStep, Event, LineKind, Phase, Reason, StepState, Target, TargetOutcome};
+use crate::base::tables::HashSet;
 use crate::build::Build;
 use crate::build::images::freshness::Judged;
 use crate::build::images::sources::shown_dockerfile;
@@ -14,7 +15,6 @@ use crate::os::children::Ended;
 use crate::os::files::Mtime;
 use crate::os::relay::Listener;
 use crate::rules::file::{FileId, Status};
-use std::collections::HashSet;
 use std::path::Path;
 use std::sync::{Arc, PoisonError};
 use std::time::{Duration, Instant};
@@ -58,7 +58,7 @@ impl Build {
     fn expected(&self) -> Vec<u32> {
         let rules = &self.session.rules;
         let files = &rules.files;
-        let mut known: HashSet<FileId> = HashSet::new();
+        let mut known: HashSet<FileId> = HashSet::default();
         let mut pending: Vec<FileId> = self.goals.iter().map(|goal| goal.file).collect();
         let mut found = Vec::new();
         while let Some(first) = pending.pop() {

@@ -5,8 +5,8 @@ use super::command::kinds::{Build, BuildContext, Pair};
 use super::command::text::Text;
 use super::reference::Reference;
 use crate::base::json;
+use crate::base::tables::HashMap;
 use serde_json::{Map, Value, json};
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -271,7 +271,7 @@ impl Bake {
 
     /// The file. An image that another target makes is that target's result: nothing has to be pushed between the two.
     pub fn json(mut self) -> Vec<u8> {
-        let mut by_tag: HashMap<String, String> = HashMap::new();
+        let mut by_tag: HashMap<String, String> = HashMap::default();
         for (name, target) in &self.targets {
             let tags =
                 target.get("tags").and_then(Value::as_array).into_iter().flatten().filter_map(Value::as_str);

@@ -3,8 +3,8 @@
 
 use super::progress::{News, Reader, State};
 use super::reference::Reference;
+use crate::base::tables::HashMap;
 use serde_json::{Value, json};
-use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 /// A build's log, as far as it is kept.

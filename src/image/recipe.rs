@@ -7,7 +7,7 @@
 use super::command::variables::Inherited;
 use crate::base::Span;
 use crate::base::source::{LineColumn, LineStarts, line_column};
-use std::collections::HashMap;
+use crate::base::tables::HashMap;
 use std::rc::Rc;
 
 /// The variables of the environment that decide by what, and for what platform, a docker client builds.

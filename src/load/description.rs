@@ -2,9 +2,9 @@
 //! the makefiles' text when it is asked for, as a run has no use for comments. Knows nothing of rules.
 
 use crate::base::diagnostic::Place;
+use crate::base::tables::HashMap;
 use crate::os::files::read_again;
 use crate::os::words::trim;
-use std::collections::HashMap;
 
 /// What stands beside a rule.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -149,7 +149,9 @@ pub fn newest_of_links(path: &[u8], time: Mtime) -> (Mtime, Option<(&'static str
 /// The system's number: it can't be told what is there.
 pub fn regular_file(path: &[u8]) -> Result<Option<Mtime>, i32> {
     match rustix::fs::stat(path) {
-        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => Ok(Some(stat_time(&stat))),
+        Ok(stat) if FileType::from_raw_mode(stat.st_mode) == FileType::RegularFile => {
+            Ok(Some(stat_time(&stat)))
+        }
         Ok(_) | Err(Errno::NOENT | Errno::NOTDIR) => Ok(None),
         Err(error) => Err(error.raw_os_error()),
     }

@@ -4,7 +4,7 @@ use super::style::{Style, columns, fitting};
 use crate::base::events::{Event, Sink, StepState, TargetOutcome};
 use crate::base::log::unobeyed;
 use crate::base::printable::{is_obeyed, printable};
-use std::collections::HashSet;
+use crate::base::tables::HashSet;
 use std::fmt::Write;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};

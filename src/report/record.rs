@@ -3,7 +3,7 @@
 use crate::base::diagnostic::{Place, Severity};
 use crate::base::events::{BuildStep, Event, LineKind, Phase, Reason, Sink, StepState, TargetOutcome, Usage};
 use crate::base::sorting;
-use std::collections::HashMap;
+use crate::base::tables::HashMap;
 use std::time::{Duration, SystemTime};
 
 /// A line of a makefile or of a Dockerfile.
@@ -210,7 +210,7 @@ impl Record {
             cleaned: (Vec::new(), Vec::new()),
             spans: Vec::new(),
             end: None,
-            by_id: HashMap::new(),
+            by_id: HashMap::default(),
             open: Vec::new(),
         }
     }

@@ -4,6 +4,7 @@
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::base::json;
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::command::ImageCommand;
 use crate::image::context::{EntryKind, Ignore, select};
 use crate::image::freshness::{
@@ -14,7 +15,6 @@ use crate::image::reference::Reference;
 use crate::image::study::{BuildStudy, ContextUse, DockerfileUse, RecipeStudy, Study, address::FromProcess};
 use crate::rules::file::{FileId, Status};
 use crate::watch::recipe;
-use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -88,7 +88,7 @@ impl Run {
         let files = walked.files;
         let study = Study::of(walked.recipes, walked.before, &outside);
         let reads: Vec<Read> = study.recipes.iter().map(|recipe| read_of(recipe, &changes)).collect();
-        let mut by_file: HashMap<FileId, Vec<usize>> = HashMap::new();
+        let mut by_file: HashMap<FileId, Vec<usize>> = HashMap::default();
         for (index, &file) in files.iter().enumerate() {
             by_file.entry(file).or_default().push(index);
         }
@@ -148,7 +148,7 @@ impl Run {
     ) -> bool {
         let session = &self.build.session;
         let rules = &session.rules.files;
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let mut todo = vec![goal];
         while let Some(file) = todo.pop() {
             for record in rules.records(rules.resolve(file)) {
@@ -316,7 +316,7 @@ fn build_is_reached(build: &BuildStudy, changes: &Changes) -> Option<bool> {
 /// For each recipe those that build images which its own builds start from.
 fn images_below(study: &Study) -> Vec<Vec<usize>> {
     let canonical = |text: &[u8]| Some(Reference::parse(text).ok()?.with_default_tag().canonical());
-    let mut makers: HashMap<String, usize> = HashMap::new();
+    let mut makers: HashMap<String, usize> = HashMap::default();
     for (index, recipe) in study.recipes.iter().enumerate() {
         for (_, _, command) in recipe.commands() {
             let ImageCommand::Build(build) = &command.command else { continue };

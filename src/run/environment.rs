@@ -2,11 +2,11 @@
 
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::base::tables::HashMap;
 use crate::expand::{Export, Origin};
 use crate::load::secrets;
 use crate::os::files::{ReadError, read_ending};
 use crate::syntax::dotenv;
-use std::collections::HashMap;
 
 /// Before the name of a file that need not be there.
 const OPTIONAL: &[u8] = b"?";

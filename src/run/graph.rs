@@ -3,13 +3,13 @@
 
 use super::Run;
 use crate::base::diagnostic::Outcome;
+use crate::base::tables::HashMap;
 use crate::build::images::InUse;
 use crate::image::plan::{BuildPlan, Plan, StageNeed, TargetPlan};
 use crate::image::reference::Reference;
 use crate::report::graph::{Graph, Kind, Node, State};
 use crate::report::style::counted;
 use crate::rules::file::FileId;
-use std::collections::HashMap;
 
 /// A stage: its Dockerfile, its number, and the nodes that it needs, which arguments can change.
 type StageKey = (Option<String>, usize, Vec<usize>);
@@ -33,14 +33,14 @@ fn canonical(text: &str) -> Option<String> {
 impl Run {
     /// The graph of the goals, after the walk whose plan this is.
     pub(super) fn graph(&mut self, plan: &Plan) -> Outcome<Graph> {
-        let mut plans: HashMap<&str, Vec<&TargetPlan>> = HashMap::new();
+        let mut plans: HashMap<&str, Vec<&TargetPlan>> = HashMap::default();
         plan.targets.iter().for_each(|target| plans.entry(&target.target).or_default().push(target));
         let mut growing = Growing {
             graph: Graph::default(),
             plans,
-            tags: HashMap::new(),
-            stages: HashMap::new(),
-            bases: HashMap::new(),
+            tags: HashMap::default(),
+            stages: HashMap::default(),
+            bases: HashMap::default(),
         };
         let targets = self.targets_from_goals(&mut growing)?;
         for &(_, node) in &targets {
@@ -62,7 +62,7 @@ impl Run {
     /// The targets that the goals need, each with its node. Files that no rule makes are counted.
     fn targets_from_goals(&mut self, growing: &mut Growing<'_>) -> Outcome<Vec<(FileId, usize)>> {
         let mut found: Vec<(FileId, usize)> = Vec::new();
-        let mut nodes: HashMap<FileId, usize> = HashMap::new();
+        let mut nodes: HashMap<FileId, usize> = HashMap::default();
         let goals: Vec<FileId> = self.goals.iter().map(|&goal| self.first_record(goal)).collect();
         for &goal in &goals {
             let node = *nodes.entry(goal).or_insert_with(|| growing.graph.add(self.node(goal, growing)));
@@ -74,7 +74,7 @@ impl Run {
         let mut at = 0;
         while let Some(&(file, node)) = found.get(at) {
             at += 1;
-            let mut sources = std::collections::HashSet::new();
+            let mut sources = crate::base::tables::HashSet::default();
             for record in self.build.session.rules.files.records(file) {
                 for dep in self.build.session.rules.files[record].dependencies.clone() {
                     if dep.is_name() || dep.needs_expansion() {
@@ -168,7 +168,7 @@ impl Growing<'_> {
     }
 
     fn stages_of(&mut self, node: usize, build: &BuildPlan) {
-        let mut own: HashMap<usize, usize> = HashMap::new();
+        let mut own: HashMap<usize, usize> = HashMap::default();
         // A stage needs only those before it in the file.
         for stage in &build.stages {
             let mut needs = Vec::new();

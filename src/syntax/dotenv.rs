@@ -1,8 +1,8 @@
 //! Files of environment variables, by compose's rules (<https://docs.docker.com/compose/how-tos/environment-variables/>, "Syntax").
 //! Knows nothing of where the variables go.
 
+use crate::base::tables::HashMap;
 use std::cell::Cell;
-use std::collections::HashMap;
 
 /// What is wrong with a file.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub fn parse(text: &[u8], outside: &dyn Fn(&[u8]) -> Option<Vec<u8>>) -> Result<
         text,
         at: 0,
         found: Vec::new(),
-        latest: HashMap::new(),
+        latest: HashMap::default(),
         left: Cell::new(REFERENCES_MAX),
         outside,
     };

@@ -1,8 +1,8 @@
 //! The session's decisions, on a clock that the tests move.
 
 use super::*;
+use crate::base::tables::{HashMap, HashSet};
 use std::cell::RefCell;
-use std::collections::{HashMap, HashSet};
 
 #[derive(Default)]
 struct Fake {
@@ -81,7 +81,7 @@ fn a_row_of_changes_is_one_run() {
 
 #[test]
 fn goals_run_each_for_its_own_changes() {
-    let world = Fake { shared: HashSet::from([(0, 2)]), ..Fake::default() };
+    let world = Fake { shared: HashSet::from_iter([(0, 2)]), ..Fake::default() };
     let mut session = made(OnBusy::Restart, 3, &world);
     session.changed(1, b"/b", false, at(0));
     session.tick(at(50), &world);
@@ -218,7 +218,7 @@ fn users_who_save_again_and_again_while_busy_are_heard() {
 
 #[test]
 fn goals_that_a_failed_run_did_not_come_to_are_made_after_the_repair() {
-    let world = Fake { shared: HashSet::from([(0, 1)]), ..Fake::default() };
+    let world = Fake { shared: HashSet::from_iter([(0, 1)]), ..Fake::default() };
     let mut session = Session::new(policy(OnBusy::Restart), 2);
     session.begin(at(0), &world);
     session.ended(2, &[Some(false), None], at(10), &world);

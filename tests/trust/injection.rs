@@ -27,8 +27,7 @@ pub fn trials() -> Vec<Trial> {
         command.status().is_ok_and(|status| status.success())
     };
     let can_trace = runs("strace", &["-qq", "-o", "/dev/null", "true"]);
-    let mut traced: Vec<Trial> =
-        crate::trials![every_call_is_known, faults_of_looks_at_an_included_makefile];
+    let mut traced: Vec<Trial> = crate::trials![every_call_is_known, faults_of_looks_at_an_included_makefile];
     traced.extend(FAULTS.iter().map(|fault| {
         let name = format!("injection::faults_of_{}", fault.names[0]);
         Trial::test(name, || faults_of(fault).map_err(libtest_mimic::Failed::from))
@@ -97,7 +96,14 @@ fn tries(fault: &Fault, records: &[Record], error: &'static str, most: usize) ->
             let made = record.process.get(call).copied().unwrap_or(0);
             // The first is that of imk's own start.
             let first = if call == "execve" { 2 } else { 1 };
-            all.extend((first..=made).map(|when| Try { work, call, error, when, lasts: false, of_others: false }));
+            all.extend((first..=made).map(|when| Try {
+                work,
+                call,
+                error,
+                when,
+                lasts: false,
+                of_others: false,
+            }));
             let by_others = record.others.get(call).copied().unwrap_or(0);
             if by_others > 0 && (made == 0 || call == "execve") {
                 all.push(Try { work, call, error, when: 1, lasts: false, of_others: true });
@@ -114,7 +120,9 @@ fn tries(fault: &Fault, records: &[Record], error: &'static str, most: usize) ->
     let number = fault.errors.iter().position(|other| *other == error).unwrap_or(0);
     let lasting: Vec<Try> = match lasting.len() {
         0 => Vec::new(),
-        length => (1..=most.div_ceil(6)).map(|part| lasting[(length * part / 2 + number * 7) % length]).collect(),
+        length => {
+            (1..=most.div_ceil(6)).map(|part| lasting[(length * part / 2 + number * 7) % length]).collect()
+        }
     };
     let stride = all.len().div_ceil(most.max(1)).max(1);
     // Each error has occurrences of its own.
@@ -179,7 +187,8 @@ fn try_one(each: Try) -> Result<bool, Failure> {
         return found.map(|_| false);
     }
     // A call that makes no file needs no room for one, and none on a disk that can't be written.
-    let makes_file = |line: &&str| line.contains("O_CREAT") || line.contains("O_WRONLY") || line.contains("O_RDWR");
+    let makes_file =
+        |line: &&str| line.contains("O_CREAT") || line.contains("O_WRONLY") || line.contains("O_RDWR");
     if matches!(error, "ENOSPC" | "EROFS" | "ETXTBSY")
         && call.starts_with("open")
         && !lines.iter().any(makes_file)

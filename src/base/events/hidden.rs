@@ -5,8 +5,8 @@ use super::{Event, Phase, Reason, StepState, Target};
 use crate::base::diagnostic::{Place, Severity};
 use crate::base::mask::{HIDDEN, Masks};
 use crate::base::secret;
+use crate::base::tables::HashMap;
 use std::borrow::Cow;
-use std::collections::HashMap;
 
 /// What is told of a run while it is not known yet what is to be hidden, with words of its own.
 pub(super) enum Early {
@@ -77,7 +77,7 @@ pub(super) struct Hider {
 impl Hider {
     /// Hides what `masks` does, and values of arguments with a secret's name in any case.
     pub(super) fn new(masks: Option<Masks>) -> Hider {
-        Hider { masks, files: HashMap::new() }
+        Hider { masks, files: HashMap::default() }
     }
 
     fn name<'t>(&self, text: &'t [u8]) -> Cow<'t, [u8]> {

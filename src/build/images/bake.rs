@@ -2,6 +2,7 @@
 //! one bake. Knows nothing of a bake file's form.
 
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
+use crate::base::tables::HashMap;
 use crate::build::Build;
 use crate::build::images::InUse;
 use crate::build::images::edges::of_process;
@@ -17,7 +18,6 @@ use crate::image::dockerfile::NoBases;
 use crate::image::engine::choose::Surroundings;
 use crate::rules::file::{Dep, FileId};
 use crate::rules::images::Attribute;
-use std::collections::HashMap;
 use std::ffi::CString;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
@@ -101,8 +101,8 @@ impl Build {
         if images.is_empty() || !in_use || self.collector.is_some() {
             return Ok(());
         }
-        let mut levels: HashMap<FileId, u32> = HashMap::new();
-        let mut lots: HashMap<(String, u32), usize> = HashMap::new();
+        let mut levels: HashMap<FileId, u32> = HashMap::default();
+        let mut lots: HashMap<(String, u32), usize> = HashMap::default();
         for file in self.needs_first(goals)? {
             let block = self.block_of(file);
             let builder = block.as_ref().and_then(|block| self.builder_of(block));
@@ -151,7 +151,7 @@ impl Build {
     /// The files that the goals need, as far as rules name them, each after those that it needs itself.
     fn needs_first(&mut self, goals: &[FileId]) -> Outcome<Vec<FileId>> {
         let mut found = Vec::new();
-        let mut begun = std::collections::HashSet::new();
+        let mut begun = crate::base::tables::HashSet::default();
         let mut stack: Vec<(FileId, bool)> = goals.iter().rev().map(|&goal| (goal, false)).collect();
         while let Some((file, is_over)) = stack.pop() {
             if is_over {

@@ -2,6 +2,7 @@
 //! engines.
 
 use crate::base::diagnostic::Outcome;
+use crate::base::tables::HashMap;
 use crate::build::Build;
 use crate::build::images::sources::Sources;
 use crate::image::block::Block;
@@ -9,7 +10,6 @@ use crate::image::command::Client;
 use crate::image::dockerfile::NoBases;
 use crate::image::reference::Reference;
 use crate::rules::file::{Dep, FileId};
-use std::collections::HashMap;
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 

@@ -4,6 +4,7 @@
 use crate::base::diagnostic::Outcome;
 use crate::base::events::Phase;
 use crate::base::mask::Masks;
+use crate::base::tables::HashSet;
 use crate::build::Build;
 use crate::build::images::sources::{OTHER_BUILDER, Sources, of_environment};
 use crate::expand::environment::environment;
@@ -13,7 +14,6 @@ use crate::image::freshness::{
     Change, Components, DigestCache, LABEL, Memory, Proof, Reason, Verdict, Wanted, fresh, is_same_content,
 };
 use crate::rules::file::FileId;
-use std::collections::HashSet;
 use std::path::Path;
 
 /// What a run keeps of images' inputs.
@@ -34,7 +34,7 @@ impl Default for Freshness {
             cache: DigestCache::new(here),
             memory: Memory::new(here),
             masks: None,
-            unchanged: HashSet::new(),
+            unchanged: HashSet::default(),
         }
     }
 }
@@ -196,7 +196,9 @@ impl Build {
         let (Some((name, label)), Some(inputs)) = (judged.label(), &judged.inputs) else { return };
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return };
         let is_without = |tag: &String| {
-            engine.image(tag).is_ok_and(|image| image.is_none_or(|image| image.labels.get(&name) != Some(&label)))
+            engine
+                .image(tag)
+                .is_ok_and(|image| image.is_none_or(|image| image.labels.get(&name) != Some(&label)))
         };
         if !judged.sources.tags.is_empty() && judged.sources.tags.iter().all(is_without) {
             self.images.freshness.memory.not_built(&judged.name, inputs);

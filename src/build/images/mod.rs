@@ -12,6 +12,7 @@ pub mod sources;
 pub mod steps;
 
 use crate::base::diagnostic::{Outcome, Stop};
+use crate::base::tables::HashMap;
 use crate::build::Build;
 use crate::build::cleanup::engines;
 use crate::expand::Origin;
@@ -25,7 +26,6 @@ use crate::rules::automatic;
 use crate::rules::file::{FileId, Status};
 use crate::rules::images::{self, Attribute};
 use crate::rules::scope::open_scope;
-use std::collections::HashMap;
 use std::ffi::CString;
 use std::os::unix::ffi::OsStringExt;
 use std::rc::Rc;

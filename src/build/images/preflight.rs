@@ -7,6 +7,7 @@
 use crate::base::diagnostic::{Complaint, Outcome, Severity as Weight, Stop};
 use crate::base::events::Event;
 use crate::base::source::LineStarts;
+use crate::base::tables::{HashMap, HashSet};
 use crate::build::Build;
 use crate::build::images::edges::of_process;
 use crate::build::images::freshness::Judged;
@@ -27,7 +28,6 @@ use crate::rules::file::FileId;
 use crate::rules::images::Attribute;
 use crate::rules::implicit;
 use crate::rules::scope::open_scope;
-use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 /// Puts findings into words, with colour as `--color` says.
@@ -150,7 +150,7 @@ impl Build {
     /// What the goals can reach; blocks are read on trial, or for good.
     fn reach(&mut self, goals: &[FileId], trial: bool) -> Outcome<Reached> {
         let mut reached = Reached::default();
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         let mut parents = Vec::new();
         let mut stack: Vec<(FileId, Option<FileId>)> = goals.iter().rev().map(|&goal| (goal, None)).collect();
         let mut result = Ok(());
@@ -245,7 +245,8 @@ impl Build {
             return true;
         }
         let is_source = rules.rules_to_come.is_some() && rules.patterns.in_order().is_empty();
-        (is_source && files::regular_file(text).is_ok_and(|time| time.is_some())) || implicit::is_alone(&mut self.session, file)
+        (is_source && files::regular_file(text).is_ok_and(|time| time.is_some()))
+            || implicit::is_alone(&mut self.session, file)
     }
 
     /// Reads the block of `file` before its time: none where its attributes ask for what commands may yet change.
@@ -328,7 +329,7 @@ impl Build {
         if blocks.is_empty() {
             return Vec::new();
         }
-        let mut elsewhere = HashSet::new();
+        let mut elsewhere = HashSet::default();
         let mut faults = Vec::new();
         let mut recipes = Vec::new();
         for (file, block) in blocks {
@@ -347,7 +348,7 @@ impl Build {
             self.note_environment(*file, &mut recipe);
             recipes.push(recipe);
         }
-        let mut before = vec![HashSet::new(); recipes.len()];
+        let mut before = vec![HashSet::default(); recipes.len()];
         if blocks.iter().any(|(_, block)| !block.extracts.is_empty()) {
             // What one image target copies out of its image another may read.
             let all = before.len();
@@ -357,7 +358,7 @@ impl Build {
                 }
             }
             recipes.push(unread());
-            before.push(HashSet::new());
+            before.push(HashSet::default());
         }
         let connect = FromProcess::new(self.engine.client);
         let outside = connect.outside();

@@ -4,12 +4,12 @@
 use super::super::command::ImageCommand;
 use super::stages;
 use super::subject::Unread;
+use crate::base::tables::HashSet;
 use crate::image::engine::{Engine, EngineError, Published};
 use crate::image::recipe::Place;
 use crate::image::reference::Reference;
 use crate::image::study::{BuildStudy, DockerfileUse, RecipeStudy, Study};
 use crate::os::threads::start_scoped;
-use std::collections::HashSet;
 use std::thread::ScopedJoinHandle;
 
 /// What was found.

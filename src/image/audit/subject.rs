@@ -10,7 +10,7 @@ use super::super::study::{BuildStudy, FileFault, RecipeStudy, Study};
 use super::finding::{Criterion, Finding, Kind, Level};
 use super::sizes::Sizes;
 use crate::base::sorting;
-use std::collections::HashSet;
+use crate::base::tables::HashSet;
 
 /// A build to judge: indices into a study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -6,11 +6,11 @@ use super::super::recipe::Place;
 use super::super::reference::Reference;
 use super::super::study::{RecipeStudy, Study};
 use super::{At, Finding, Kind, Severity};
-use std::collections::HashMap;
+use crate::base::tables::HashMap;
 
 /// Finds missing edges. Without `parallel` only those matter whose builder comes later.
 pub(super) fn check(study: &Study, parallel: bool, found: &mut Vec<Finding>) {
-    let mut builders: HashMap<String, Vec<(usize, Option<Place>)>> = HashMap::new();
+    let mut builders: HashMap<String, Vec<(usize, Option<Place>)>> = HashMap::default();
     for (index, recipe) in study.recipes.iter().enumerate() {
         for (tag, place) in built(recipe) {
             builders.entry(tag).or_default().push((index, place));

@@ -20,7 +20,7 @@ use super::recipe::{Line, Place, Runner};
 use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
 use crate::base::Span;
 use crate::base::sorting;
-use std::collections::HashMap;
+use crate::base::tables::HashMap;
 
 /// What is known of the run besides its recipes.
 pub struct Setting<'o> {
@@ -179,7 +179,7 @@ fn soften(line: &Line, command: &Recognised, found: &mut [Finding]) {
 /// Takes out what is said twice of one place, as of a line that several targets share.
 fn settle(found: Vec<Finding>) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::with_capacity(found.len());
-    let mut by_place: HashMap<(String, usize, Option<usize>), Vec<usize>> = HashMap::new();
+    let mut by_place: HashMap<(String, usize, Option<usize>), Vec<usize>> = HashMap::default();
     for finding in found {
         if let Some(place) = &finding.place {
             let known = by_place.entry((place.file.clone(), place.line, place.column)).or_default();

@@ -10,7 +10,7 @@ use super::super::reference::Reference;
 use super::super::study::RecipeStudy;
 use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
-use std::collections::{HashMap, HashSet};
+use crate::base::tables::{HashMap, HashSet};
 
 /// Finds what is wrong with images' names.
 pub(super) fn check(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) {
@@ -193,7 +193,7 @@ pub(super) type TagsLeft = HashMap<String, Vec<(usize, Vec<u8>)>>;
 fn tags_twice(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) {
     let own = tags(at.recipe);
     let removed = removed_again(at.recipe);
-    let mut given = HashSet::new();
+    let mut given = HashSet::default();
     for Tagged { line, command, canonical, shown, place, text } in &own {
         if !given.insert((line, command, canonical)) {
             found.push(at.finding(Severity::Warning, place.clone(), Kind::TagTwice(shown.clone())));

@@ -5,8 +5,8 @@ use super::kinds::*;
 use super::recognise::Reading;
 use super::text::{Source, Text};
 use crate::base::Span;
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::reference::Reference;
-use std::collections::{HashMap, HashSet};
 
 /// What a recipe makes and removes.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -114,7 +114,7 @@ pub struct Project {
 /// Finds what the lines of one recipe make and remove. Each line is a script of its own; under `.ONESHELL` there is one.
 pub fn lifecycle(lines: &[Reading]) -> Lifecycle {
     let mut result = Lifecycle::default();
-    let (mut index, mut removed) = (Index::default(), HashSet::new());
+    let (mut index, mut removed) = (Index::default(), HashSet::default());
     for (line, reading) in lines.iter().enumerate() {
         let by_trap = |command: &&(usize, &Recognised)| command.1.reach == Reach::OnExit;
         let commands: Vec<(usize, &Recognised)> = reading.commands.iter().enumerate().collect();

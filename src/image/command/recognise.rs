@@ -12,7 +12,7 @@ use super::text::{Piece, Source, Text};
 use super::typed;
 use super::variables::{Environment, Mark, Variables};
 use crate::base::Span;
-use std::collections::HashMap;
+use crate::base::tables::HashMap;
 use std::rc::Rc;
 
 /// What a script does, as far as it can be read.

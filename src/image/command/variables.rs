@@ -6,7 +6,7 @@
 use super::shell::{CommandKind, List, Operation, Operator, Part, PartKind, Target, Word};
 use super::text::{Piece, Source, Text, Unknown};
 use crate::base::Span;
-use std::collections::HashMap;
+use crate::base::tables::HashMap;
 
 /// What is known of a variable that the script was started with.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,7 +66,7 @@ impl<'e> Variables<'e> {
     pub(super) fn new(environment: &'e Environment<'e>) -> Self {
         Variables {
             environment,
-            values: HashMap::new(),
+            values: HashMap::default(),
             log: Vec::new(),
             last_id: 0,
             epoch: 0,

@@ -6,9 +6,9 @@ use super::ignore::Ignore;
 use super::pattern::Pattern;
 use super::rooted::{Glob, clean, has_wildcard};
 use super::tree::{EntryKind, Id, ROOT, Status, Tree};
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::dockerfile::ContextRead;
 use rustix::io::Errno;
-use std::collections::{HashMap, HashSet};
 use std::path::Path;
 
 /// An entry that can be read.
@@ -57,8 +57,8 @@ pub fn select(root: &Path, ignore: &Ignore, reads: &[&ContextRead], all: bool) -
     let mut selector = Selector {
         tree,
         taken: Vec::new(),
-        followed: HashMap::new(),
-        visited: HashSet::new(),
+        followed: HashMap::default(),
+        visited: HashSet::default(),
         read: 0,
         ignored: false,
     };

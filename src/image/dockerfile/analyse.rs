@@ -17,7 +17,8 @@ use super::value::{Budget, Scope, Value};
 use crate::base::Span;
 use crate::base::nearest;
 use crate::base::sorting;
-use std::collections::{BTreeSet, HashMap, HashSet};
+use crate::base::tables::{HashMap, HashSet};
+use std::collections::BTreeSet;
 
 /// Reads `text` and finds what the target of `request` can depend on.
 ///
@@ -113,7 +114,7 @@ pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis
         },
         envs: vec![None; file.stages.len()],
         global_args: BTreeSet::new(),
-        seen: HashSet::new(),
+        seen: HashSet::default(),
         mode: Mode::words(file.directives.escape),
         stage: 0,
         instruction: Span::default(),
@@ -548,7 +549,7 @@ impl Walk<'_> {
         let mut seen: HashSet<&[u8]> = self.out.args.iter().map(|arg| &arg.name[..]).collect();
         let mut predefined = Vec::new();
         let mut unused = Vec::new();
-        let mut places: HashMap<&[u8], Span> = HashMap::new();
+        let mut places: HashMap<&[u8], Span> = HashMap::default();
         for text in declarations(self.file) {
             places.entry(&text.bytes).or_insert(text.span);
         }

@@ -14,7 +14,8 @@ use super::scope::Globals;
 use super::value::{Budget, Nothing, Value};
 use crate::base::Span;
 use crate::base::nearest;
-use std::collections::{BTreeSet, HashMap};
+use crate::base::tables::HashMap;
+use std::collections::BTreeSet;
 
 /// What a name in COPY --from or a mount means.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -93,7 +94,7 @@ impl<'a> Graph<'a> {
             nodes: Vec::new(),
             images: Vec::new(),
             widened: Vec::new(),
-            onbuild: HashMap::new(),
+            onbuild: HashMap::default(),
         };
         for index in 0..file.stages.len() {
             let node = graph.node(index, globals, budget)?;

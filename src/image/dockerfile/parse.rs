@@ -15,7 +15,7 @@ use super::runes;
 use super::syntax;
 use crate::base::Span;
 use crate::base::nearest;
-use std::collections::HashMap;
+use crate::base::tables::HashMap;
 use std::ops::Range;
 
 /// A Dockerfile, read.

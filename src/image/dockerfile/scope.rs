@@ -9,7 +9,8 @@ use super::parse::Dockerfile;
 use super::shared::Shared;
 use super::value::{Budget, Lookup, Scope, Value};
 use crate::base::Span;
-use std::collections::{BTreeSet, HashMap};
+use crate::base::tables::HashMap;
+use std::collections::BTreeSet;
 
 /// Arguments that BuildKit sets without a declaration for FROM, and with one in stages.
 pub const PLATFORM_ARGS: [&[u8]; 10] = [

@@ -4,7 +4,7 @@ use super::analysis::{Analysis, ArgUse, Base, Origin};
 use super::instruction::Kind;
 use super::parse::Dockerfile;
 use super::value::Value;
-use std::collections::{HashMap, HashSet};
+use crate::base::tables::{HashMap, HashSet};
 
 /// The global arguments that have their defaults and stand in the FROM of a reached stage that starts from another stage, each
 /// with its value. buildah to 1.28 looks for the stages that it needs before it has these defaults (`imagebuildah/executor.go`).
@@ -22,11 +22,11 @@ pub fn stage_args(file: &Dockerfile, analysis: &Analysis) -> Vec<(Vec<u8>, Vec<u
         Kind::Arg(pairs) => &pairs[..],
         _ => &[],
     });
-    let mut defaults: HashMap<&[u8], usize> = HashMap::new();
+    let mut defaults: HashMap<&[u8], usize> = HashMap::default();
     for pair in pairs.filter(|pair| pair.value.is_some()) {
         *defaults.entry(&pair.name.bytes).or_default() += 1;
     }
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     let wanted = |arg: &&ArgUse| arg.stage.is_none() && arg.origin == Origin::Default;
     let mut out: Vec<(Vec<u8>, Vec<u8>)> = Vec::new();
     for arg in analysis.args.iter().filter(wanted) {

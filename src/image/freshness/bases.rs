@@ -2,10 +2,10 @@
 //! asked for once. Knows nothing of files.
 
 use super::content::identity;
+use crate::base::tables::HashMap;
 use crate::image::dockerfile::{BaseConfig, BaseImages};
 use crate::image::engine::{Engine, EngineError, Image};
 use crate::image::reference::Reference;
-use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
 
 /// What identifies base images.

@@ -12,12 +12,12 @@ use super::hash::{self, Fault};
 use super::instructions;
 use crate::base::Span;
 use crate::base::source::LineStarts;
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::context::{Choice, Convention, EntryKind, LoadError, Selection, Status, load, select};
 use crate::image::dockerfile::names::{ContextKind, context_kind};
 use crate::image::dockerfile::{
     Analysis, ArgUse, Base, ContextRead, Error, Kind, Origin, StageUse, Value, is_proxy, parse, runes,
 };
-use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -256,7 +256,7 @@ impl Gatherer<'_> {
     }
 
     fn images(&mut self, bases: &dyn BaseContents) {
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         for image in &self.inputs.analysis.images {
             let line = self.line(image.span);
             let platform = match &image.platform {
@@ -404,7 +404,7 @@ impl Gatherer<'_> {
     /// For each entry the first instruction that reads it.
     fn readers(&mut self, selection: &Selection, reads: &[&ContextRead]) -> Vec<u32> {
         let whole = ReaderInput { keyword: String::new(), line: 0 };
-        let mut numbers = HashMap::new();
+        let mut numbers = HashMap::default();
         let mut of = vec![self.reader(whole, &mut numbers); selection.entries.len()];
         for (read, found) in reads.iter().zip(&selection.reads).rev() {
             let text = read.instruction.of(self.inputs.dockerfile);
@@ -433,7 +433,7 @@ impl Gatherer<'_> {
 
 /// The target and the stages that it starts from, whose settings it has; of others it has files at most.
 fn makes_target(analysis: &Analysis) -> HashSet<usize> {
-    let mut found = HashSet::new();
+    let mut found = HashSet::default();
     let mut at = Some(analysis.target);
     while let Some(index) = at.filter(|&index| found.insert(index)) {
         at = match place(analysis, index).and_then(|place| analysis.stages.get(place)) {

@@ -2,8 +2,8 @@
 //! of lines, the case of keywords, blanks between words. Knows nothing of files.
 
 use super::codec::{Digest, Writer};
+use crate::base::tables::HashSet;
 use crate::image::dockerfile::{Copy, Heredoc, Instruction, Kind, Stage, Text, runes};
-use std::collections::HashSet;
 
 /// Which of a stage's instructions change only what an image says of itself, and nothing in its files: in a stage whose files alone
 /// count. `is_base` tells whether another stage starts from it.
@@ -209,7 +209,7 @@ mod tests {
             "FROM a\nONBUILD RUN x",
             "FROM a\nONBUILD RUN y",
         ];
-        let mut seen = std::collections::HashMap::new();
+        let mut seen = crate::base::tables::HashMap::default();
         for text in all {
             let before = seen.insert(digests(text), text);
             assert_eq!(before, None, "{text}");

@@ -126,7 +126,7 @@ impl Record {
 /// Reads a whole journal. A line that is no record counts as torn and means nothing.
 pub(super) fn history(text: &[u8]) -> History {
     let mut history = History::default();
-    let mut places = std::collections::HashMap::new();
+    let mut places = crate::base::tables::HashMap::default();
     for line in text.split(|byte| *byte == b'\n').filter(|line| !line.is_empty()) {
         match Record::read(line) {
             None => history.torn += 1,

@@ -10,8 +10,8 @@ use super::paths::{PathId, Paths, ROOT};
 use super::record::{Entry, Kind, NONE, Slot};
 use super::tree::SavedImage;
 use super::walk::{Member, Walk};
+use crate::base::tables::HashMap;
 use serde_json::Value;
-use std::collections::HashMap;
 use std::io::Read;
 use tar::EntryType;
 
@@ -52,10 +52,10 @@ pub fn read(source: impl Read, keep: &dyn Keep, limits: &Limits) -> Result<Saved
         left: limits.bytes,
         keep,
         parts: Parts::new(limits),
-        documents: HashMap::new(),
+        documents: HashMap::default(),
         document_bytes: 0,
-        layers: HashMap::new(),
-        links: HashMap::new(),
+        layers: HashMap::default(),
+        links: HashMap::default(),
         members: 0,
     };
     let mut left = limits.archive_bytes;

@@ -15,8 +15,8 @@ use crate::base::Span;
 use crate::base::secret::is_secret_name;
 use crate::base::sorting;
 use crate::base::source::{LineStarts, line_column};
+use crate::base::tables::{HashMap, HashSet};
 use std::collections::hash_map::Entry;
-use std::collections::{HashMap, HashSet};
 
 fn show(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).into_owned()
@@ -161,7 +161,7 @@ fn needs(stage: &StageUse) -> Vec<StageNeed> {
 fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<ArgPlan> {
     let mut out: Vec<ArgPlan> = Vec::new();
     // By name and value, as far as the value is shown.
-    let mut known: HashMap<(&[u8], bool, Option<&Value>), usize> = HashMap::new();
+    let mut known: HashMap<(&[u8], bool, Option<&Value>), usize> = HashMap::default();
     let file = match &study.dockerfile {
         DockerfileUse::File(file) => Some(file),
         _ => None,
@@ -251,7 +251,7 @@ fn context(study: &BuildStudy, analysis: Option<&Analysis>, lines: &LineStarts) 
 
 fn images(analysis: &Analysis, lines: &LineStarts, connection: Option<&Connection>) -> Vec<ImagePlan> {
     let mut out: Vec<ImagePlan> = Vec::new();
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     for image in &analysis.images {
         let reference = image.reference.known().map(show);
         if reference.is_some() && !seen.insert(reference.clone()) {

@@ -9,7 +9,7 @@ use super::super::study::{RecipeStudy, Study};
 use super::{Action, Fate, Opacity, Step, TargetPlan, Thing, builds};
 use crate::base::Span;
 use crate::base::sorting;
-use std::collections::{HashMap, HashSet};
+use crate::base::tables::{HashMap, HashSet};
 
 /// What the recipe would do.
 pub(super) fn target(recipe: &RecipeStudy, study: &Study) -> TargetPlan {

@@ -5,8 +5,8 @@ use super::super::engine::choose::{Surroundings, named};
 use super::super::engine::{Engine, EngineError, Image, Version};
 use super::super::recipe::Recipe;
 use super::Outside;
+use crate::base::tables::HashMap;
 use std::cell::{OnceCell, RefCell};
-use std::collections::HashMap;
 
 /// Where an engine is, as far as a command and its environment say.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -140,7 +140,7 @@ pub(super) struct Connections<'o> {
 
 impl<'o> Connections<'o> {
     pub fn new(connect: &'o dyn Connect) -> Self {
-        Connections { connect, all: Vec::new(), known: HashMap::new() }
+        Connections { connect, all: Vec::new(), known: HashMap::default() }
     }
 
     /// The connection of `command`; none where it is not known before the command runs, or is on another machine's behalf

@@ -5,9 +5,9 @@ use super::super::dockerfile::{Dockerfile, Error, parse};
 use super::super::recipe::Place;
 use crate::base::Span;
 use crate::base::source::LineStarts;
+use crate::base::tables::HashMap;
 use crate::os::files::read_regular;
 use std::cell::OnceCell;
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 

@@ -7,7 +7,7 @@ use super::RecipeStudy;
 use super::builds::{BuildStudy, ContextUse, DockerfileUse};
 use super::files::Files;
 use crate::base::Span;
-use std::collections::HashMap;
+use crate::base::tables::HashMap;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -64,7 +64,7 @@ struct Group {
 
 /// Finds the inputs of all builds in folders of this machine.
 pub(super) fn find(all: &mut [RecipeStudy], files: &mut Files) {
-    let mut groups: HashMap<Key, Group> = HashMap::new();
+    let mut groups: HashMap<Key, Group> = HashMap::default();
     for (at, recipe) in all.iter().enumerate() {
         for (index, build) in recipe.builds.iter().enumerate() {
             let ContextUse::Folder(_, folder) = &build.context else { continue };
@@ -121,7 +121,7 @@ fn walk(folder: &Path, group: &Group, all: &[RecipeStudy]) -> Vec<((usize, usize
         stage: 0,
     };
     let mut reads: Vec<&ContextRead> = Vec::new();
-    let mut known: HashMap<Source<'_>, usize> = HashMap::new();
+    let mut known: HashMap<Source<'_>, usize> = HashMap::default();
     let mut number = |read| {
         *known.entry(source_of(read)).or_insert_with(|| {
             reads.push(read);

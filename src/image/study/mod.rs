@@ -16,7 +16,7 @@ pub use inputs::{Amount, IgnoreUse, Inputs, ReadFound};
 
 use super::command::{Client, Lifecycle, Reading, Recognised, lifecycle, recognise};
 use super::recipe::{Recipe, Runner};
-use std::collections::HashSet;
+use crate::base::tables::HashSet;
 use std::path::PathBuf;
 
 /// What a study may look at.

@@ -38,6 +38,7 @@ pub unsafe fn start(
     let arguments = unsafe {
         open_standard_streams();
         super::wait::hold_child_signal();
+        seed_tables();
         (0..count.max(0) as usize).map(|at| CStr::from_ptr(*words.add(at)).to_bytes().to_vec()).collect()
     };
     main(arguments, environment())
@@ -63,6 +64,18 @@ unsafe fn open_standard_streams() {
             if stream.revents & libc::POLLNVAL != 0 {
                 libc::open(c"/dev/null".as_ptr(), libc::O_RDWR | libc::O_CLOEXEC, 0);
             }
+        }
+    }
+}
+
+/// Has tables begin with the random bytes that the kernel gives each program, which take no call.
+fn seed_tables() {
+    #[cfg(target_os = "linux")]
+    // SAFETY: where there is a value, it is the address of sixteen bytes that stay; they need not be aligned.
+    unsafe {
+        let bytes = libc::getauxval(libc::AT_RANDOM) as *const [u8; 16];
+        if !bytes.is_null() {
+            crate::base::tables::set_seed(u128::from_ne_bytes(bytes.read_unaligned()));
         }
     }
 }

@@ -9,6 +9,7 @@ pub use text::{names, text};
 use crate::base::Name;
 use crate::base::diagnostic::{Outcome, Place};
 use crate::base::mask::Masks;
+use crate::base::tables::HashMap;
 use crate::expand::expand_text;
 use crate::load::Session;
 use crate::load::description::{Description, Descriptions};
@@ -17,7 +18,6 @@ use crate::rules::Rules;
 use crate::rules::file::{FileId, plain_name};
 use crate::rules::images::{self, Attribute};
 use crate::rules::pattern::TargetPattern;
-use std::collections::HashMap;
 
 /// A target that rules or blocks name.
 #[derive(Debug)]
@@ -70,7 +70,7 @@ pub fn targets(session: &mut Session) -> Outcome<Vec<Target>> {
     let by_pattern = named_by_pattern(session);
     let default = default_goal(session)?;
     let mut descriptions = Descriptions::default();
-    let mut known: HashMap<Name, usize> = HashMap::new();
+    let mut known: HashMap<Name, usize> = HashMap::default();
     let mut found: Vec<Candidate> = Vec::new();
     for &(name, place) in named.iter().chain(&by_pattern) {
         let Some(file) = session.rules.files.find(name) else { continue };

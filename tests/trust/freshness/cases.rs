@@ -10,10 +10,10 @@ use super::builder::Phase;
 use super::changes::{Kept, foreign};
 use super::engine::{Act, Engine, Order, When};
 use super::host;
-use crate::{Failure, scale};
 use crate::daemon::Manner;
 use crate::figures::count;
 use crate::scene::{Outcome, Scene, equal, words};
+use crate::{Failure, scale};
 
 pub fn trials() -> Vec<Trial> {
     crate::trials![
@@ -95,11 +95,9 @@ fn bench() -> Result<Bench, Failure> {
 }
 
 fn what_changes_and_is_put_back_while_a_build_runs_has_it_built_again() -> Result<(), Failure> {
-    for (name, text) in [
-        ("c/a", "other"),
-        ("c/Dockerfile", "FROM base:1\nCOPY . /\nRUN other\n"),
-        ("c/.dockerignore", "a\n"),
-    ] {
+    for (name, text) in
+        [("c/a", "other"), ("c/Dockerfile", "FROM base:1\nCOPY . /\nRUN other\n"), ("c/.dockerignore", "a\n")]
+    {
         let bench = bench()?;
         bench.builds(name, bench.other_meanwhile(name, text), 2)?;
         bench.builds(name, Vec::new(), 0)?;
@@ -173,7 +171,8 @@ fn audits_that_are_interrupted_end_as_makes_do() -> Result<(), Failure> {
         // Clean-up waits for its answers as long as ever: from its first removal or look for what is to be removed on.
         let got = questions.iter().rposition(|line| line.ends_with("/get"));
         let cleans = |(at, line): (usize, &String)| {
-            let is_looked_for = line.contains("filters=") || (Some(at) > got && line.contains("imk-reproduce"));
+            let is_looked_for =
+                line.contains("filters=") || (Some(at) > got && line.contains("imk-reproduce"));
             (is_looked_for || line.starts_with("DELETE ")).then_some(at)
         };
         let cleaning = questions.iter().enumerate().find_map(cleans).unwrap_or(asked);

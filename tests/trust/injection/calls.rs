@@ -82,8 +82,14 @@ pub const OTHERS: [(&[&str], &str); 12] = [
     (&["exit", "exit_group", "rt_sigreturn"], "does not return"),
     (&["getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid"], "can't fail"),
     (&["rt_sigaction", "rt_sigprocmask", "sigaltstack"], "can fail with a wrong argument alone"),
-    (&["futex"], "waits and wakes within the program: the C library and the standard library go on at each error"),
-    (&["arch_prctl", "set_tid_address", "set_robust_list", "rseq"], "the C library's, before the first instruction, or of a new thread"),
+    (
+        &["futex"],
+        "waits and wakes within the program: the C library and the standard library go on at each error",
+    ),
+    (
+        &["arch_prctl", "set_tid_address", "set_robust_list", "rseq"],
+        "the C library's, before the first instruction, or of a new thread",
+    ),
     (&["pread64"], "the loader's, before the first instruction; `read` and `openat` are tried there"),
     (&["prctl"], "names a thread and asks to be told of orphans; what it says is not looked at"),
     (&["madvise"], "advice that the C library gives of a thread's stack"),

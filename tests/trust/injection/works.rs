@@ -93,7 +93,14 @@ pub const WORKS: [Work; 15] = [
         hold: failing_holds,
         ends: &["2"],
     },
-    Work { name: "times", arguments: &["-t"], scene: touched, run: plainly, hold: touched_holds, ends: USUAL },
+    Work {
+        name: "times",
+        arguments: &["-t"],
+        scene: touched,
+        run: plainly,
+        hold: touched_holds,
+        ends: USUAL,
+    },
     Work {
         name: "a signal",
         arguments: &["-j2"],
@@ -443,14 +450,12 @@ fn images(client: &str, fails: bool) -> Result<Scene, Failure> {
 /// Nothing is left on the engine that was not told, by name; the user's container is there.
 fn engine_holds(place: &Scene, outcome: &Outcome, hit: &Hit) -> Result<(), Failure> {
     let mut left = place.daemon.things();
-    let mine = left.iter().position(|thing| thing == "container-mine").ok_or("the user's container is gone")?;
+    let mine =
+        left.iter().position(|thing| thing == "container-mine").ok_or("the user's container is gone")?;
     left.remove(mine);
     let told = ["is left: ", "is not removed: ", "not cleaned up", "may be left of"];
-    let told: Vec<&str> = outcome
-        .stderr
-        .lines()
-        .filter(|line| told.iter().any(|words| line.contains(words)))
-        .collect();
+    let told: Vec<&str> =
+        outcome.stderr.lines().filter(|line| told.iter().any(|words| line.contains(words))).collect();
     // What is over at once tells nothing: the next run finds it by the journal.
     if hit.is_of_memory() && outcome.status == "signal 6" {
         return Ok(());

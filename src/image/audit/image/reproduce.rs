@@ -9,8 +9,9 @@ use super::origin::Origins;
 use super::user::Users;
 use super::view::{Setting, Subject, View};
 use crate::base::sorting;
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::layers::{Entry, Keep, Kept, Kind as FileKind, SavedImage};
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 
 /// Bytes of a file that are compared line by line.
 const TEXT: usize = 64 * 1024;

@@ -7,11 +7,11 @@ use super::install::{self, Tool};
 use super::view::{Action, StageView, View};
 use super::{Kind, Setting};
 use crate::base::Span;
+use crate::base::tables::HashSet;
 use crate::image::command::ImageCommand;
 use crate::image::dockerfile::{ImageUse, Via};
 use crate::image::reference::Reference;
 use crate::image::study::Study;
-use std::collections::HashSet;
 
 /// So many days before its end of life a release is spoken of.
 const SOON: i64 = 180;
@@ -27,7 +27,7 @@ pub(super) struct Refresh {
 impl Refresh {
     /// What is known for `subject`.
     pub fn of(study: &Study, subject: Subject) -> Refresh {
-        let mut refresh = Refresh { pulls: false, built: HashSet::new() };
+        let mut refresh = Refresh { pulls: false, built: HashSet::default() };
         for (index, recipe) in study.recipes.iter().enumerate() {
             for (_, _, command) in recipe.commands() {
                 match &command.command {
@@ -183,7 +183,7 @@ pub(super) fn root<'v>(view: &'v View<'_>) -> Option<(&'v StageView<'v>, Named, 
 
 /// Finds what base images' names tell.
 pub(super) fn check(view: &View<'_>, refresh: &Refresh, setting: &Setting, found: &mut Vec<Finding>) {
-    let mut seen = HashSet::new();
+    let mut seen = HashSet::default();
     for used in &view.analysis.images {
         let Some(named) = used.reference.known().and_then(Named::of) else { continue };
         let Some(stage) = view.stages.iter().find(|stage| stage.index == used.stage) else { continue };

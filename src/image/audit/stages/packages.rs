@@ -7,8 +7,8 @@ use super::install::{self, Install, Tool, file_of};
 use super::requirements::{self, Requirements, name_of, requirement};
 use super::script::Command;
 use super::view::{Action, StageView, Step, View};
+use crate::base::tables::HashSet;
 use crate::image::dockerfile::names::{git_commit, is_git};
-use std::collections::HashSet;
 
 /// How deeply requirements files take in others.
 const MOST_INCLUDES: usize = 8;
@@ -124,7 +124,7 @@ fn pip(
     found: &mut Vec<Finding>,
 ) {
     let command = install.command;
-    let mut pinned: HashSet<String> = HashSet::new();
+    let mut pinned: HashSet<String> = HashSet::default();
     let mut unknown = !install.constraints.iter().all(|word| word.known);
     for word in &install.constraints {
         match file(view, stage, index, file_of(word)) {
@@ -162,7 +162,7 @@ fn pip(
     }
     for word in install.requirements.iter().filter(|word| word.known) {
         let mut todo = vec![file_of(word).to_owned()];
-        let mut seen = HashSet::new();
+        let mut seen = HashSet::default();
         while let Some(path) = todo.pop() {
             if local || seen.len() > MOST_INCLUDES || !seen.insert(path.clone()) {
                 continue;
@@ -170,7 +170,7 @@ fn pip(
             let Some((shown, read)) = file(view, stage, index, &path) else { continue };
             let folder = path.rsplit_once('/').map(|(folder, _)| format!("{folder}/")).unwrap_or_default();
             todo.extend(read.includes.iter().map(|inner| format!("{folder}{inner}")));
-            let mut limits = HashSet::new();
+            let mut limits = HashSet::default();
             for inner in &read.constraints {
                 match file(view, stage, index, &format!("{folder}{inner}")) {
                     Some((_, read)) => {

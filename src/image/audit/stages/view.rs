@@ -4,6 +4,7 @@
 use super::script::{self, Command};
 use crate::base::Span;
 use crate::base::source::LineStarts;
+use crate::base::tables::HashMap;
 use crate::image::audit::finding::{Finding, Kind, Level, StageName};
 use crate::image::audit::subject::Unread;
 use crate::image::context::{Ignore, Selection, select};
@@ -15,7 +16,6 @@ use crate::image::dockerfile::{
 use crate::image::recipe::Place;
 use crate::image::study::{BuildStudy, ContextUse, DockerfileUse, Inputs};
 use crate::os::files::read_regular_within;
-use std::collections::HashMap;
 use std::path::Path;
 
 /// A build under audit.
@@ -143,7 +143,7 @@ impl<'s> View<'s> {
     }
 
     fn walk(&mut self) {
-        let mut ends: HashMap<usize, End<'s>> = HashMap::new();
+        let mut ends: HashMap<usize, End<'s>> = HashMap::default();
         let mut known = Known::of(self.analysis);
         for used in &self.analysis.stages {
             let Some(stage) = self.file.stages.get(used.index) else { continue };
@@ -364,11 +364,11 @@ struct Known<'s> {
 
 impl<'s> Known<'s> {
     fn of(analysis: &'s Analysis) -> Self {
-        let mut reads: HashMap<(usize, Span), Vec<&ContextRead>> = HashMap::new();
+        let mut reads: HashMap<(usize, Span), Vec<&ContextRead>> = HashMap::default();
         for read in analysis.reads.iter().filter(|read| read.context.is_none()) {
             reads.entry((read.stage, read.instruction)).or_default().push(read);
         }
-        let mut args = HashMap::new();
+        let mut args = HashMap::default();
         for arg in &analysis.args {
             if let Some(span) = arg.span {
                 args.entry(span).or_insert(arg);

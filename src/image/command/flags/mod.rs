@@ -7,7 +7,7 @@
 
 use super::text::Text;
 use crate::base::Span;
-use std::collections::{HashMap, HashSet};
+use crate::base::tables::{HashMap, HashSet};
 use std::sync::OnceLock;
 
 /// The programs whose tables there are.
@@ -68,7 +68,7 @@ struct Read {
 
 impl Read {
     fn of(text: &'static str) -> Read {
-        let mut read = Read { sections: HashMap::new(), groups: HashSet::new() };
+        let mut read = Read { sections: HashMap::default(), groups: HashSet::default() };
         let mut lines = text.lines().peekable();
         while let Some(line) = lines.next() {
             let Some(head) = line.strip_suffix(':').filter(|_| !line.starts_with([' ', '#'])) else {
