@@ -37,7 +37,7 @@ $(hadolint):
 .PHONY: test
 test: lint $(hadolint) engine release ## Run every check and test there is; the last line counts them
 	@scripts/test unit conformance instructions dependencies contexts engine plans why listed docs audit builder podman blocks faults \
-		faults-podman watch edits-part reports trust fuzz
+		faults-podman watch edits-part reports load trust fuzz
 
 .PHONY: lint
 lint: ## Check the format and the lints
@@ -47,13 +47,15 @@ lint: ## Check the format and the lints
 	cargo fmt --check --manifest-path fuzz/Cargo.toml
 	for script in $$(grep -l "^#!.*bash" scripts/* .ci/run tests/engine/*); do bash -n $$script || exit; done
 
-.PHONY: unit-test conformance instructions engine-test trust fuzz
+.PHONY: unit-test conformance instructions engine-test load trust fuzz
 unit-test: ## Run the tests of the crate
 	@scripts/test unit
 conformance: release ## Run GNU make's own test suite on imk
 	@scripts/test conformance
 instructions: release ## Hold the instructions of fixed works to the figures kept
 	@scripts/test instructions
+load: release ## Load imk with a twentieth of more than anybody has
+	@scripts/test load
 trust: ## Try what imk does when all around it fails
 	@scripts/test trust
 fuzz: ## Try each reader on inputs that nobody wrote, for a few seconds

@@ -16,6 +16,14 @@ use std::time::Duration;
 /// Only a session that hangs takes so long.
 const PATIENCE: Duration = Duration::from_secs(120);
 
+/// A command that heeds signals, where whoever started the tests in the background has SIGINT ignored: what is ignored all children
+/// ignore too.
+fn heeding(program: &str) -> Command {
+    let mut command = Command::new("env");
+    command.arg("--default-signal=HUP,INT,QUIT,TERM").arg(program);
+    command
+}
+
 struct Watch {
     folder: tempfile::TempDir,
     child: Option<Child>,
@@ -57,7 +65,7 @@ impl Watch {
     }
 
     fn command(&self, words: &[&str]) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_imk"));
+        let mut command = heeding(env!("CARGO_BIN_EXE_imk"));
         command.arg("--watch").args(words).current_dir(self.root());
         for name in ["MAKEFLAGS", "MAKELEVEL", "IMKFLAGS", "GNUMAKEFLAGS"] {
             command.env_remove(name);
@@ -536,16 +544,17 @@ impl Terminal {
             "trap : INT; stty -g > before; {} --watch; echo $? > status; stty -g > after",
             env!("CARGO_BIN_EXE_imk")
         );
-        let mut command = Command::new("script");
+        let mut command = heeding("script");
         command.args(["-q", "-f", "-c", &line, "/dev/null"]).current_dir(watch.root());
         command.stdin(Stdio::piped()).stdout(Stdio::piped()).env("SHELL", "/bin/sh");
         for name in ["MAKEFLAGS", "MAKELEVEL", "IMKFLAGS", "GNUMAKEFLAGS"] {
             command.env_remove(name);
         }
-        let Ok(mut child) = command.spawn() else {
+        if Command::new("script").arg("--version").stdout(Stdio::null()).status().is_err() {
             eprintln!("skipped: no script program");
             return None;
-        };
+        }
+        let mut child = command.spawn().expect("env");
         let (keys, output) = (child.stdin.take().expect("a pipe"), child.stdout.take().expect("a pipe"));
         Some(Terminal { child, keys, output, screen: String::new() })
     }
