@@ -218,9 +218,10 @@ pub fn answer(method: &str, target: &str, folder: &Path) -> (u16, String) {
 fn listed_containers(folder: &Path) -> String {
     let names = fs::read_dir(folder).into_iter().flatten().flatten();
     let entry = |name: String| {
+        // Not of other files: one of them is a fifo.
+        let own = name.strip_prefix("container-")?;
         let id = fs::read_to_string(folder.join(&name)).ok()?;
         let labels = fs::read_to_string(folder.join(format!("labels-{name}"))).unwrap_or_default();
-        let own = name.strip_prefix("container-")?;
         Some(format!(r#"{{"Id":"{id}","Names":["/{own}"],"Created":0,"Labels":{{{labels}}}}}"#))
     };
     let all: Vec<String> =

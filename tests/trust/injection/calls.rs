@@ -53,7 +53,8 @@ pub const FAULTS: [Fault; 52] = [
     fault(&["poll"], &["EINTR", "ENOMEM"]),
     fault(&["ppoll"], &["EINTR", "ENOMEM"]),
     fault(&["inotify_init1"], &["EMFILE", "ENFILE", "ENOMEM"]),
-    fault(&["inotify_add_watch"], &["ENOSPC", "ENOMEM", "EACCES", "ENOENT"]),
+    // Of a folder that is there and may be read.
+    fault(&["inotify_add_watch"], &["ENOSPC", "ENOMEM"]),
     // Sockets.
     fault(&["socket"], &["EMFILE", "ENFILE", "ENOBUFS", "EACCES"]),
     fault(&["socketpair"], &["EMFILE", "ENFILE", "ENOMEM"]),

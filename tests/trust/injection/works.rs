@@ -335,14 +335,18 @@ fn interrupted() -> Result<Scene, Failure> {
     Scene::new(makefile, Manner::Well)
 }
 
-fn interrupted_holds(place: &Scene, outcome: &Outcome, _: &Hit) -> Result<(), Failure> {
+fn interrupted_holds(place: &Scene, outcome: &Outcome, hit: &Hit) -> Result<(), Failure> {
     users_files(place)?;
-    no_litter(place, outcome)?;
+    // Signals are heeded by a pair of sockets; without one they end imk as they end any program, and as SIGKILL does.
+    if hit.call != "socketpair" || outcome.status != "signal 15" {
+        no_litter(place, outcome)?;
+    }
     // As for GNU make: what failed by itself is deleted only where `.DELETE_ON_ERROR` says so.
     for name in ["half", "other"] {
         let is_told =
             outcome.stderr.contains(&format!("[Makefile:")) || outcome.stderr.contains(&format!(" {name}:"));
-        if outcome.status == "signal 15" && place.read(name).is_some() && !is_told {
+        let is_heeded = hit.call != "socketpair";
+        if outcome.status == "signal 15" && is_heeded && place.read(name).is_some() && !is_told {
             return Err(format!("{name} is left and not told: {outcome:?}"));
         }
         let _ = fs::remove_file(place.dir().join(name));
