@@ -2,13 +2,16 @@
 
 use super::{FOLDER, JournalError};
 use crate::base::sorting;
+use crate::base::tables::Seeded;
 use crate::os::files::{open_own, read_bounded};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use std::ffi::OsStr;
 use std::fs::File;
+use std::hash::BuildHasher;
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
 
 /// Largest journal that is read, in bytes.
 const SIZE_MAX: u64 = 64 * 1024 * 1024;
@@ -49,12 +52,19 @@ fn kind(fault: rustix::io::Errno) -> ErrorKind {
     std::io::Error::from(fault).kind()
 }
 
-/// 128 bits from the system's generator, as hexadecimal digits.
-pub(super) fn token() -> Result<String, JournalError> {
+/// 128 bits that nobody can foresee, as hexadecimal digits: from the system's generator, or from this process's own seed where no file
+/// can be opened, since a run without a token has nothing removed.
+pub(super) fn token() -> String {
+    static COUNT: AtomicU64 = AtomicU64::new(0);
     let mut bytes = [0; 16];
-    let read = File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes));
-    read.map_err(|fault| JournalError::Create(fault.kind()))?;
-    Ok(bytes.iter().map(|byte| format!("{byte:02x}")).collect())
+    if File::open("/dev/urandom").and_then(|mut source| source.read_exact(&mut bytes)).is_err() {
+        let moment =
+            (std::process::id(), std::time::SystemTime::now(), COUNT.fetch_add(1, Ordering::Relaxed));
+        for (half, part) in bytes.chunks_mut(8).enumerate() {
+            part.copy_from_slice(&Seeded.hash_one((half, moment)).to_ne_bytes());
+        }
+    }
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 /// Appends a line and waits until it is on disk.

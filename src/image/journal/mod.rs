@@ -203,7 +203,7 @@ impl Journal {
     }
 
     fn begin_by(directory: &Path, clock: fn() -> i64) -> Result<Journal, JournalError> {
-        let token = file::token()?;
+        let token = file::token();
         let (folder, file, name) = Folder::make_with_journal(directory, &token)?;
         let inode = file::inode(&file)?;
         let disk = Some(Disk { folder, file, name, given_up: false });
@@ -222,7 +222,7 @@ impl Journal {
 
     /// A journal in memory alone, for where no file can be had: it serves as long as the run lives.
     pub fn unwritten(directory: &Path) -> Result<Journal, JournalError> {
-        let token = file::token()?;
+        let token = file::token();
         Ok(Journal { directory: directory.to_owned(), disk: None, token, entries: Vec::new(), clock: now })
     }
 
