@@ -3,6 +3,8 @@
 
 #[path = "watch/edited.rs"]
 mod edited;
+#[path = "watch/names.rs"]
+mod names;
 
 use std::fs;
 use std::io::{BufRead, BufReader, Read, Write};
@@ -404,21 +406,6 @@ fn without_prerequisites_the_files_named_or_the_folder_are_watched() {
     assert!(watch.run().contains("sub"));
     watch.write("sub/new", "2");
     assert_eq!(watch.run(), "imk: sub/new changed: making all");
-}
-
-#[test]
-fn names_are_said_and_not_obeyed() {
-    let makefile = ".PHONY: all\nall:\n\t@true --all\n";
-    let mut watch = Watch::new(&[("Makefile", makefile)]);
-    watch.sh("git init -q");
-    watch.start(&["all"]);
-    watch.line("what all reads is not known: watching all of ");
-    watch.idle();
-    watch.write("a\n::error::b ##[error] \u{1b}]owned\u{7}", "1");
-    assert_eq!(
-        watch.run(),
-        "imk: a\u{fffd}::error::b ##\u{fffd}[error] \u{fffd}]owned\u{fffd} changed: making all"
-    );
 }
 
 #[test]

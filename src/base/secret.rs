@@ -88,7 +88,7 @@ pub fn masked_bytes(text: &[u8]) -> Option<Vec<u8>> {
         value.end -= usize::from(open.is_some() && text[value.clone()].last() == open.as_ref());
         if let Some(quote) = text[value.clone()].first().copied().filter(is_quote) {
             value.start += 1;
-            value.end -= usize::from(value.len() > 0 && text[value.end - 1] == quote);
+            value.end -= usize::from(!value.is_empty() && text[value.end - 1] == quote);
         }
         if text.get(value.start) != Some(&b'$') {
             masked.get_or_insert_with(|| text.to_vec())[value].fill(b'*');

@@ -242,10 +242,9 @@ fn hidden_values_stand_in_no_name() -> Result<(), Failure> {
 
 /// The journal of a run that is killed names the target that has a hidden value without it.
 fn hidden_values_stand_in_no_journal() -> Result<(), Failure> {
-    let makefile =
-        ".SECRET_VARS: WORD\nall: a-$(WORD)\na-$(WORD): ; @docker create --name one x; docker wait one\n";
+    let makefile = ".SECRET_VARS: WORD\nall: a-$(WORD)\na-$(WORD):\n\t@docker create --name one x\n\t@docker cp one:/x y\n\t@docker rm one\n";
     let place = Scene::new(makefile, Manner::Well)?;
-    place.daemon.mark("block-wait").map_err(words)?;
+    place.daemon.mark("block-cp").map_err(words)?;
     let mut child = place.command(&["imk"]).env("WORD", "hush-hush").spawn().map_err(words)?;
     place.daemon.wait_until_blocked().map_err(words)?;
     let journal = files(&place.dir().join(".imk"));
