@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         hidden_values_stand_in_no_journal,
         temporary_files_are_the_users_alone,
         planted_links_are_not_followed,
+        what_is_no_file_in_imks_folder_is_done_without,
     ]
 }
 
@@ -314,6 +315,36 @@ fn planted_links_are_not_followed() -> Result<(), Failure> {
             equal(&what, place.daemon.things(), Vec::new())?;
             count("links planted", 1);
         }
+    }
+    Ok(())
+}
+
+/// In the place of each file that a run left in imk's folder, something that is none: a pipe that nobody writes to, a folder, a link,
+/// a second name of a file of the user's.
+fn what_is_no_file_in_imks_folder_is_done_without() -> Result<(), Failure> {
+    for plant in ["mkfifo", "mkdir", "ln -s $PWD/victim", "ln $PWD/victim"] {
+        let place = Scene::new("", Manner::Well)?;
+        place.write("Imkfile", "image app\n  tags = app\n  engine = docker\nendimage\n")?;
+        place.write("Dockerfile", "FROM scratch\nCOPY in /\n")?;
+        place.write("victim", "precious\n")?;
+        let arguments = ["-f", "Imkfile", "app"];
+        let first = place.imk(&arguments)?;
+        equal(&format!("the first run: {first:?}"), first.status.as_str(), "0")?;
+        let script = format!(
+            "touch .imk/clock; touch -d 2001-01-01 victim; find .imk -type f | while read f; do rm $f; {plant} $f; echo $f; done"
+        );
+        let planted = place.run(&["sh", "-c", &script])?;
+        equal(&format!("what is planted: {planted:?}"), planted.stdout.contains(".imk/clock"), true)?;
+        let changed = || std::fs::metadata(place.dir().join("victim")).and_then(|data| data.modified());
+        let before = changed().map_err(words)?;
+        for arguments in [&arguments[..], &["-f", "Imkfile", "--why", "app"], &["-f", "Imkfile", "-B", "app"]]
+        {
+            let outcome = place.imk(arguments)?;
+            equal(&format!("{plant} {arguments:?}: {outcome:?}"), outcome.status.as_str(), "0")?;
+        }
+        equal("the user's file", place.read("victim").as_deref(), Some("precious\n"))?;
+        equal("its time", changed().map_err(words)?, before)?;
+        count("links planted", 1);
     }
     Ok(())
 }
