@@ -260,6 +260,30 @@ fn a_block_is_fresh_under_every_tag_until_something_changes() {
 }
 
 #[test]
+fn an_image_of_a_build_that_was_never_looked_at_is_not_fresh() {
+    let place = Place::new("FROM scratch\nCOPY a /\n", &["a"]);
+    let first = place.look();
+    let fresh = |components: &Components| place.ask(components, Proof::Label, &["t:1"]).is_ok();
+    place.memory().doubt("build", &first);
+    place.build("t:1", &first);
+    assert!(
+        place.ask(&first, Proof::Label, &["t:1"]) == Err(vec![Reason::NotOurs { tag: "t:1".to_owned() }])
+    );
+    // Another build that fails has nothing to say of the first.
+    place.write("a", "other");
+    let second = place.look();
+    place.memory().doubt("build", &second);
+    place.memory().not_built("build", &second);
+    assert!(!fresh(&first));
+    place.memory().doubt("build", &second);
+    let memory = place.memory();
+    assert!(memory.is_doubted("build", first.digest()) && memory.is_doubted("build", second.digest()));
+    assert!(!memory.is_doubted("other", first.digest()), "another target's");
+    memory.trust("build");
+    assert!(fresh(&first) && !place.at.path().join(".imk/doubts").exists());
+}
+
+#[test]
 fn a_removed_tag_and_a_change_are_both_told() {
     let place = Place::new("FROM scratch\nCOPY a /\n", &["a"]);
     place.memory().remember("build", &place.look());

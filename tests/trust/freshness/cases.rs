@@ -22,6 +22,7 @@ pub fn trials() -> Vec<Trial> {
         an_image_of_a_build_that_was_cut_short_is_built_again,
         a_build_that_fails_leaves_no_doubt,
         audits_that_are_interrupted_end_as_makes_do,
+        a_tag_that_could_not_be_put_back_is_by_the_next_run,
     ]
 }
 
@@ -82,8 +83,8 @@ const DOCKERFILE: &str = "FROM base:1\nCOPY . /\nRUN make\n";
 const PROMPT: Duration = Duration::from_secs(15);
 
 /// A change in the first build.
-fn order(phase: Phase, mut change: impl FnMut() + Send + 'static) -> Order {
-    Order { when: When::Build(1, phase), act: Act::Change(Box::new(move || change())) }
+fn order(phase: Phase, change: impl FnMut() + Send + 'static) -> Order {
+    Order { when: When::Build(1, phase), act: Act::Change(Box::new(change)) }
 }
 
 /// An engine with a base image, and a folder with an ignore file.
@@ -205,4 +206,25 @@ fn audits_that_are_interrupted_end_as_makes_do() -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// The build fails when its image has the tag, and then the engine does, before the tag goes back to the image that had it.
+fn a_tag_that_could_not_be_put_back_is_by_the_next_run() -> Result<(), Failure> {
+    let block = "image app\n tags = app:1\n context = c\n cleanup = on-failure\nendimage\n";
+    let bench = Bench::new(block, DOCKERFILE)?;
+    bench.engine.state().commit(foreign(1), &["base:1".to_owned()]);
+    let tag = |bench: &Bench| bench.engine.state().tags["app:1"].clone();
+    bench.builds("the first", Vec::new(), 1)?;
+    let own = tag(&bench);
+    bench.place.write("c/a", "other")?;
+    let dies = Order { when: When::Build(1, Phase::Committed), act: Act::Die };
+    let outcome = bench.imk(&[], vec![dies])?;
+    equal(&format!("{outcome:?}"), outcome.status.as_str(), "2")?;
+    equal(&format!("told: {outcome:?}"), outcome.stderr.contains("image app:1 is left: "), true)?;
+    equal("the tag is another image's", tag(&bench) == own, false)?;
+    let outcome = bench.imk(&["--reap"], Vec::new())?;
+    equal(&format!("{outcome:?}"), outcome.status.as_str(), "0")?;
+    equal("the tag", tag(&bench), own)?;
+    bench.builds("the next", Vec::new(), 1)?;
+    bench.builds("the one after it", Vec::new(), 0)
 }

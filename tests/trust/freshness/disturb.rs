@@ -33,14 +33,8 @@ impl Disturbance {
         self.orders.push(Order { when, act });
     }
 
-    fn change(
-        &mut self,
-        build: usize,
-        phase: Phase,
-        what: String,
-        mut change: impl FnMut() + Send + 'static,
-    ) {
-        self.order(When::Build(build, phase), what, Act::Change(Box::new(move || change())));
+    fn change(&mut self, build: usize, phase: Phase, what: String, change: impl FnMut() + Send + 'static) {
+        self.order(When::Build(build, phase), what, Act::Change(Box::new(change)));
     }
 }
 

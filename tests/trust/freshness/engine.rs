@@ -349,7 +349,9 @@ fn archive() -> Vec<u8> {
         let mut head = [0u8; 512];
         let mut put = |at: usize, text: &str| head[at..at + text.len()].copy_from_slice(text.as_bytes());
         put(0, name);
-        put(100, "0000644\0000000000\0000000000\0");
+        put(100, "0000644");
+        put(108, "0000000");
+        put(116, "0000000");
         put(124, &format!("{:011o}\0", content.len()));
         put(136, "00000000000\0        0");
         put(257, "ustar\x0000");
