@@ -244,6 +244,9 @@ fn users_files(place: &Scene) -> Result<(), Failure> {
 /// No file is left that was not told.
 fn no_litter(place: &Scene, outcome: &Outcome) -> Result<(), Failure> {
     let mut litter = place.litter();
+    // Of an imk that starts itself again and is not even loaded, the copy of standard input stays: nobody is there to remove it.
+    let is_unloaded = outcome.stderr.contains("error while loading shared libraries");
+    litter.retain(|name| !is_unloaded || !name.starts_with("Gm"));
     litter.retain(|name| {
         !outcome.stderr.lines().any(|line| line.contains(" is left: ") && line.contains(&name[..]))
     });
@@ -344,7 +347,7 @@ fn interrupted_holds(place: &Scene, outcome: &Outcome, hit: &Hit) -> Result<(), 
     // As for GNU make: what failed by itself is deleted only where `.DELETE_ON_ERROR` says so.
     for name in ["half", "other"] {
         let is_told =
-            outcome.stderr.contains(&format!("[Makefile:")) || outcome.stderr.contains(&format!(" {name}:"));
+            outcome.stderr.contains(&format!(": {name}]")) || outcome.stderr.contains(&format!(" {name}: "));
         let is_heeded = hit.call != "socketpair";
         if outcome.status == "signal 15" && is_heeded && place.read(name).is_some() && !is_told {
             return Err(format!("{name} is left and not told: {outcome:?}"));
@@ -360,69 +363,7 @@ fn interrupted_holds(place: &Scene, outcome: &Outcome, hit: &Hit) -> Result<(), 
 }
 
 /// A client that keeps its things in the same files as the daemon does, and answers look-ups.
-const CLIENT: &str = r#"#!/bin/sh
-echo "$*" >>"$FAKE/log"
-command=$1
-if [ -e "$FAKE/fail-$command" ]; then echo "$0: $command fails" >&2; exit 1; fi
-# The file of a thing of this kind, by its name or id.
-find() {
-    if [ -e "$FAKE/$1-$2" ]; then echo "$FAKE/$1-$2"; return; fi
-    for file in "$FAKE/$1-"*; do
-        if [ -e "$file" ] && [ "$(cat "$file")" = "${2#sha256:}" ]; then echo "$file"; return; fi
-    done
-    echo "Error: no such $1" >&2
-    return 125
-}
-keep() {
-    od -An -N32 -tx1 /dev/urandom | tr -d ' \n' >"$FAKE/new-$$"
-    printf %s "$2" >"$FAKE/labels-$1"
-    mv "$FAKE/new-$$" "$FAKE/$1"
-}
-remove() { file=$(find "$1" "$2") || exit; rm "$file" && echo "$2"; }
-tag= name= labels= place=
-for word; do last=$word; done
-while [ $# -gt 0 ]; do
-    case $1 in
-    --tag) tag=$2; shift ;;
-    --name) name=$2; shift ;;
-    --label) labels="${labels:+$labels,}\"${2%%=*}\":\"${2#*=}\""; shift ;;
-    *) place="$place $1" ;;
-    esac
-    shift
-done
-set -- $place
-case "$1 $2" in
-"version "*) echo '{"Client":{"Version":"4.3.1"}}' ;;
-"image inspect" | "container inspect")
-    file=$(find "$1" "$last") || exit
-    own=${file#"$FAKE/$1-"}
-    labels=$(cat "$FAKE/labels-$1-$own" 2>/dev/null)
-    time=$(date -u -r "$file" +%Y-%m-%dT%H:%M:%S.%NZ)
-    if [ "$1" = image ]; then
-        echo "[{\"Id\":\"$(cat "$file")\",\"RepoTags\":[\"$own\"],\"Created\":\"$time\",\"Labels\":{$labels}}]"
-    else
-        echo "[{\"Id\":\"$(cat "$file")\",\"Name\":\"$own\",\"Created\":\"$time\",\"Image\":\"0\",\"Config\":{\"Labels\":{$labels}}}]"
-    fi
-    ;;
-"ps "*) cat "$FAKE"/container-* 2>/dev/null | sed 's/.\{64\}/&\n/g' ;;
-"images "*) cat "$FAKE"/image-* 2>/dev/null | sed 's/.\{64\}/&\n/g' ;;
-"build "*) keep "image-$tag" "$labels" ;;
-"create "*)
-    if [ -e "$FAKE/container-$name" ]; then echo "$0: $name is in use" >&2; exit 1; fi
-    keep "container-$name" "$labels"
-    echo "$name"
-    ;;
-"cp "*)
-    case $last in
-    */copy) mkdir "$last" && echo inside >"$last/file" && ln -s file "$last/link" ;;
-    esac
-    ;;
-"container rm") remove container "$last" ;;
-"image rm" | "rmi "*) remove image "$last" ;;
-"rm "*) remove container "$last" ;;
-*) echo "$0: what is $1 $2?" >&2; exit 1 ;;
-esac
-"#;
+const CLIENT: &str = include_str!("client");
 
 /// A scene whose engine has a container of the user's, and this client.
 fn with_client(makefile: &str, client: &str, fails: bool) -> Result<Scene, Failure> {
@@ -542,7 +483,8 @@ fn block_holds(place: &Scene, outcome: &Outcome, hit: &Hit) -> Result<(), Failur
             place.daemon.things(),
         ));
     }
-    let kept = |name: &str| name.starts_with("journal") || name.starts_with("extract");
+    let is_told = |name: &str| outcome.stderr.lines().any(|line| line.contains(&format!("{name} is left: ")));
+    let kept = |name: &str| (name.starts_with("journal") || name.starts_with("extract")) && !is_told(name);
     if let Some(file) = journal.iter().find(|file| kept(&file.file_name().to_string_lossy())) {
         return Err(format!("left after the next run: {file:?}"));
     }
