@@ -5,6 +5,8 @@ use imk::image::layers::{Fault, Keep, Kept, Limits, ROOT, SavedImage, read};
 /// So little of everything that inputs of some hundred bytes come to each bound.
 const LIMITS: Limits = Limits {
     bytes: 16 << 10,
+    archive_bytes: 24 << 10,
+    tail_bytes: 1 << 10,
     paths: 24,
     entries: 16,
     layers: 4,
