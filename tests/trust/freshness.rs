@@ -23,6 +23,7 @@ use self::taskfile::{BASES, Cleanup, Taskfile, one_of};
 use crate::Failure;
 use crate::daemon::Manner;
 use crate::figures::count;
+use crate::outside::jumping_clock;
 use crate::scene::{Outcome, Scene, words};
 use crate::seeds::rounds;
 
@@ -59,12 +60,14 @@ struct World {
     place: Scene,
     engine: Engine,
     taskfile: Taskfile,
+    /// A library by which imk's clock jumps, where there is a compiler to make it.
+    clock: Option<String>,
     /// What happened so far, for a reader.
     story: Vec<String>,
 }
 
 fn random_changes_leave_no_image_stale_and_build_none_without_need() -> Result<(), Failure> {
-    rounds(6, "taskfiles whose freshness was held to a model", || {
+    rounds(10, "taskfiles whose freshness was held to a model", || {
         let mut world = World::new()?;
         one_round(&mut world).map_err(|failure| {
             let state = world.engine.state();
@@ -104,7 +107,8 @@ impl World {
             engine.state().commit(foreign(number as u64), &[(*base).to_owned()]);
         }
         let story = vec![taskfile.text()];
-        let mut world = World { place, engine, taskfile, story };
+        let clock = if fastrand::u8(..4) == 0 { jumping_clock(&place).ok() } else { None };
+        let mut world = World { place, engine, taskfile, clock, story };
         for (number, block) in world.taskfile.blocks.iter().enumerate() {
             world.story.push(format!("{}:\n{}", block.file(number), block.dockerfile.text()));
         }
@@ -164,6 +168,12 @@ impl World {
         let mut command = self.place.command(&arguments);
         command.envs(&self.taskfile.environment);
         self.engine.serve(&mut command);
+        let clock = self.clock.as_ref().filter(|_| fastrand::bool());
+        if let Some(clock) = clock {
+            command.env("LD_PRELOAD", clock);
+            count("clocks that jump", 1);
+        }
+        let jumps = if clock.is_some() { ", its clock jumps" } else { "" };
         let mut child = command.spawn().map_err(words)?;
         self.engine.started(child.id());
         let outcome = self.place.wait(&mut child)?;
@@ -172,7 +182,7 @@ impl World {
         count("images built in them", self.engine.state().built.len() as u64);
         let built = self.engine.state().built.join(" ");
         self.story.push(format!(
-            "imk {jobs}: {}, built {built}; {}",
+            "imk {jobs}{jumps}: {}, built {built}; {}",
             outcome.status,
             outcome.stderr.trim_end()
         ));

@@ -198,10 +198,15 @@ int clock_gettime(clockid_t clock, struct timespec *time) {
 }
 "#;
 
+/// Has a program's clock jump: `LD_PRELOAD=…`.
+pub fn jumping_clock(place: &Scene) -> Result<String, Failure> {
+    place.preloaded(CLOCK)
+}
+
 fn a_clock_that_jumps() -> Result<(), Failure> {
     let files = "all: a b\n\t@cat a b >$@\na b: in\n\t@cp in $@\n";
     let place = Scene::new(files, Manner::Well)?;
-    let preload = place.preloaded(CLOCK)?;
+    let preload = jumping_clock(&place)?;
     for _ in 0..2 {
         let outcome = place.run(&["env", &preload, "imk", "-j2"])?;
         equal(&format!("{outcome:?}"), outcome.status.as_str(), "0")?;
@@ -209,7 +214,7 @@ fn a_clock_that_jumps() -> Result<(), Failure> {
     }
     for signal in [None, Some(Signal::INT), Some(Signal::KILL)] {
         let place = with_mine(IMAGES)?;
-        let preload = place.preloaded(CLOCK)?;
+        let preload = jumping_clock(&place)?;
         place.daemon.mark(if signal.is_some() { "block-cp" } else { "fail-cp" }).map_err(words)?;
         let mut child = place.command(&["env", &preload, "imk"]).spawn().map_err(words)?;
         let outcome = match signal {
