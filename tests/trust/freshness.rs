@@ -15,10 +15,11 @@ mod taskfile;
 use std::fs;
 
 use libtest_mimic::Trial;
+use rustix::process::Signal;
 
 use self::builder::{Made, build};
 use self::changes::{Kept, change, foreign};
-use self::engine::{Engine, Order, State};
+use self::engine::{Act, Engine, Order, State};
 use self::taskfile::{BASES, Cleanup, Taskfile, one_of};
 use crate::Failure;
 use crate::daemon::Manner;
@@ -160,6 +161,8 @@ impl World {
 
     /// Runs imk, which these things befall.
     fn run(&mut self, orders: Vec<Order>, is_zealous: bool) -> Result<Outcome, Failure> {
+        // What a killed run made is proven by times: where they make no sense it is left, and told.
+        let is_killed = orders.iter().any(|order| matches!(order.act, Act::Signal(Signal::KILL, _)));
         self.engine.begin(orders, is_zealous);
         let jobs = one_of(&["-j1", "-j1", "-j4"]);
         let mut arguments = vec!["imk".to_owned(), jobs.to_owned()];
@@ -168,7 +171,7 @@ impl World {
         let mut command = self.place.command(&arguments);
         command.envs(&self.taskfile.environment);
         self.engine.serve(&mut command);
-        let clock = self.clock.as_ref().filter(|_| fastrand::bool());
+        let clock = self.clock.as_ref().filter(|_| fastrand::bool() && !is_killed);
         if let Some(clock) = clock {
             command.env("LD_PRELOAD", clock);
             count("clocks that jump", 1);
