@@ -221,6 +221,8 @@ fn expand(text: &str, value: &dyn Fn(&str) -> Option<String>) -> String {
 struct Stage {
     made: Made,
     history: Vec<String>,
+    /// Its arguments, with their values.
+    args: Vec<String>,
 }
 
 struct Builder<'b> {
@@ -275,7 +277,9 @@ pub fn build(
     at(Phase::Read)?;
     let mut made = stage.made;
     made.labels.extend(request.labels.clone());
-    made.history = digest(&format!("{:?} {:?}", stage.history, request.secrets));
+    // imk's promise is of all arguments of the stages that are reached, though BuildKit overlooks those that no instruction sees.
+    let args: Vec<&Vec<String>> = builder.done.values().map(|stage| &stage.args).collect();
+    made.history = digest(&format!("{:?} {:?} {args:?}", stage.history, request.secrets));
     Ok(made)
 }
 
@@ -319,7 +323,7 @@ impl Builder<'_> {
                 let made = Made { layers: vec![digest("scratch")], ..Made::default() };
                 Ok(Stage { made, ..Stage::default() })
             }
-            None => Ok(Stage { made: self.image(&base)?, history: Vec::new() }),
+            None => Ok(Stage { made: self.image(&base)?, ..Stage::default() }),
         }
     }
 
@@ -328,6 +332,7 @@ impl Builder<'_> {
             return Ok(done.clone());
         }
         let mut stage = self.base(number)?;
+        stage.args.clear();
         // What is declared in the stage, and has a value.
         let mut args: BTreeMap<String, String> = BTreeMap::new();
         for (keyword, rest) in self.stages[number].2.clone() {
@@ -346,6 +351,7 @@ impl Builder<'_> {
                     let given = given.or_else(|| self.globals.get(name).cloned());
                     let given = given.or_else(|| (name == "TARGETARCH").then(|| "amd64".to_owned()));
                     said = format!("{name}={given:?}");
+                    stage.args.push(said.clone());
                     if let Some(given) = given {
                         args.insert(name.to_owned(), given);
                     }
