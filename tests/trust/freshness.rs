@@ -161,8 +161,13 @@ impl World {
 
     /// Runs imk, which these things befall.
     fn run(&mut self, orders: Vec<Order>, is_zealous: bool) -> Result<Outcome, Failure> {
-        // What a killed run made is proven by times: where they make no sense it is left, and told.
-        let is_killed = orders.iter().any(|order| matches!(order.act, Act::Signal(Signal::KILL, _)));
+        // What a run made that was killed, or lost its engine, is proven by times: where they make no sense it is left, and told.
+        let leaves = |order: &Order| match order.act {
+            Act::Signal(signal, _) => signal == Signal::KILL,
+            Act::Change(_) => false,
+            _ => true,
+        };
+        let leaves = orders.iter().any(leaves);
         self.engine.begin(orders, is_zealous);
         let jobs = one_of(&["-j1", "-j1", "-j4"]);
         let mut arguments = vec!["imk".to_owned(), jobs.to_owned()];
@@ -171,7 +176,7 @@ impl World {
         let mut command = self.place.command(&arguments);
         command.envs(&self.taskfile.environment);
         self.engine.serve(&mut command);
-        let clock = self.clock.as_ref().filter(|_| fastrand::bool() && !is_killed);
+        let clock = self.clock.as_ref().filter(|_| fastrand::bool() && !leaves);
         if let Some(clock) = clock {
             command.env("LD_PRELOAD", clock);
             count("clocks that jump", 1);

@@ -64,6 +64,7 @@ impl World {
         let tags_before = self.engine.state().tags.clone();
         let Disturbance { orders, what, signal, is_fault, put_back } = ordered;
         self.story.push(format!("{}, zealous: {is_zealous}", what.join(", ")));
+        let ordered = orders.len();
         let outcome = self.run(orders, is_zealous)?;
         let state = self.engine.state();
         let (befell, at) = (state.befell, state.befell_at.clone());
@@ -72,7 +73,8 @@ impl World {
             return Ok(put_back);
         }
         count("changes and faults in mid-run", befell as u64);
-        match signal {
+        // What was ordered first may have had the build fail before the signal came.
+        match signal.filter(|_| befell == ordered) {
             Some(Signal::KILL) => {
                 count("kills survived", 1);
                 return Ok(put_back);
