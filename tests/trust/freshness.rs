@@ -109,6 +109,7 @@ impl World {
         }
         let story = vec![taskfile.text()];
         let clock = if fastrand::u8(..4) == 0 { jumping_clock(&place).ok() } else { None };
+        let clock = clock.and_then(|words| Some(words.split_once('=')?.1.to_owned()));
         let mut world = World { place, engine, taskfile, clock, story };
         for (number, block) in world.taskfile.blocks.iter().enumerate() {
             world.story.push(format!("{}:\n{}", block.file(number), block.dockerfile.text()));
