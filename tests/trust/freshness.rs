@@ -8,8 +8,10 @@
 pub mod builder;
 mod cases;
 mod changes;
+pub mod client;
 mod disturb;
 pub mod engine;
+mod saved;
 mod taskfile;
 
 use std::fs;

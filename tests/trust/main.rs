@@ -69,9 +69,9 @@ fn heed_signals() {
 /// Ends as the client of an engine of `freshness`, where this program was started as one.
 fn be_client() {
     let name = std::env::args_os().next().unwrap_or_default();
-    let socket = std::env::var_os(freshness::engine::CLIENT);
+    let socket = std::env::var_os(freshness::client::CLIENT);
     if let Some(socket) = socket.filter(|_| std::path::Path::new(&name).ends_with("docker")) {
-        std::process::exit(freshness::engine::be_client(std::path::Path::new(&socket)));
+        std::process::exit(freshness::client::be_client(std::path::Path::new(&socket)));
     }
 }
 

@@ -15,10 +15,9 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use serde_json::{Value, json};
 
 use super::builder::{Made, Phase, Request, build, digest};
+use super::client::{CLIENT, request};
+use super::saved::archive;
 use crate::daemon::rfc3339;
-
-/// The variable that has this program be the client of the engine whose socket it names.
-pub const CLIENT: &str = "TRUST_CLIENT_OF";
 
 /// When something befalls the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -334,37 +333,6 @@ fn answer_api(mut stream: UnixStream, shared: &Shared) {
     }
 }
 
-/// An image with one layer that holds nothing, as `docker save` writes it.
-fn archive() -> Vec<u8> {
-    let layer = vec![0; 1024];
-    let id = "sha256:5f70bf18a086007016e948b04aed3b82103a36bea41755b6cddfaf10ace3c6ef";
-    let config = json!({"architecture": "amd64", "os": "linux", "config": {}, "history": [{"created_by": "COPY"}],
-        "rootfs": {"type": "layers", "diff_ids": [id]}});
-    let manifest = json!([{"Config": "config.json", "Layers": ["layer.tar"]}]);
-    let mut out = Vec::new();
-    let config = config.to_string().into_bytes();
-    for (name, content) in
-        [("layer.tar", layer), ("config.json", config), ("manifest.json", manifest.to_string().into_bytes())]
-    {
-        let mut head = [0u8; 512];
-        let mut put = |at: usize, text: &str| head[at..at + text.len()].copy_from_slice(text.as_bytes());
-        put(0, name);
-        put(100, "0000644");
-        put(108, "0000000");
-        put(116, "0000000");
-        put(124, &format!("{:011o}\0", content.len()));
-        put(136, "00000000000\0        0");
-        put(257, "ustar\x0000");
-        let sum: u32 = head.iter().map(|&byte| u32::from(byte)).sum();
-        head[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
-        out.extend(head);
-        out.extend(&content);
-        out.resize(out.len().next_multiple_of(512), 0);
-    }
-    out.resize(out.len() + 1024, 0);
-    out
-}
-
 fn answer(state: &mut State, method: &str, target: &str) -> (u16, Value) {
     let (path, query) = target.split_once('?').unwrap_or((target, ""));
     let parts: Vec<String> = path.split('/').skip(2).map(decoded).collect();
@@ -431,32 +399,6 @@ fn answer(state: &mut State, method: &str, target: &str) -> (u16, Value) {
             if state.containers.len() < before { (204, json!({})) } else { nothing() }
         }
         _ => nothing(),
-    }
-}
-
-/// The client: hands its words, its folder and its environment over, says what it is told, and ends with that status.
-pub fn be_client(socket: &Path) -> i32 {
-    let mut words: Vec<String> = std::env::args().skip(1).collect();
-    words.insert(0, std::env::current_dir().unwrap_or_default().display().to_string());
-    let environment: BTreeMap<String, String> = std::env::vars().collect();
-    let text = json!({"words": words, "environment": environment}).to_string();
-    let exchange = || -> std::io::Result<String> {
-        let mut stream = UnixStream::connect(socket)?;
-        stream.write_all(format!("{} {text}", text.len()).as_bytes())?;
-        let mut said = String::new();
-        stream.read_to_string(&mut said)?;
-        Ok(said)
-    };
-    let said = exchange().unwrap_or_default();
-    match said.split_once(' ').and_then(|(status, said)| Some((status.parse().ok()?, said))) {
-        Some((status, said)) => {
-            eprint!("{said}");
-            status
-        }
-        None => {
-            eprintln!("docker: the engine is gone");
-            1
-        }
     }
 }
 
@@ -554,37 +496,6 @@ fn run(
         }
         _ => Err(format!("{command}: unknown command")),
     }
-}
-
-/// What a command line of `docker build` asks for.
-fn request(folder: &Path, words: &[String], environment: &Value) -> Request {
-    let context = folder.join(words.last().map_or(".", String::as_str));
-    let mut request = Request { file: context.join("Dockerfile"), context, ..Request::default() };
-    let pair = |text: &str| {
-        let (name, value) = text.split_once('=')?;
-        Some((name.to_owned(), value.to_owned()))
-    };
-    for (option, value) in words.iter().zip(words.iter().skip(1)) {
-        match option.as_str() {
-            "--file" => request.file = folder.join(value),
-            "--target" => request.target = Some(value.clone()),
-            "--tag" => request.tags.push(value.clone()),
-            "--build-arg" => {
-                let inherited = || Some((value.clone(), environment[value].as_str()?.to_owned()));
-                request.args.extend(pair(value).or_else(inherited));
-            }
-            "--build-context" => {
-                request.contexts.extend(pair(value).map(|(name, path)| (name, folder.join(path))));
-            }
-            "--label" => request.labels.extend(pair(value)),
-            "--secret" => {
-                let id = value.split(',').find_map(|field| field.strip_prefix("id="));
-                request.secrets.extend(id.map(str::to_owned));
-            }
-            _ => {}
-        }
-    }
-    request
 }
 
 /// Whether the client's process is gone; waits a little for that.
