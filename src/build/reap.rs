@@ -8,6 +8,7 @@ use crate::build::job::Child;
 use crate::build::{Build, Failed};
 use crate::cli::settings::DebugLevels;
 use crate::os::children::{Ended, Waited};
+use crate::os::interruption;
 use crate::os::output::Grouping;
 use crate::os::sys;
 use crate::rules::file::{State, Status};
@@ -79,7 +80,8 @@ impl Build {
     /// Ends the run where a fatal signal came in, whether or not there are children to wait for.
     #[inline]
     pub fn heed_signal(&mut self) -> Outcome {
-        match self.waiter.take_signal() {
+        // Not taken: whoever drops the error does not drop the signal.
+        match interruption::untaken() {
             Some(signal) if !self.dying => Err(Stop::Signal(signal)),
             _ => Ok(()),
         }

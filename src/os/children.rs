@@ -53,6 +53,7 @@ pub enum Waited {
 #[derive(Default)]
 pub struct Waiter {
     wake: Option<UnixStream>,
+    keep: Option<interruption::Keep>,
     debug: Arc<AtomicBool>,
 }
 
@@ -81,8 +82,8 @@ impl Waiter {
         let _ = reader.set_nonblocking(true);
         let _ = writer.set_nonblocking(true);
         let writer = Arc::new(writer);
-        // Noted before it wakes, so that whoever is woken finds it.
-        interruption::note();
+        // Kept before it wakes, so that whoever is woken finds it.
+        self.keep = Some(interruption::keep());
         for signal in interruption::heeded() {
             wake_at(signal, Arc::clone(&writer));
         }
@@ -120,7 +121,7 @@ impl Waiter {
         environment: &[CString],
         streams: Streams,
     ) -> Result<i32, i32> {
-        start_unless(&interruption::is_untaken, arguments, environment, streams)
+        start_unless(&|| interruption::untaken().is_some(), arguments, environment, streams)
     }
 
     /// The descriptor that becomes readable when a fatal signal comes; and when a child ends, where that does not interrupt a

@@ -1,84 +1,106 @@
-//! Fatal signals, noted once for the whole process, and the waits that they end. Knows nothing of what is waited for, nor of what a run
+//! Fatal signals, kept once for the whole process, and the waits that they end. Knows nothing of what is waited for, nor of what a run
 //! does when one has come.
 //!
-//! Before [`note`] the signals have their default actions, since there is nothing to clean up. After it a signal is kept until
-//! [`take`]; all that [`wait`]s is given up from then on, but for what is done under a [`Hold`]: a clean-up, for one.
+//! Signals have their default actions, except while there is a [`Keep`]: then one is kept until [`take`], and all that [`wait`]s is given
+//! up from then on, but for what is done under a [`Hold`]: a clean-up, for one.
 
 use crate::os::sys;
 use crate::os::sys::spawn::caught_signals_changed;
-use crate::os::sys::wait::{unlink_at, wait_readable, wake_at};
+use crate::os::sys::wait::{
+    on_signal, set_doomed, take_default_action, unlink_doomed, wait_readable, wake_at,
+};
 use std::ffi::CString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, OnceLock};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::{Arc, Once, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The signals that end a run after its clean-up (manual, "Interrupting or Killing make").
 pub const FATAL_SIGNALS: [i32; 7] =
     [libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE, libc::SIGINT, libc::SIGTERM, libc::SIGXCPU, libc::SIGXFSZ];
 
-/// What the handlers write.
-struct Noted {
-    /// The signal that came last and was not taken yet; zero where none did.
-    untaken: Arc<AtomicUsize>,
-    /// Whether one ever came.
-    came: Arc<AtomicBool>,
-}
-
-static NOTED: OnceLock<Noted> = OnceLock::new();
-/// Readable from the first fatal signal on, for good.
-static ENDED: OnceLock<Option<UnixStream>> = OnceLock::new();
+/// The signal that came last and was not taken yet; zero where none did.
+static UNTAKEN: AtomicI32 = AtomicI32::new(0);
+/// Whether one ever came.
+static CAME: AtomicBool = AtomicBool::new(false);
+/// How many want signals kept.
+static KEEPS: AtomicUsize = AtomicUsize::new(0);
 /// How many clean-ups are under way.
 static HOLDS: AtomicUsize = AtomicUsize::new(0);
+/// Readable from the first fatal signal that is kept on, for good.
+static ENDED: OnceLock<Option<UnixStream>> = OnceLock::new();
 
 /// The fatal signals that this process was not started with ignored.
 pub fn heeded() -> impl Iterator<Item = i32> {
-    FATAL_SIGNALS.into_iter().filter(|&signal| !sys::is_ignored(signal))
+    static IGNORED: OnceLock<[bool; FATAL_SIGNALS.len()]> = OnceLock::new();
+    let ignored = IGNORED.get_or_init(|| FATAL_SIGNALS.map(sys::is_ignored));
+    FATAL_SIGNALS.into_iter().zip(ignored).filter(|(_, ignored)| !**ignored).map(|(signal, _)| signal)
 }
 
-/// Has fatal signals noted from here on, in place of their default actions. Whoever calls it sees to it that [`take`] is asked.
-pub fn note() {
-    NOTED.get_or_init(|| {
-        let noted = Noted { untaken: Arc::default(), came: Arc::default() };
-        for signal in heeded() {
-            // The latter first: whoever sees a signal to take sees that one came.
-            let _ = signal_hook::flag::register(signal, Arc::clone(&noted.came));
-            let _ = signal_hook::flag::register_usize(signal, Arc::clone(&noted.untaken), signal as usize);
-        }
+/// What the handlers do.
+fn handle(signal: i32) {
+    unlink_doomed();
+    if KEEPS.load(Ordering::SeqCst) == 0 {
+        return take_default_action(signal);
+    }
+    // The former first: whoever sees a signal to take sees that one came.
+    CAME.store(true, Ordering::SeqCst);
+    UNTAKEN.store(signal, Ordering::SeqCst);
+}
+
+fn install() {
+    static INSTALLED: Once = Once::new();
+    INSTALLED.call_once(|| {
+        heeded().for_each(|signal| on_signal(signal, handle));
         caught_signals_changed();
-        noted
     });
 }
 
-/// A fatal signal that came in and was not taken yet.
-#[inline]
-pub fn take() -> Option<i32> {
-    let noted = NOTED.get()?;
-    if noted.untaken.load(Ordering::Relaxed) == 0 {
-        return None;
-    }
-    let signal = noted.untaken.swap(0, Ordering::Relaxed) as i32;
-    (signal != 0).then_some(signal)
+/// While it lives, fatal signals are kept for [`take`]. Whoever has one sees to it that they are looked for.
+#[derive(Debug)]
+pub struct Keep(());
+
+/// Has fatal signals kept from here on, in place of their default actions.
+pub fn keep() -> Keep {
+    KEEPS.fetch_add(1, Ordering::SeqCst);
+    install();
+    Keep(())
 }
 
-/// Whether a fatal signal is to be taken yet.
+impl Drop for Keep {
+    fn drop(&mut self) {
+        KEEPS.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// A fatal signal that came in and was not taken yet; it is taken by that.
 #[inline]
-pub fn is_untaken() -> bool {
-    NOTED.get().is_some_and(|noted| noted.untaken.load(Ordering::Relaxed) != 0)
+pub fn take() -> Option<i32> {
+    if UNTAKEN.load(Ordering::Relaxed) == 0 {
+        return None;
+    }
+    Some(UNTAKEN.swap(0, Ordering::SeqCst)).filter(|&signal| signal != 0)
+}
+
+/// A fatal signal that is to be taken yet.
+#[inline]
+pub fn untaken() -> Option<i32> {
+    Some(UNTAKEN.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
 }
 
 /// Whether what is waited for is to be given up: a fatal signal came, and this is no clean-up.
 #[inline]
 pub fn has_come() -> bool {
-    NOTED.get().is_some_and(|noted| noted.came.load(Ordering::Relaxed)) && HOLDS.load(Ordering::Relaxed) == 0
+    CAME.load(Ordering::Relaxed) && HOLDS.load(Ordering::Relaxed) == 0
 }
 
 /// While it lives nothing is given up for a signal: what is done must come to its end.
 pub struct Hold(());
 
-/// Begins what a signal must not cut short. It is for the whole process.
+/// Begins what a signal must not cut short. It is for the whole process: a wait of another thread that began meanwhile is not given up
+/// before it has something to read.
 pub fn hold() -> Hold {
     HOLDS.fetch_add(1, Ordering::Relaxed);
     Hold(())
@@ -90,29 +112,19 @@ impl Drop for Hold {
     }
 }
 
-/// A file that a fatal signal removes, whether signals are noted or not, for as long as this lives.
-#[derive(Default)]
-pub struct Doomed(Vec<signal_hook::SigId>);
+/// A file that a fatal signal removes, for as long as this lives.
+pub struct Doomed(());
 
-/// Has a fatal signal remove the file `path`. What the signal does else stays as it is.
+/// Has a fatal signal remove the file `path`, the one of this process. What the signal does else stays as it is.
 pub fn doom(path: &[u8]) -> Doomed {
-    let Ok(path) = CString::new(path).map(Arc::new) else { return Doomed::default() };
-    let is_noted = || NOTED.get().is_some();
-    let doomed =
-        Doomed(heeded().filter_map(|signal| unlink_at(signal, Arc::clone(&path), is_noted)).collect());
-    caught_signals_changed();
-    doomed
+    set_doomed(CString::new(path).ok());
+    install();
+    Doomed(())
 }
 
 impl Drop for Doomed {
     fn drop(&mut self) {
-        for &id in &self.0 {
-            signal_hook::low_level::unregister(id);
-        }
-        // Where nothing else is registered, the signal is caught and does nothing from here on, which must not be.
-        if !self.0.is_empty() {
-            note();
-        }
+        set_doomed(None);
     }
 }
 
@@ -127,11 +139,12 @@ pub enum Wait {
     Interrupted,
 }
 
-/// Waits until one of `streams` can be read, until `deadline`, or until a fatal signal comes, which is noted from here on.
+/// Waits until one of `streams` can be read, until `deadline`, or until a fatal signal comes, which is kept meanwhile.
 ///
 /// # Errors
 /// The system's.
 pub fn wait(streams: [Option<BorrowedFd>; 2], deadline: Option<Instant>) -> io::Result<Wait> {
+    let _keep = keep();
     let ended = descriptor();
     loop {
         if has_come() {
@@ -149,13 +162,13 @@ pub fn wait(streams: [Option<BorrowedFd>; 2], deadline: Option<Instant>) -> io::
     }
 }
 
-/// Reads `reader` to its end; false where a fatal signal came before it. Where none are noted their default actions hold, and this is a
+/// Reads `reader` to its end; false where a fatal signal came before it. Where none are kept their default actions hold, and this is a
 /// plain read.
 ///
 /// # Errors
 /// The system's, of reading.
 pub fn read_to_end_of(reader: &mut (impl Read + AsFd), text: &mut Vec<u8>) -> io::Result<bool> {
-    if NOTED.get().is_none() {
+    if KEEPS.load(Ordering::Relaxed) == 0 {
         return reader.read_to_end(text).map(|_| true);
     }
     let mut buffer = [0; 64 * 1024];
@@ -182,7 +195,6 @@ pub fn pause(time: Duration) -> io::Result<bool> {
 
 /// What becomes readable when a fatal signal comes, and stays so; none where the system gives none.
 fn descriptor() -> Option<BorrowedFd<'static>> {
-    note();
     let made = ENDED.get_or_init(|| {
         let (reader, writer) = UnixStream::pair().ok()?;
         let _ = writer.set_nonblocking(true);

@@ -4,7 +4,7 @@
 //! A tool runs in a process group of its own: a Ctrl-C at the terminal does not stop a clean-up that is under way, and what the tool
 //! started can be ended with it.
 
-use crate::os::interruption::{self, Wait};
+use crate::os::interruption::{self, Keep, Wait};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -17,6 +17,8 @@ use std::time::{Duration, Instant};
 
 /// Most bytes that are kept of what a tool says on standard error.
 const ERRORS_MAX: usize = 1024 * 1024;
+/// Bytes that every pipe has room for.
+const PIPE_MIN: usize = 4096;
 /// How long a tool that is given up has to end by itself.
 const GRACE: Duration = Duration::from_millis(500);
 
@@ -92,7 +94,7 @@ impl Tool<'_> {
 
     fn begin(&self) -> Result<Running, ToolError> {
         // Before it is there: once it runs, a signal must end it.
-        interruption::note();
+        let keep = interruption::keep();
         // One that is started once the signal has come would not get it from the terminal.
         if interruption::has_come() {
             return Err(ToolError::Interrupted);
@@ -104,13 +106,18 @@ impl Tool<'_> {
         let mut child = command.process_group(0).spawn().map_err(not_started)?;
         let output = Kept::of(child.stdout.take(), self.output_max);
         let errors = Kept::of(child.stderr.take(), ERRORS_MAX);
-        Ok(Running { child, is_over: false, output, errors, patience: self.patience })
+        Ok(Running { _keep: keep, child, is_over: false, output, errors, patience: self.patience })
     }
 
-    /// A file and no pipe: a tool that ends without reading it is no reason for a signal.
+    /// A pipe that has it all before the tool is there, or a file: a tool that ends without reading it is no reason for a signal.
     fn stdin(&self) -> io::Result<Stdio> {
         if self.input.is_empty() {
             return Ok(Stdio::null());
+        }
+        if self.input.len() <= PIPE_MIN {
+            let (reader, mut writer) = io::pipe()?;
+            writer.write_all(self.input)?;
+            return Ok(reader.into());
         }
         let mut file: File = tempfile::tempfile()?;
         file.write_all(self.input)?;
@@ -121,6 +128,7 @@ impl Tool<'_> {
 
 /// A tool that runs. It is ended where this is dropped before its end.
 struct Running {
+    _keep: Keep,
     child: Child,
     is_over: bool,
     output: Kept<ChildStdout>,

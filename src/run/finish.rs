@@ -98,6 +98,7 @@ impl Run {
 
     /// Ends the run by a fatal signal.
     fn die(&mut self, signal: i32) -> i32 {
+        let _ = self.build.waiter.take_signal();
         self.remove_stdin_copy();
         self.build.remove_jobserver();
         self.build.remove_lock();

@@ -22,6 +22,8 @@ pub fn trials() -> Vec<Trial> {
         git_that_hangs_is_given_up,
         a_socket_that_hangs_is_given_up,
         a_removal_is_waited_for,
+        a_signal_while_a_block_is_read_ends_the_run,
+        a_signal_ends_a_run_that_reads_a_context,
     ];
     let compared =
         crate::trials![a_shell_is_left_as_make_leaves_it, a_makefile_from_standard_input_is_removed];
@@ -131,7 +133,7 @@ impl Bench {
         for signal in [Signal::TERM, Signal::INT] {
             let ended = self.interrupt(&program::imk().path, arguments, host, signal)?;
             let running = self.left();
-            let _ = running.iter().map(|&pid| kill_process(pid, Signal::KILL)).count();
+            kill_all(&running);
             let expected = (Some(signal.as_raw()), true, 0, "");
             let found = (ended.signal, ended.after < SOON, running.len(), ended.said.as_str());
             if found != expected {
@@ -142,6 +144,12 @@ impl Bench {
             }
         }
         Ok(())
+    }
+}
+
+fn kill_all(pids: &[Pid]) {
+    for &pid in pids {
+        let _ = kill_process(pid, Signal::KILL);
     }
 }
 
@@ -193,6 +201,66 @@ fn a_socket_that_hangs_is_given_up() -> Result<(), Failure> {
     bench.is_given_up(&["--check", "--engine=docker", "app"], &host)
 }
 
+/// A `$(shell)` in a block that another image's edges are looked for in.
+fn a_signal_while_a_block_is_read_ends_the_run() -> Result<(), Failure> {
+    let makefile = "\
+after: second ; @echo AFTER
+plain: ; @true
+second: plain
+image app
+    tags = $(shell hang)app:1
+    dockerfile = Dockerfile
+endimage
+image second
+    tags = b:1
+    dockerfile = Dockerfile2
+endimage
+";
+    let bench = Bench::new(Manner::Well, makefile, &["hang"])?;
+    for (name, text) in [("Dockerfile", "FROM scratch\nCOPY . /\n"), ("Dockerfile2", "FROM app:1\n")] {
+        fs::write(bench.place.path().join(name), text).map_err(words)?;
+    }
+    let host = bench.daemon.address("e.sock");
+    for arguments in [&["--engine=docker", "-s", "after"][..], &["--engine=docker", "--plan", "after"]] {
+        let ended = bench.interrupt(&program::imk().path, arguments, &host, Signal::TERM)?;
+        kill_all(&bench.running());
+        // Before anything was started GNU make's default action ends a run.
+        if ended.signal != Some(15) || ended.after > SOON || !ended.said.is_empty() {
+            return Err(format!("{arguments:?}: {:?} after {:?}: {}", ended.signal, ended.after, ended.said));
+        }
+    }
+    Ok(())
+}
+
+/// A context of many gigabytes, whose digests nobody waits for: by runs that have started a process before, and by runs that have not.
+fn a_signal_ends_a_run_that_reads_a_context() -> Result<(), Failure> {
+    let makefile = "\
+all: before app
+before: ; @true
+image app
+    tags = app:1
+    context = c
+endimage
+";
+    let bench = Bench::new(Manner::Well, makefile, &[])?;
+    let context = bench.place.path().join("c");
+    fs::create_dir(&context).map_err(words)?;
+    fs::write(context.join("Dockerfile"), "FROM scratch\nCOPY . /\n").map_err(words)?;
+    fs::File::create(context.join("big")).and_then(|file| file.set_len(60 << 30)).map_err(words)?;
+    // Says that it was asked, and that there is nothing; what follows is the context.
+    const ASKED: &str = "#!/bin/sh\necho >\"$FAKE/ready\"\necho 'no such image' >&2\nexit 1\n";
+    fs::write(bench.daemon.path().join("bin/podman"), ASKED).map_err(words)?;
+    fs::set_permissions(bench.daemon.path().join("bin/podman"), fs::Permissions::from_mode(0o755))
+        .map_err(words)?;
+    for arguments in [&["--engine=podman", "-s", "all"][..], &["--engine=podman", "-n", "app"]] {
+        let ended = bench.interrupt(&program::imk().path, arguments, REMOTE, Signal::TERM)?;
+        if ended.signal != Some(15) || ended.after > SOON || !ended.said.is_empty() {
+            return Err(format!("{arguments:?}: {:?} after {:?}: {}", ended.signal, ended.after, ended.said));
+        }
+    }
+    Ok(())
+}
+
 /// What is under way to remove what the run made is not given up: the client here answers once it is asked to remove.
 fn a_removal_is_waited_for() -> Result<(), Failure> {
     const SLOW: &str = r#"#!/bin/sh
@@ -232,7 +300,7 @@ fn a_shell_is_left_as_make_leaves_it() -> Result<(), Failure> {
             let bench = Bench::new(Manner::Well, makefile, &["hang"])?;
             let ended = bench.interrupt(&make.path, &[], REMOTE, signal)?;
             let running = bench.running();
-            let _ = running.iter().map(|&pid| kill_process(pid, Signal::KILL)).count();
+            kill_all(&running);
             ends.push((ended.signal, ended.after < SOON, running.len(), ended.said));
         }
         if ends[0] != ends[1] {
@@ -252,7 +320,7 @@ fn a_makefile_from_standard_input_is_removed() -> Result<(), Failure> {
                 .map_err(words)?;
             let ended = bench.interrupt(&make.path, &["-f", "-"], REMOTE, signal)?;
             let running = bench.running();
-            let _ = running.iter().map(|&pid| kill_process(pid, Signal::KILL)).count();
+            kill_all(&running);
             let left = fs::read_dir(bench.daemon.path().join("temporary")).map_err(words)?.count();
             ends.push((ended.signal, left));
         }

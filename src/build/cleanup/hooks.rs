@@ -56,7 +56,11 @@ impl Build {
 
     /// `--reap`: removes what killed runs left in this folder, and says so. The status is 2 where something is left.
     pub fn reap_only(&mut self) -> Stop {
-        let (lines, status) = match self.cleanup.reap() {
+        let reaped = self.cleanup.reap();
+        if let Err(by_signal) = self.heed_signal() {
+            return by_signal;
+        }
+        let (lines, status) = match reaped {
             Ok(report) => (wording::reaped(&report), if report.left.is_empty() { 0 } else { 2 }),
             Err(fault) => (vec![fault.message()], 2),
         };

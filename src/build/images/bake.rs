@@ -16,11 +16,15 @@ use crate::image::command::variables::Inherited;
 use crate::image::command::{Client, ImageCommand, recognise};
 use crate::image::dockerfile::NoBases;
 use crate::image::engine::choose::Surroundings;
+use crate::os::tool::Tool;
 use crate::rules::file::{Dep, FileId};
 use crate::rules::images::Attribute;
 use std::ffi::CString;
+use std::ffi::OsStr;
 use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::time::Duration;
 
 /// What is built at once.
 struct Batch {
@@ -281,7 +285,7 @@ impl Build {
                 .or_else(|| own["containerimage.digest"].as_str());
             self.images.bakes.built.insert(*member, id.map(str::to_owned));
             if let Some(judged) = judged {
-                // Inputs that changed meanwhile are not remembered: the next run builds again.
+                // Inputs that changed meanwhile stay doubted: the next run builds again.
                 self.built(*member, judged);
             }
         }
@@ -293,15 +297,25 @@ impl Running {
     pub fn members(&self) -> impl Iterator<Item = FileId> {
         self.members.iter().map(|(member, ..)| *member)
     }
+
+    /// What is known of those whose freshness is looked at.
+    pub fn judged(&self) -> impl Iterator<Item = &Judged> {
+        self.members.iter().filter_map(|(.., judged)| judged.as_deref())
+    }
 }
 
 /// Whether this buildx wants to be told that builds may have the machine's network (releases from 0.17 on).
 fn asks_for_leave() -> bool {
-    let help = std::process::Command::new("docker")
-        .args(["buildx", "bake", "--help"])
-        .stdin(std::process::Stdio::null())
-        .output();
-    help.is_ok_and(|help| memchr::memmem::find(&help.stdout, b"--allow").is_some())
+    let arguments = ["buildx", "bake", "--help"].map(OsStr::new);
+    let tool = Tool {
+        program: Path::new("docker"),
+        arguments: &arguments,
+        environment: &[],
+        input: b"",
+        patience: Duration::from_secs(20),
+        output_max: 1024 * 1024,
+    };
+    tool.run().is_ok_and(|help| memchr::memmem::find(&help.output, b"--allow").is_some())
 }
 
 /// A build's command line, understood.

@@ -341,8 +341,10 @@ impl Build {
             }
             _ => None,
         };
-        if let Work::Build(Some(judged), _) = &step.work {
-            self.will_build(judged);
+        match &step.work {
+            Work::Build(Some(judged), _) => self.will_build(judged),
+            Work::Bake(running) => running.judged().for_each(|judged| self.will_build(judged)),
+            _ => {}
         }
         let result = self.spawn(child, &arguments, step.quiet, listener);
         child.environment = Some(own);
@@ -493,11 +495,11 @@ impl Build {
             };
         }
         if failed {
-            if let Work::Build(Some(judged), _) = &step.work
-                && ended.signal == 0
-                && !self.dying
-            {
-                self.build_failed(judged);
+            match &step.work {
+                _ if ended.signal != 0 || self.dying => {}
+                Work::Build(Some(judged), _) => self.build_failed(judged),
+                Work::Bake(running) => running.judged().for_each(|judged| self.build_failed(judged)),
+                _ => {}
             }
             return true;
         }

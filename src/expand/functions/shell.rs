@@ -77,7 +77,7 @@ fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<V
     let mut text = Vec::new();
     let read = interruption::read_to_end_of(&mut reader, &mut text);
     // GNU make ends in its handler here: the command is left to itself, and what it said so far is nobody's.
-    if let Some(signal) = interruption::take() {
+    if let Some(signal) = interruption::untaken() {
         context.output.close(routed.streams);
         return Err(Stop::Signal(signal));
     }

@@ -226,7 +226,7 @@ pub(super) fn network(value: &Value) -> Result<Network, EngineError> {
     let either =
         |upper: &str, lower: &str| value[upper].as_str().or(value[lower].as_str()).unwrap_or_default();
     Ok(Network {
-        id: checked::id(either("Id", "id"), "network id")?,
+        id: checked::network_id(either("Id", "id"), "network id")?,
         name: checked::name(either("Name", "name"), "network name")?,
         created: time::parse(either("Created", "created")),
     })

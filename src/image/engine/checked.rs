@@ -30,6 +30,13 @@ pub(super) fn id(text: &str, what: &'static str) -> Result<String, EngineError> 
     digits(text).map(|_| text.to_owned()).ok_or(EngineError::Garbage(what))
 }
 
+/// The id of a network: that of a swarm has letters beyond hexadecimal digits.
+pub(super) fn network_id(text: &str, what: &'static str) -> Result<String, EngineError> {
+    let is_id =
+        (1..=DIGITS_MAX).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    if is_id { Ok(text.to_owned()) } else { Err(EngineError::Garbage(what)) }
+}
+
 /// An id as a listing with `--no-trunc` prints it: all of its digits.
 pub(super) fn whole_id<'t>(text: &'t str, what: &'static str) -> Result<&'t str, EngineError> {
     match digits(text) {
@@ -76,6 +83,14 @@ pub(super) fn answered<T>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn ids_of_networks_of_a_swarm_have_letters() {
+        assert!(network_id("mih1zl8m4v0d8pj1xwfbvfgxl", "network id").is_ok());
+        for wrong in ["", "--all", "a b", "a/b", "\u{1b}"] {
+            assert_eq!(network_id(wrong, "network id"), Err(EngineError::Garbage("network id")), "{wrong}");
+        }
+    }
 
     #[test]
     fn ids_are_digits() {

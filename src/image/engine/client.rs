@@ -136,11 +136,13 @@ impl ClientEngine {
         read: impl Fn(&Value) -> Result<T, EngineError>,
         id_of: impl Fn(&T) -> &str,
     ) -> Result<Vec<T>, EngineError> {
-        let deadline = Instant::now() + self.look_up_patience;
         let (start, at_once): (&[&str], usize) = match self.kind {
             Client::Buildah => (&["inspect", "--type", group, "--"], 1),
             _ => (&[group, "inspect", "--"], INSPECTED_AT_ONCE),
         };
+        // One process a thing has time in proportion.
+        let times = 1 + ids.len().div_ceil(at_once) / 100;
+        let deadline = Instant::now() + self.look_up_patience * u32::try_from(times).unwrap_or(u32::MAX);
         let mut parts: Vec<&[String]> = ids.chunks(at_once).rev().collect();
         let (mut found, mut length) = (Vec::new(), 0);
         while let Some(part) = parts.pop() {

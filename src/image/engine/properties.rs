@@ -41,13 +41,15 @@ pub fn said(bytes: &[u8]) {
         answers::container(&value).map(|found| found.id),
         answers::buildah_container(&value).map(|found| found.id),
         answers::listed_container(&value).map(|found| found.id),
-        answers::network(&value).map(|found| found.id),
     ]
     .into_iter()
     .flatten()
     {
         let digits = id.split_once(':').map_or(id.as_str(), |(_, digits)| digits);
         assert!(!digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_hexdigit()), "{id}");
+    }
+    if let Ok(network) = answers::network(&value) {
+        assert!(!network.id.is_empty() && network.id.bytes().all(|byte| byte.is_ascii_alphanumeric()));
     }
     for name in [
         answers::container(&value).map(|found| found.name),

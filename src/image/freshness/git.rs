@@ -118,7 +118,8 @@ fn run(directory: &Path, arguments: &[&str]) -> Result<Result<Vec<u8>, String>, 
     let tool = Tool {
         program: Path::new("git"),
         arguments: &arguments,
-        environment: &[],
+        // It runs in the background of a terminal: a question there would stop it.
+        environment: &[("GIT_TERMINAL_PROMPT".to_owned(), "0".to_owned())],
         input: b"",
         patience: PATIENCE,
         output_max: OUTPUT_MAX,

@@ -3,6 +3,7 @@
 use super::codec::{Digest, Writer};
 use crate::base::sorting;
 use crate::image::context::{Entry, Status};
+use crate::os::interruption;
 use crate::os::threads::start_scoped;
 use rustix::fs::{FileType, Mode, OFlags};
 use rustix::io::Errno;
@@ -80,6 +81,10 @@ fn one(root: &OwnedFd, entry: &Entry, buffer: &mut [u8]) -> Result<Digest, Fault
     let mut file = File::from(file);
     let mut hasher = blake3::Hasher::new();
     loop {
+        // Of a file of many gigabytes nobody waits for the end.
+        if interruption::has_come() {
+            return Err(Fault::Changing);
+        }
         match file.read(buffer) {
             Ok(0) => break,
             Ok(count) => drop(hasher.update(&buffer[..count])),

@@ -9,6 +9,7 @@ use std::ffi::CString;
 use std::io;
 use std::os::fd::{AsRawFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
+use std::sync::atomic::{AtomicPtr, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
@@ -70,20 +71,37 @@ pub fn wake_at(signal: i32, writer: Arc<UnixStream>) {
     }
 }
 
-/// Has `signal` remove the file `path`, and then take its default action, unless `is_noted` says that another handler notes it. The
-/// answer ends that, by `signal_hook::low_level::unregister`.
-pub fn unlink_at(signal: i32, path: Arc<CString>, is_noted: fn() -> bool) -> Option<signal_hook::SigId> {
-    // SAFETY: the action makes system calls that a handler may make, with a path that it owns a part of; `is_noted` reads an atomic,
-    // and the default action is taken by what is made for handlers.
+/// The file that [`unlink_doomed`] removes; null where there is none.
+static DOOMED: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
+
+/// Has `action` called in the handler of `signal`. It may do what a handler may: read and write atomics, and call
+/// [`unlink_doomed`] and [`take_default_action`].
+pub fn on_signal(signal: i32, action: fn(i32)) {
+    // SAFETY: whoever calls it keeps to what is said above, by which the action makes only calls that a handler may make.
     unsafe {
-        let remove = move || {
-            libc::unlink(path.as_ptr());
-            if !is_noted() {
-                let _ = signal_hook::low_level::emulate_default_handler(signal);
-            }
-        };
-        signal_hook::low_level::register(signal, remove).ok()
+        let _ = signal_hook::low_level::register(signal, move || action(signal));
     }
+}
+
+/// Sets the file that [`unlink_doomed`] removes. Its name stays in memory for good: a handler may be about to read it.
+pub fn set_doomed(path: Option<CString>) {
+    DOOMED.store(path.map_or(std::ptr::null_mut(), CString::into_raw), Ordering::SeqCst);
+}
+
+/// Removes the file that is to go with this process. For handlers, too.
+pub fn unlink_doomed() {
+    let path = DOOMED.load(Ordering::SeqCst);
+    if !path.is_null() {
+        // SAFETY: a text with its end, which is never freed.
+        unsafe {
+            libc::unlink(path);
+        }
+    }
+}
+
+/// Does what the system does at `signal` where nobody catches it. For handlers.
+pub fn take_default_action(signal: i32) {
+    let _ = signal_hook::low_level::emulate_default_handler(signal);
 }
 
 /// Waits until one of `streams` is readable, and tells which; none when `timeout` has passed before.
