@@ -328,11 +328,14 @@ impl Events {
         })))
     }
 
-    /// Has `sink` told as well from here on, of a run that began at `began`.
-    pub fn add(&mut self, began: Instant, sink: Box<dyn Sink>) {
+    /// Has `sink` told as well from here on, of a run that began at `began` and of which it is known that `masks` are to be hidden.
+    pub fn add(&mut self, began: Instant, sink: Box<dyn Sink>, masks: Option<&Masks>) {
         match &self.0 {
             Some(hub) => hub.sinks.borrow_mut().push(sink),
-            None => *self = Events::new(began, vec![sink]),
+            None => {
+                *self = Events::new(began, vec![sink]);
+                self.hide(masks);
+            }
         }
     }
 
@@ -344,12 +347,13 @@ impl Events {
         }
     }
 
-    /// It will not be known: what was told so far is passed on without its words.
-    pub fn hide_all_before(&self) {
+    /// It will not be known: what was told so far is passed on without its words, and what is told from here on without what `masks` hide.
+    pub fn hide_all_before(&self, masks: Option<&Masks>) {
         if let Some(hub) = &self.0 {
             for (_, early) in hub.early.borrow_mut().iter_mut().flatten() {
                 early.forget_words();
             }
+            hub.hider.replace(Hider::new(masks.cloned()));
             hub.pass_early();
         }
     }

@@ -18,6 +18,16 @@ pub fn unobeyed(text: &[u8]) -> Cow<'_, [u8]> {
     marked(printable_lines(text))
 }
 
+/// As [`unobeyed`], and `text` as it is where nothing in it is obeyed by a CI service: colours and bytes that are no UTF-8 stay.
+pub fn unobeyed_where_any(text: &[u8]) -> Cow<'_, [u8]> {
+    let shown = printable_lines(text);
+    let obeys = |text: &[u8]| without_commands(&String::from_utf8_lossy(text)).is_some();
+    match obeys(text) || obeys(&shown) || memchr::memmem::find(text, b"section_").is_some() {
+        true => marked(shown),
+        false => Cow::Borrowed(text),
+    }
+}
+
 /// As [`unobeyed`], of text that this program has coloured: colours stay.
 pub fn unobeyed_coloured(text: &[u8]) -> Cow<'_, [u8]> {
     marked(printable_coloured(text))

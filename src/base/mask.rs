@@ -25,6 +25,22 @@ impl Masks {
     /// Hides `values`, and each line of those that have several, also as they are spelled in JSON, in markup, in a shell's single quotes and
     /// in a CI service's commands; none where there is nothing to hide.
     pub fn new<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Option<Masks> {
+        Masks::of(Masks::spelled(values))
+    }
+
+    /// Hides `values` as well.
+    pub fn and<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> Masks {
+        let mut more = Masks::spelled(values);
+        more.retain(|value| !self.0.values.contains(value));
+        if more.is_empty() {
+            return self.clone();
+        }
+        more.extend(self.0.values.iter().cloned());
+        Masks::of(more).unwrap_or_else(|| self.clone())
+    }
+
+    /// What is looked for to hide `values`.
+    fn spelled<'v>(values: impl IntoIterator<Item = &'v [u8]>) -> Vec<Vec<u8>> {
         let mut all: Vec<Vec<u8>> = Vec::new();
         for value in values {
             let value = value.strip_suffix(b"\n").unwrap_or(value);
@@ -34,6 +50,10 @@ impl Masks {
         all.retain(|value| value.len() >= SHORTEST);
         let spelled: Vec<Vec<u8>> = all.iter().flat_map(|value| spellings(value)).collect();
         all.extend(spelled);
+        all
+    }
+
+    fn of(mut all: Vec<Vec<u8>>) -> Option<Masks> {
         sorting::sort_by(&mut all, |one, other| other.len().cmp(&one.len()).then_with(|| one.cmp(other)));
         all.dedup();
         if all.is_empty() {
@@ -79,14 +99,13 @@ fn spellings(value: &[u8]) -> Vec<Vec<u8>> {
     let text = String::from_utf8_lossy(value);
     // As others write JSON, and as this program does.
     let plain = serde_json::Value::from(&*text).to_string();
-    let all = [
-        plain.as_bytes()[1..plain.len() - 1].to_vec(),
-        json::spelled(&text),
-        replaced(&markup),
-        replaced(&[(b'\'', b"'\\''")]),
-        replaced(&command),
-    ];
-    all.into_iter().filter(|spelling| spelling != value).collect()
+    let mut all = vec![replaced(&markup), replaced(&[(b'\'', b"'\\''")]), replaced(&command)];
+    // Of a value without a character of its own JSON tells nothing.
+    if text.chars().any(|c| c != char::REPLACEMENT_CHARACTER) {
+        all.extend([plain.as_bytes()[1..plain.len() - 1].to_vec(), json::spelled(&text)]);
+    }
+    all.retain(|spelling| spelling != value);
+    all
 }
 
 impl Table {

@@ -36,6 +36,9 @@ const HARMLESS: [&str; 13] = [
     "type",
 ];
 
+/// What the value of `--secret=` begins with: BuildKit's words for where a secret is.
+const PLACES: [&[u8]; 4] = [b"id=", b"src=", b"type=", b"env="];
+
 /// Whether a variable of this name most likely holds a secret.
 pub fn is_secret_name(name: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
@@ -78,7 +81,11 @@ pub fn masked_bytes(text: &[u8]) -> Option<Vec<u8>> {
         let start =
             text[from..equals].iter().rposition(|&byte| !is_name(byte)).map_or(from, |at| from + at + 1);
         from = equals + 1;
-        if !is_secret_name(&text[start..equals]) {
+        let name = &text[start..equals];
+        // An option of other programs is a key as often as not (`sort --key=2`); that of a secret says where it is.
+        let is_option = name.starts_with(b"-")
+            && (name.ends_with(b"key") || PLACES.iter().any(|place| text[from..].starts_with(place)));
+        if is_option || !is_secret_name(name) {
             continue;
         }
         let open = start.checked_sub(1).map(|at| text[at]).filter(is_quote);
@@ -150,6 +157,8 @@ mod tests {
             ("TOKEN='a", "TOKEN='*"),
             ("TOKEN=\"$(A)\" KEY=a\\", "TOKEN=\"$(A)\" KEY=**"),
             ("'KEY=it''s x' y", "'KEY=*******' y"),
+            ("docker build --secret=id=npm,src=.npmrc .", "docker build --secret=id=npm,src=.npmrc ."),
+            ("sort --key=2 --sort-key=name --token=abc", "sort --key=2 --sort-key=name --token=***"),
             ("V=1 A=TOKEN=b", "V=1 A=TOKEN=*"),
         ] {
             assert_eq!(masked(line), shown);

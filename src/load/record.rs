@@ -91,9 +91,11 @@ impl PendingRule {
             } else {
                 session.context.names.intern(plain_name(text))
             };
+            let listed: Option<Vec<Name>> = (text.first() == Some(&b'.') && text[..] == *secrets::TARGET)
+                .then(|| own.iter().filter_map(|dep| secrets::name_of(session, dep)).collect());
             let file = self.record_target(session, name, own, recipe)?;
-            if text.first() == Some(&b'.') && text[..] == *secrets::TARGET {
-                secrets::hide_known(session);
+            if let Some(listed) = listed {
+                secrets::hide_known(session, &listed);
             }
             if self.grouped {
                 group.push(file);

@@ -5,6 +5,7 @@ use crate::base::diagnostic::Outcome;
 use crate::base::mask::Masks;
 use crate::expand::expand_text;
 use crate::load::Session;
+use crate::rules::file::Dep;
 use std::collections::BTreeSet;
 
 /// The special target.
@@ -16,26 +17,51 @@ fn names(session: &Session) -> Vec<Name> {
     let target = session.context.names.find(TARGET).and_then(|name| files.find(name));
     let records = target.map(|target| files.records(target)).unwrap_or_default();
     let dependencies = records.into_iter().flat_map(|record| files.prerequisites(record));
-    dependencies
-        .filter_map(|dep| {
-            if dep.is_name() { dep.name(&session.context.names) } else { Some(files[dep.file()].name) }
-        })
-        .collect()
+    dependencies.filter_map(|dep| name_of(session, &dep)).collect()
 }
 
-/// Hides, while makefiles are read, what is known already: what is said from here on is to have it no more than what is said later. A value
-/// that refers to others has to wait until all is read, since it may run a command.
-pub fn hide_known(session: &mut Session) {
-    let mut values: BTreeSet<Vec<u8>> = BTreeSet::new();
-    for name in names(session) {
+/// The name of a prerequisite of the target.
+pub fn name_of(session: &Session, dep: &Dep) -> Option<Name> {
+    if dep.is_name() { dep.name(&session.context.names) } else { Some(session.rules.files[dep.file()].name) }
+}
+
+/// What is to be hidden of the variables `listed`, as far as that takes no command, and whether that is all of it.
+fn known_of(session: &Session, listed: &[Name]) -> (Vec<Vec<u8>>, bool) {
+    let (mut values, mut is_all) = (BTreeSet::new(), true);
+    for &name in listed {
         for id in session.context.variables.all_named(name) {
             let variable = session.context.variables.get(id);
-            if !variable.recursive || memchr::memchr(b'$', &variable.value).is_none() {
+            if variable.recursive && memchr::memchr(b'$', &variable.value).is_some() {
+                is_all = false;
+            } else {
                 values.insert(variable.value.to_vec());
             }
         }
     }
-    if let Some(masks) = Masks::new(values.iter().map(Vec::as_slice)) {
+    (values.into_iter().collect(), is_all)
+}
+
+/// What is known to be hidden without running a command, and whether that is all.
+pub fn known(session: &Session, environment: &[(Vec<u8>, Vec<u8>)]) -> (Option<Masks>, bool) {
+    let listed = names(session);
+    let (mut values, is_all) = known_of(session, &listed);
+    for &name in &listed {
+        let text = session.context.names.text(name);
+        values.extend(environment.iter().filter(|(given, _)| given == text).map(|(_, value)| value.clone()));
+    }
+    (Masks::new(values.iter().map(Vec::as_slice)), is_all)
+}
+
+/// Hides, while makefiles are read, what is known already of the variables that a line lists: what is said from here on is to have it no
+/// more than what is said later. A value that is set later or refers to others has to wait until all is read.
+pub fn hide_known(session: &mut Session, listed: &[Name]) {
+    let (values, _) = known_of(session, listed);
+    let values = values.iter().map(Vec::as_slice);
+    let masks = match session.context.output.masks() {
+        Some(masks) => Some(masks.and(values)),
+        None => Masks::new(values),
+    };
+    if let Some(masks) = masks {
         session.context.output.hide(masks);
     }
 }

@@ -2,7 +2,7 @@
 //! captures that hold a job's output together (manual, "Output During Parallel Execution"). Knows nothing of targets.
 
 use crate::base::diagnostic::{Complaint, wording};
-use crate::base::log::{unobeyed, unobeyed_coloured};
+use crate::base::log::{unobeyed, unobeyed_coloured, unobeyed_where_any};
 use crate::base::mask::{Filter, Masks};
 use crate::base::printable::{printable_coloured, printable_lines};
 use crate::os::ancestry::has_stdout_of_first_with;
@@ -250,7 +250,12 @@ impl Output {
     /// `text` of this program's words without hidden values, and without what is obeyed where `to` leads: by a terminal, and by whoever
     /// reads the log.
     fn fit_for<'t>(&self, to: BorrowedFd, text: &'t [u8]) -> Cow<'t, [u8]> {
-        self.fit(to, text, if self.log.is_some() { unobeyed } else { printable_lines })
+        match self.log.is_some() {
+            // A log is no terminal: of what nobody obeys nothing is lost.
+            true if !rustix::termios::isatty(to) => self.fit(to, text, unobeyed_where_any),
+            true => self.fit(to, text, unobeyed),
+            false => self.fit(to, text, printable_lines),
+        }
     }
 
     /// The same of text that this program has coloured.
@@ -433,6 +438,11 @@ impl Output {
     pub fn hide(&mut self, masks: Masks) {
         self.buffer = masks.hide(&self.buffer).into_owned();
         self.masks = Some(masks);
+    }
+
+    /// What is hidden.
+    pub fn masks(&self) -> Option<&Masks> {
+        self.masks.as_ref()
     }
 
     /// Whether a footer is kept below all output.

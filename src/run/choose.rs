@@ -188,6 +188,8 @@ impl Run {
         let shown = quoted(
             &[std::slice::from_ref(&self.build.session.context.output.program), &arguments[..]].concat(),
         );
+        // The program that takes this one's place announces the folder.
+        self.build.session.context.output.announce = false;
         self.build.session.context.output.message(&[&shown[..], b"\n"].concat());
         let mut command = std::process::Command::new("/proc/self/exe");
         command.arg0(OsStr::from_bytes(&argv0)).args(arguments.iter().map(|word| OsStr::from_bytes(word)));

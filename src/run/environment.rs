@@ -68,15 +68,35 @@ impl Run {
     /// Has the values hidden that `.SECRET_VARS` names so far, where a run ends before makefiles are read: what it has yet to say is to have
     /// none of them.
     pub(super) fn hide_secrets_at_end(&mut self) {
-        if !self.secrets_known && self.hide_secrets().is_err() {
-            self.build.session.context.events.hide_all_before();
+        if !self.secrets_known {
+            self.secrets_known = true;
+            self.hide_what_is_known();
+        }
+    }
+
+    /// Has the values hidden that are known without a command: at the end of a run none is to run.
+    pub(super) fn hide_what_is_known(&mut self) {
+        let (masks, is_all) = secrets::known(&self.build.session, &self.given.environment);
+        let context = &mut self.build.session.context;
+        match is_all {
+            true => context.events.hide(masks.as_ref()),
+            false => context.events.hide_all_before(masks.as_ref()),
+        }
+        if let Some(masks) = masks {
+            context.output.hide(masks);
         }
     }
 
     /// Has the values hidden that `.SECRET_VARS` names.
     pub(super) fn hide_secrets(&mut self) -> Outcome {
         self.secrets_known = true;
-        let masks = secrets::masks(&mut self.build.session, &self.given.environment)?;
+        let masks = match secrets::masks(&mut self.build.session, &self.given.environment) {
+            Ok(masks) => masks,
+            Err(stop) => {
+                self.hide_what_is_known();
+                return Err(stop);
+            }
+        };
         let context = &mut self.build.session.context;
         context.events.hide(masks.as_ref());
         if let Some(masks) = masks {

@@ -102,10 +102,10 @@ impl Run {
         self.remove_stdin_copy();
         self.build.remove_jobserver();
         self.build.remove_lock();
+        // Values may take a command to find out, for which there is no time. Before clean-up is told of.
+        self.hide_secrets_at_end();
         self.build.die_for(signal);
         self.build.end_cleanup();
-        // Values may take a command to find out, for which there is no time.
-        self.build.session.context.events.hide_all_before();
         let output = &mut self.build.session.context.output;
         output.end_group();
         output.end_relay();

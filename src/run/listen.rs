@@ -70,6 +70,7 @@ impl Run {
         if !runs || context.level > 0 || settings.own.posix_strict {
             return;
         }
+        let masks = build.images.freshness.masks.as_ref();
         let several = build.slots != 1 || !build.session.rules.images.is_empty();
         match settings.own.progress {
             Some("none") => {}
@@ -77,9 +78,8 @@ impl Run {
                 let said = |text: &str| {
                     let _ = std::io::stderr().write_all(format!("{text}\n").as_bytes());
                 };
-                context
-                    .events
-                    .add(self.began.instant, Box::new(Plain::new(&context.output.program, Box::new(said))));
+                let plain = Plain::new(&context.output.program, Box::new(said));
+                context.events.add(self.began.instant, Box::new(plain), masks);
             }
             choice if (choice == Some("bar") || several) && pty::one_terminal() => {
                 if std::env::var_os("TERM").is_none_or(|term| term == "dumb") {
@@ -87,7 +87,7 @@ impl Run {
                 }
                 let state = progress::Shared::default();
                 let style = Style::of(settings.own.color, true);
-                context.events.add(self.began.instant, Box::new(Progress(state.clone())));
+                context.events.add(self.began.instant, Box::new(Progress(state.clone())), masks);
                 context.output.keep_footer(progress::footer(&state, style));
             }
             _ => {}

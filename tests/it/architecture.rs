@@ -26,6 +26,7 @@ pub fn trials() -> Vec<Trial> {
         graph_and_image_are_strangers,
         the_grammar_stays_in_its_parsers,
         unsafe_code_is_in_one_folder_of_os,
+        tables_ask_the_system_for_nothing,
     ]
 }
 
@@ -203,6 +204,21 @@ fn the_grammar_stays_in_its_parsers() -> Result<(), Failure> {
         for (line, code) in code(&text) {
             if words(code).any(|word| matches!(word, "pest" | "pest_derive")) {
                 faults.push(format!("{name}:{line}: pest is used outside of {}", PARSERS.join(" and ")));
+            }
+        }
+    }
+    verdict(faults)
+}
+
+/// The standard library's tables ask for random bytes, and end the program where there are none.
+fn tables_ask_the_system_for_nothing() -> Result<(), Failure> {
+    let mut faults = Vec::new();
+    for (name, text) in sources().into_iter().filter(|(name, _)| name != "src/base/tables.rs") {
+        for (line, code) in code(&text) {
+            let is_standard = code.contains("std::collections")
+                && words(code).any(|word| matches!(word, "HashMap" | "HashSet"));
+            if is_standard || words(code).any(|word| word == "RandomState") {
+                faults.push(format!("{name}:{line}: hash tables are those of base::tables"));
             }
         }
     }

@@ -18,6 +18,7 @@ pub fn trials() -> Vec<Trial> {
         names_in_messages_begin_no_github_command,
         names_of_runs_that_only_look_begin_no_github_command,
         names_of_folders_and_options_begin_no_github_command,
+        messages_that_nothing_obeys_are_makes,
         names_begin_no_gitlab_section,
         names_that_a_program_takes_stay,
         github_gets_a_summary_with_failures_first,
@@ -271,6 +272,19 @@ fn names_of_folders_and_options_begin_no_github_command() -> Result<(), Failure>
         same((args, obeyed(&all).is_empty()), (args, false))?;
     }
     Ok(())
+}
+
+/// Of what is no command of the service nothing is lost: colours, and bytes that are no UTF-8.
+fn messages_that_nothing_obeys_are_makes() -> Result<(), Failure> {
+    let place = place("")?;
+    let makefile = b"$(warning \x1b[31mred\x1b[0m caf\xe9 a::b # [x])\nall: ; @:\n";
+    fs::write(place.dir().join("Makefile"), makefile).map_err(words)?;
+    let outcome = run_in(&place, &["--ci=github"], &[])?;
+    let expected = b"Makefile:1: \x1b[31mred\x1b[0m caf\xe9 a::b # [x]\n";
+    match outcome.stderr.starts_with(expected) {
+        true => Ok(()),
+        false => Err(outcome.stderr.escape_ascii().to_string()),
+    }
 }
 
 fn names_begin_no_gitlab_section() -> Result<(), Failure> {

@@ -21,6 +21,9 @@ pub fn trials() -> Vec<Trial> {
         later_files_win_and_the_environment_before_all,
         files_that_are_not_there,
         faults_are_told_with_their_line,
+        values_are_hidden_where_only_progress_is_told,
+        values_are_hidden_where_another_cannot_be_expanded,
+        at_the_end_no_command_is_run_for_a_value,
     ]
 }
 
@@ -56,6 +59,40 @@ fn values_are_hidden_in_all_output() -> Result<(), Failure> {
     found.sort_unstable();
     wanted.sort_unstable();
     if found == wanted { Ok(()) } else { Err(format!("{found:?}, not {wanted:?}")) }
+}
+
+/// Whether the secret stands in what a run wrote, or in one of these files.
+fn nowhere(outcome: &Outcome, place: &Workplace, files: &[&str]) -> Result<(), Failure> {
+    let mut all = [&outcome.stdout[..], &outcome.stderr].concat();
+    for file in files {
+        all.extend(fs::read(place.dir().join(file)).map_err(words)?);
+    }
+    match memchr::memmem::find(&all, b"hunter2") {
+        Some(_) => Err(String::from_utf8_lossy(&all).into_owned()),
+        None => Ok(()),
+    }
+}
+
+fn values_are_hidden_where_only_progress_is_told() -> Result<(), Failure> {
+    let rules = "all: out-$(TOKEN)\nout-$(TOKEN): ; @echo made\n";
+    let (outcome, place) = run(rules, &["--progress=plain"])?;
+    if memchr::memmem::find(&outcome.stderr, b"out-***").is_none() {
+        return Err(format!("no progress: {}", String::from_utf8_lossy(&outcome.stderr)));
+    }
+    nowhere(&outcome, &place, &[])
+}
+
+fn values_are_hidden_where_another_cannot_be_expanded() -> Result<(), Failure> {
+    let rules = "OTHER = $(error none)\n.SECRET_VARS: OTHER\n$(warning is $(TOKEN))\nX := $(shell echo $(TOKEN))\nall: ; @:\n";
+    let (outcome, place) = run(rules, &["--events=e", "--ci=github", "--report=r.json"])?;
+    nowhere(&outcome, &place, &["e", "r.json"])
+}
+
+fn at_the_end_no_command_is_run_for_a_value() -> Result<(), Failure> {
+    let rules = "ASKED = $(shell echo asked >&2; echo $(TOKEN)more)\n.SECRET_VARS: ASKED\nno separator\n";
+    let (outcome, place) = run(rules, &["--events=e"])?;
+    same(&outcome.stderr, "Makefile:7: *** missing separator.  Stop.\n")?;
+    nowhere(&outcome, &place, &["e"])
 }
 
 fn values_in_pieces_are_hidden() -> Result<(), Failure> {

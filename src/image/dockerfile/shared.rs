@@ -1,7 +1,7 @@
 //! A map whose copies share what they have in common: a stage has all the variables of the stage it starts from, and stages may be many.
 //! Knows nothing of what it keeps.
 
-use std::collections::hash_map::RandomState;
+use crate::base::tables::Seeded;
 use std::hash::BuildHasher;
 use std::rc::Rc;
 
@@ -12,7 +12,7 @@ use std::rc::Rc;
 #[derive(Clone, Debug)]
 pub struct Shared<V> {
     root: Link<V>,
-    hasher: RandomState,
+    hasher: Seeded,
 }
 
 type Link<V> = Option<Rc<Node<V>>>;
@@ -39,7 +39,7 @@ impl<V> Clone for Node<V> {
 
 impl<V> Default for Shared<V> {
     fn default() -> Self {
-        Shared { root: None, hasher: RandomState::new() }
+        Shared { root: None, hasher: Seeded }
     }
 }
 

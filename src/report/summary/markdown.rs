@@ -15,7 +15,7 @@ fn cell(text: &str) -> String {
         match c {
             // What GitHub makes a link of, addresses and names of people among it.
             ':' if text[at..].starts_with("://") => out.push_str("\\:"),
-            '.' if text[..at].to_ascii_lowercase().ends_with("www") => out.push_str("\\."),
+            '.' if at >= 3 && text.as_bytes()[at - 3..at].eq_ignore_ascii_case(b"www") => out.push_str("\\."),
             '@' | '$' | '|' | '\\' | '`' | '*' | '_' | '[' | ']' | '~' | '#' | '!' => {
                 out.push('\\');
                 out.push(c);
