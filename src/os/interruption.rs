@@ -2,7 +2,8 @@
 //! does when one has come.
 //!
 //! Signals have their default actions, except while there is a [`Keep`]: then one is kept until [`take`], and all that [`wait`]s is given
-//! up from then on, but for what is done under a [`Hold`]: a clean-up, for one.
+//! up until then. What is asked once it is taken is asked because of it, and waited for, as is what is done under a [`Hold`], a removal
+//! for one: until a further signal comes.
 
 use crate::os::sys;
 use crate::os::sys::spawn::caught_signals_changed;
@@ -13,7 +14,7 @@ use std::ffi::CString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicBool, AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
 use std::sync::{Arc, Once, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -23,14 +24,14 @@ pub const FATAL_SIGNALS: [i32; 7] =
 
 /// The signal that came last and was not taken yet; zero where none did.
 static UNTAKEN: AtomicI32 = AtomicI32::new(0);
-/// Whether one ever came.
-static CAME: AtomicBool = AtomicBool::new(false);
+/// How many came.
+static CAME: AtomicUsize = AtomicUsize::new(0);
 /// How many want signals kept.
 static KEEPS: AtomicUsize = AtomicUsize::new(0);
 /// How many clean-ups are under way.
 static HOLDS: AtomicUsize = AtomicUsize::new(0);
-/// Readable from the first fatal signal that is kept on, for good.
-static ENDED: OnceLock<Option<UnixStream>> = OnceLock::new();
+/// Becomes readable with each fatal signal that is kept.
+static WOKEN: OnceLock<Option<UnixStream>> = OnceLock::new();
 
 /// The fatal signals that this process was not started with ignored.
 pub fn heeded() -> impl Iterator<Item = i32> {
@@ -46,7 +47,7 @@ fn handle(signal: i32) {
         return take_default_action(signal);
     }
     // The former first: whoever sees a signal to take sees that one came.
-    CAME.store(true, Ordering::SeqCst);
+    CAME.fetch_add(1, Ordering::SeqCst);
     UNTAKEN.store(signal, Ordering::SeqCst);
 }
 
@@ -90,16 +91,16 @@ pub fn untaken() -> Option<i32> {
     Some(UNTAKEN.load(Ordering::Relaxed)).filter(|&signal| signal != 0)
 }
 
-/// Whether what is waited for is to be given up: a fatal signal came, and this is no clean-up.
+/// Whether what is waited for is to be given up: a fatal signal came and was not taken yet; where what is done is held, a second one.
 #[inline]
 pub fn has_come() -> bool {
-    CAME.load(Ordering::Relaxed) && HOLDS.load(Ordering::Relaxed) == 0
+    untaken().is_some() && (HOLDS.load(Ordering::Relaxed) == 0 || CAME.load(Ordering::Relaxed) > 1)
 }
 
-/// While it lives nothing is given up for a signal: what is done must come to its end.
+/// While it lives nothing is given up for a first signal: what is done should come to its end.
 pub struct Hold(());
 
-/// Begins what a signal must not cut short. It is for the whole process: a wait of another thread that began meanwhile is not given up
+/// Begins what a signal is not to cut short. It is for the whole process: a wait of another thread that began meanwhile is not given up
 /// before it has something to read.
 pub fn hold() -> Hold {
     HOLDS.fetch_add(1, Ordering::Relaxed);
@@ -145,20 +146,27 @@ pub enum Wait {
 /// The system's.
 pub fn wait(streams: [Option<BorrowedFd>; 2], deadline: Option<Instant>) -> io::Result<Wait> {
     let _keep = keep();
-    let ended = descriptor();
+    let woken = descriptor();
     loop {
         if has_come() {
             return Ok(Wait::Interrupted);
         }
-        let ended = ended.filter(|_| HOLDS.load(Ordering::Relaxed) == 0);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        match wait_readable([streams[0], streams[1], ended], left) {
+        match wait_readable([streams[0], streams[1], woken.map(AsFd::as_fd)], left) {
             Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
             Err(fault) => return Err(fault),
             Ok(None) => return Ok(Wait::Late),
             Ok(Some([first, second, _])) if first || second => return Ok(Wait::Ready([first, second])),
-            Ok(Some(_)) => {}
+            Ok(Some(_)) => drain(woken),
         }
+    }
+}
+
+/// Takes what woke a wait that goes on.
+fn drain(woken: Option<&UnixStream>) {
+    let mut drained = [0; 64];
+    if let Some(mut woken) = woken {
+        while matches!(woken.read(&mut drained), Ok(count) if count == drained.len()) {}
     }
 }
 
@@ -193,10 +201,11 @@ pub fn pause(time: Duration) -> io::Result<bool> {
     Ok(wait([None, None], Some(Instant::now() + time))? == Wait::Late)
 }
 
-/// What becomes readable when a fatal signal comes, and stays so; none where the system gives none.
-fn descriptor() -> Option<BorrowedFd<'static>> {
-    let made = ENDED.get_or_init(|| {
+/// What becomes readable when a fatal signal comes; none where the system gives none.
+fn descriptor() -> Option<&'static UnixStream> {
+    let made = WOKEN.get_or_init(|| {
         let (reader, writer) = UnixStream::pair().ok()?;
+        let _ = reader.set_nonblocking(true);
         let _ = writer.set_nonblocking(true);
         let writer = Arc::new(writer);
         for signal in heeded() {
@@ -204,5 +213,5 @@ fn descriptor() -> Option<BorrowedFd<'static>> {
         }
         Some(reader)
     });
-    made.as_ref().map(AsFd::as_fd)
+    made.as_ref()
 }

@@ -75,11 +75,12 @@ impl Tool<'_> {
         let mut running = self.begin()?;
         while running.output.is_open() || running.errors.is_open() {
             running.take_some(deadline)?;
+            // Nobody waits for the rest of what is of no use.
+            if running.output.is_too_long() {
+                return Err(running.given_up(ToolError::TooLong(self.output_max)));
+            }
         }
         let status = running.wait(deadline)?;
-        if running.output.is_too_long() {
-            return Err(ToolError::TooLong(self.output_max));
-        }
         let errors = running.errors.text();
         Ok(Finished { status, output: std::mem::take(&mut running.output.bytes), errors })
     }
@@ -383,7 +384,11 @@ mod tests {
         assert_eq!(run("head -c 1000001 /dev/zero", 60_000).err(), Some(ToolError::TooLong(MAX)));
         assert_eq!(run("head -c 1000000 /dev/zero", 60_000).unwrap().output.len(), MAX);
         let start = Instant::now();
-        assert_eq!(run("exec cat /dev/zero", 300).err(), Some(ToolError::Late(Duration::from_millis(300))));
+        assert_eq!(run("exec cat /dev/zero", 60_000).err(), Some(ToolError::TooLong(MAX)));
+        assert_eq!(
+            run("exec cat /dev/zero >&2", 300).err(),
+            Some(ToolError::Late(Duration::from_millis(300)))
+        );
         assert!(start.elapsed() < Duration::from_secs(20));
     }
 

@@ -76,13 +76,13 @@ fn be_client() {
 }
 
 fn main() {
+    be_client();
     if let Some(status) = stub::as_client() {
         std::process::exit(status);
     }
     if let Some(image) = std::env::var_os(growth::READS) {
         return growth::read_image(&image);
     }
-    be_client();
     heed_signals();
     let mut arguments = Arguments::from_args();
     // What is timed is timed under the load that the tests make themselves.

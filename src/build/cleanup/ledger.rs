@@ -212,8 +212,6 @@ impl Ledger {
 
     /// Looks up by its name whether the thing was made. A thing without a name is told by [`Ledger::made`] alone.
     pub fn look_after(&mut self, ticket: Ticket) -> Result<Seen, Fault> {
-        // What is to be removed must be known, the more so when a signal ends the run.
-        let _hold = interruption::hold();
         match self.id_by_name(ticket)? {
             Some(id) => {
                 self.made(ticket, &id);
@@ -225,6 +223,8 @@ impl Ledger {
 
     /// As [`Ledger::look_after`], where the command that makes the thing was cut short: the engine may still be at it.
     pub fn look_after_interruption(&mut self, ticket: Ticket) -> Result<Seen, Fault> {
+        // What is to be removed has to be known.
+        let _hold = interruption::hold();
         let deadline = Instant::now() + LATE;
         loop {
             match self.look_after(ticket)? {
@@ -249,7 +249,6 @@ impl Ledger {
 
     /// Takes a container's id for the thing's where the engine has such a container that is not older than its intent.
     pub fn made_container(&mut self, ticket: Ticket, id: &str) -> Result<Seen, Fault> {
-        let _hold = interruption::hold();
         let Some(entry) = self.journal.as_ref().and_then(|journal| journal.look(ticket.0)) else {
             return Ok(Seen::NotThere);
         };
@@ -266,7 +265,6 @@ impl Ledger {
 
     /// Something may have removed the thing on purpose: where it is gone, it is done with.
     pub fn gone(&mut self, ticket: Ticket) -> Result<bool, Fault> {
-        let _hold = interruption::hold();
         let Some(entry) = self.journal.as_ref().and_then(|journal| journal.look(ticket.0)) else {
             return Ok(true);
         };

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 /// How long git may take: a look at all files of a large repository on a slow disk takes minutes.
 const PATIENCE: Duration = Duration::from_secs(300);
-/// Most that git may print, in bytes: the names of a million files.
-const OUTPUT_MAX: usize = 256 * 1024 * 1024;
+/// Most that git may print, in bytes: the names of half a million files.
+const OUTPUT_MAX: usize = 64 * 1024 * 1024;
 
 /// Why git does not say.
 #[derive(Clone, Debug, PartialEq, Eq)]
