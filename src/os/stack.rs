@@ -1,6 +1,7 @@
 //! The size that the stack may grow to: deep chains of prerequisites recurse. Knows nothing of what recurses.
 
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
+use crate::os::sys::stack_limit;
+use rustix::process::{Resource, Rlimit, setrlimit};
 use std::sync::OnceLock;
 
 /// What the stack may grow to, in bytes.
@@ -11,13 +12,13 @@ static GIVEN: OnceLock<(u64, u64)> = OnceLock::new();
 
 /// Lets the stack of this process grow as far as the system allows.
 pub fn raise_limit() {
-    let given = getrlimit(Resource::Stack);
-    let highest = given.maximum.unwrap_or(u64::MAX).min(WANTED);
-    if given.current.is_some_and(|current| current < highest) {
-        let raised = Rlimit { current: Some(highest), maximum: given.maximum };
+    let Some((current, maximum)) = stack_limit() else { return };
+    let highest = maximum.min(WANTED);
+    if current < highest {
+        let limit = |number| (number != libc::RLIM_INFINITY).then_some(number);
+        let raised = Rlimit { current: Some(highest), maximum: limit(maximum) };
         if setrlimit(Resource::Stack, raised).is_ok() {
-            let number = |limit: Option<u64>| limit.unwrap_or(libc::RLIM_INFINITY);
-            let _ = GIVEN.set((number(given.current), number(given.maximum)));
+            let _ = GIVEN.set((current, maximum));
         }
     }
 }

@@ -14,6 +14,7 @@ use crate::os::files::Mtime;
 use crate::os::interruption;
 use crate::rules::ahead;
 use crate::rules::file::{State, Status};
+use rustix::io::Errno;
 use std::ffi::OsString;
 use std::io::{Read, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
@@ -69,8 +70,15 @@ impl Run {
         let settings = &mut self.build.session.settings;
         let given = settings.temp_stdin.take().and_then(|index| settings.makefiles.get(index).cloned());
         if let Some(name) = self.stdin_copy.take().or(given) {
-            let _ = rustix::fs::unlink(&name[..]);
             self.doomed = None;
+            match rustix::fs::unlink(&name[..]) {
+                Ok(()) | Err(Errno::NOENT) => {}
+                Err(error) => {
+                    let what = [b"unlink (temporary file): ", &name[..]].concat();
+                    let error = error.raw_os_error();
+                    self.build.session.complain(None, &Complaint::System { what, error });
+                }
+            }
         }
     }
 

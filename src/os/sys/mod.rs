@@ -108,6 +108,16 @@ pub fn ignore_signal(signal: i32) {
     }
 }
 
+/// What the stack of this process may grow to, now and at most, in bytes; none where the system does not tell, for which `rustix` has no
+/// answer.
+pub fn stack_limit() -> Option<(u64, u64)> {
+    // SAFETY: the system writes into a local structure of plain numbers.
+    unsafe {
+        let mut limit = std::mem::zeroed::<libc::rlimit>();
+        (libc::getrlimit(libc::RLIMIT_STACK, &mut limit) == 0).then_some((limit.rlim_cur, limit.rlim_max))
+    }
+}
+
 /// Descriptor `fd` as an owned one, where it is open: one that this process was started with for its own use.
 pub fn adopt(fd: RawFd) -> Option<std::os::fd::OwnedFd> {
     use std::os::fd::FromRawFd;

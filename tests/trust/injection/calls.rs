@@ -70,7 +70,6 @@ pub const FAULTS: [Fault; 52] = [
     fault(&["kill"], &["EPERM", "ESRCH"]),
     fault(&["setpgid"], &["EACCES", "EPERM"]),
     fault(&["prlimit64", "getrlimit", "setrlimit"], &["EPERM", "EINVAL"]),
-    fault(&["clock_nanosleep", "nanosleep"], &["EINTR"]),
     // What a filter of system calls refuses, and an old kernel does not know.
     fault(&["getrandom"], &["ENOSYS", "EPERM", "EINTR", "EAGAIN", "EIO"]),
     // Memory. The C library asks for more of it in another way first; where there is none the program is over.
@@ -78,7 +77,7 @@ pub const FAULTS: [Fault; 52] = [
 ];
 
 /// Calls that imk makes and that are not made to fail here, and why.
-pub const OTHERS: [(&[&str], &str); 12] = [
+pub const OTHERS: [(&[&str], &str); 13] = [
     (&["close"], "it closes, whatever it says; that nothing depends on it is tried by `closes_that_fail`"),
     (&["exit", "exit_group", "rt_sigreturn"], "does not return"),
     (&["getpid", "gettid", "getppid", "getuid", "geteuid", "getgid", "getegid"], "can't fail"),
@@ -93,6 +92,7 @@ pub const OTHERS: [(&[&str], &str); 12] = [
     ),
     (&["pread64"], "the loader's, before the first instruction; `read` and `openat` are tried there"),
     (&["prctl"], "names a thread and asks to be told of orphans; what it says is not looked at"),
+    (&["clock_nanosleep", "nanosleep"], "whatever it says, the time is looked at again"),
     (&["madvise"], "advice that the C library gives of a thread's stack"),
     (&["sched_getaffinity"], "can fail with a wrong argument alone"),
     (&["inotify_rm_watch"], "of a folder that is gone; there is nothing to do about an error"),

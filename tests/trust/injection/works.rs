@@ -241,15 +241,19 @@ fn users_files(place: &Scene) -> Result<(), Failure> {
     }
 }
 
+/// Whether it was told that the file `name` is left: in imk's words, or in GNU make's of a makefile from standard input.
+fn is_told_left(outcome: &Outcome, name: &str) -> bool {
+    let tells = |line: &str| line.contains(" is left: ") || line.contains("unlink (temporary file): ");
+    outcome.stderr.lines().any(|line| tells(line) && line.contains(name))
+}
+
 /// No file is left that was not told.
 fn no_litter(place: &Scene, outcome: &Outcome) -> Result<(), Failure> {
     let mut litter = place.litter();
     // Of an imk that starts itself again and is not even loaded, the copy of standard input stays: nobody is there to remove it.
     let is_unloaded = outcome.stderr.contains("error while loading shared libraries");
     litter.retain(|name| !is_unloaded || !name.starts_with("Gm"));
-    litter.retain(|name| {
-        !outcome.stderr.lines().any(|line| line.contains(" is left: ") && line.contains(&name[..]))
-    });
+    litter.retain(|name| !is_told_left(outcome, name));
     if litter.is_empty() { Ok(()) } else { Err(format!("left: {litter:?}")) }
 }
 
@@ -439,11 +443,13 @@ fn images_hold(place: &Scene, outcome: &Outcome, hit: &Hit) -> Result<(), Failur
     let reaped = place.imk(&["--reap"])?;
     remove_told(place, outcome);
     let next = place.imk(&[])?;
-    if next.status != "0" || place.daemon.things() != ["container-mine"] || !place.litter().is_empty() {
+    let litter: Vec<String> =
+        place.litter().into_iter().filter(|name| !is_told_left(outcome, name)).collect();
+    if next.status != "0" || place.daemon.things() != ["container-mine"] || !litter.is_empty() {
         return Err(format!(
             "the next run: {next:?} after {reaped:?}, with {:?} and {:?}",
             place.daemon.things(),
-            place.litter()
+            litter
         ));
     }
     Ok(())
@@ -475,7 +481,8 @@ fn block_holds(place: &Scene, outcome: &Outcome, hit: &Hit) -> Result<(), Failur
     let reaped = place.imk(&["--reap"])?;
     remove_told(place, outcome);
     let next = place.imk(&[])?;
-    let litter: Vec<String> = place.litter().into_iter().filter(|name| name != ".imk").collect();
+    let mut litter = place.litter();
+    litter.retain(|name| name != ".imk" && !is_told_left(outcome, name));
     let journal: Vec<_> = fs::read_dir(place.dir().join(".imk")).into_iter().flatten().flatten().collect();
     if next.status != "0" || !got() || place.daemon.things() != ["container-mine"] || !litter.is_empty() {
         return Err(format!(
