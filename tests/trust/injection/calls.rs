@@ -12,7 +12,7 @@ const fn fault(names: &'static [&'static str], errors: &'static [&'static str]) 
     Fault { names, errors }
 }
 
-pub const FAULTS: [Fault; 52] = [
+pub const FAULTS: [Fault; 51] = [
     // Files and folders.
     fault(
         &["openat", "open"],
