@@ -164,6 +164,7 @@ impl Running {
                     return Err(self.given_up(ToolError::Late(self.patience)));
                 }
                 Ok(None) => {}
+                Err(fault) if fault.kind() == ErrorKind::Interrupted => {}
                 Err(fault) => return Err(self.given_up(ToolError::Transfer(fault.kind()))),
             }
             match interruption::pause(pause) {
