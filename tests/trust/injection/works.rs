@@ -44,9 +44,10 @@ impl Hit {
         matches!(self.call, "brk" | "mmap" | "mremap" | "mprotect" | "munmap")
     }
 
-    /// Whether what imk wanted was forbidden to it by the name of a file that holds `words`.
+    /// Whether what imk wanted was forbidden to it, or led in a circle of links, by the name of a file that holds `words`: there is no
+    /// such file then, as for GNU make.
     fn forbids(&self, words: &str) -> bool {
-        self.error == "EACCES" && self.lines.iter().any(|line| line.contains(words))
+        matches!(self.error, "EACCES" | "ELOOP") && self.lines.iter().any(|line| line.contains(words))
     }
 
     /// Whether `$(shell)` may have come to nothing or to less by it.
