@@ -6,7 +6,7 @@
 
 mod hidden;
 
-use super::diagnostic::{Complaint, Place, Severity};
+use super::diagnostic::{Place, Severity};
 use super::mask::Masks;
 use hidden::{Early, Hider};
 use std::cell::{OnceCell, RefCell};
@@ -261,8 +261,6 @@ pub enum Event<'e> {
         severity: Severity,
         /// The line of a makefile that it is about.
         place: Option<Place>,
-        /// What is wrong, where it is a complaint.
-        complaint: Option<&'e Complaint>,
         /// The words, without what stands before them, nor the end of the line.
         text: &'e [u8],
     },

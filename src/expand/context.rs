@@ -203,7 +203,7 @@ impl Context {
         self.output.message(&text);
         if self.events.is_on() {
             let (severity, text) = (complaint.severity(), wording::words(complaint));
-            self.events.tell(&Event::Message { severity, place, complaint: Some(complaint), text: &text });
+            self.events.tell(&Event::Message { severity, place, text: &text });
         }
     }
 

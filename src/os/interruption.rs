@@ -19,7 +19,7 @@ use std::sync::{Arc, Once, OnceLock};
 use std::time::{Duration, Instant};
 
 /// The signals that end a run after its clean-up (manual, "Interrupting or Killing make").
-pub const FATAL_SIGNALS: [i32; 7] =
+const FATAL_SIGNALS: [i32; 7] =
     [libc::SIGHUP, libc::SIGQUIT, libc::SIGPIPE, libc::SIGINT, libc::SIGTERM, libc::SIGXCPU, libc::SIGXFSZ];
 
 /// The signal that came last and was not taken yet; zero where none did.

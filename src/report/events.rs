@@ -181,7 +181,7 @@ fn fields(event: &Event) -> Map<String, Value> {
         Event::CleanedUp { target: of, removed, left } => json!({
             "event": "cleaned-up", "target": { "name": text(of) }, "removed": removed, "left": left,
         }),
-        Event::Message { severity, place: at, complaint: _, text: words } => json!({
+        Event::Message { severity, place: at, text: words } => json!({
             "event": "message", "severity": severity_word(*severity), "place": place(at.as_ref()),
             "text": text(words),
         }),

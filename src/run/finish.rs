@@ -88,7 +88,7 @@ impl Run {
         let events = &self.build.session.context.events;
         if events.is_on() {
             let (severity, text) = (Severity::Fatal, wording::words(complaint));
-            events.tell(&Event::Message { severity, place, complaint: Some(complaint), text: &text });
+            events.tell(&Event::Message { severity, place, text: &text });
         }
     }
 

@@ -175,6 +175,15 @@ fn image(dockerfile: String, ignore: String) -> Vec<(&'static str, String)> {
     ]
 }
 
+/// A build that is given `n` arguments `a0`, `a1`, … of a Dockerfile that declares as many whose names begin with `declared`.
+fn build_arguments(n: usize, declared: &str) -> Vec<(&'static str, String)> {
+    let given = (0..n).fold(String::new(), |given, i| given + &format!(" --build-arg a{i}=b"));
+    vec![
+        ("Makefile", format!("all:\n\tdocker build -t a{given} .\n")),
+        ("Dockerfile", format!("FROM scratch\n{}", lines(n, |i| format!("ARG {declared}{i}")))),
+    ]
+}
+
 const IMAGES: &[(&str, Files)] = &[
     ("instructions", |n| image(lines(n, |i| format!("RUN echo {i} $x")), String::new())),
     ("ten thousand instructions", |n| image("WORKDIR $x\nUSER a\n".repeat(n * 5), String::new())),
@@ -209,22 +218,8 @@ const IMAGES: &[(&str, Files)] = &[
         let inner = "x".repeat(n);
         image(format!("WORKDIR {}{inner}{}\n", "${a:-y".repeat(60), "}".repeat(60)), String::new())
     }),
-    ("build arguments", |n| {
-        let given = (0..n).fold(String::new(), |given, i| given + &format!(" --build-arg a{i}=b"));
-        let declared = lines(n, |i| format!("ARG a{i}"));
-        vec![
-            ("Makefile", format!("all:\n\tdocker build -t a{given} .\n")),
-            ("Dockerfile", format!("FROM scratch\n{declared}")),
-        ]
-    }),
-    ("build arguments that nobody asks for", |n| {
-        let given = (0..n).fold(String::new(), |given, i| given + &format!(" --build-arg a{i}=b"));
-        let declared = lines(n, |i| format!("ARG b{i}"));
-        vec![
-            ("Makefile", format!("all:\n\tdocker build -t a{given} .\n")),
-            ("Dockerfile", format!("FROM scratch\n{declared}")),
-        ]
-    }),
+    ("build arguments", |n| build_arguments(n, "a")),
+    ("build arguments that nobody asks for", |n| build_arguments(n, "b")),
 ];
 
 fn files_of_images_are_read_in_proportion() -> Result<(), Failure> {

@@ -28,9 +28,7 @@ impl Early {
             },
             Event::PhaseStarted { phase, what } => Early::PhaseStarted(*phase, what.to_vec()),
             Event::PhaseEnded { phase } => Early::PhaseEnded(*phase),
-            Event::Message { severity, place, complaint: _, text } => {
-                Early::Message(*severity, *place, text.to_vec())
-            }
+            Event::Message { severity, place, text } => Early::Message(*severity, *place, text.to_vec()),
             _ => return None,
         })
     }
@@ -44,7 +42,7 @@ impl Early {
             Early::PhaseStarted(phase, what) => Event::PhaseStarted { phase: *phase, what },
             Early::PhaseEnded(phase) => Event::PhaseEnded { phase: *phase },
             Early::Message(severity, place, text) => {
-                Event::Message { severity: *severity, place: *place, complaint: None, text }
+                Event::Message { severity: *severity, place: *place, text }
             }
         }
     }
@@ -134,9 +132,9 @@ impl Hider {
                 }
                 tell(&Event::BuildStep(&step));
             }
-            Event::Message { severity, place, complaint: _, text } => {
+            Event::Message { severity, place, text } => {
                 let place = self.place(&place);
-                tell(&Event::Message { severity, place, complaint: None, text: &self.words(text) });
+                tell(&Event::Message { severity, place, text: &self.words(text) });
             }
             _ if self.masks.is_none() => tell(event),
             _ => self.pass_names(event, tell),
@@ -233,7 +231,7 @@ mod tests {
             Event::ImageBuilt { target, tags: &text, id: None, size: None, unchanged: false },
             Event::BuildStep(&BuildStep { target: 1, number: 1, name: "whisper".into(), state: step }),
             Event::CleanedUp { target: name, removed: &text, left: &text },
-            Event::Message { severity: Severity::Note, place, complaint: None, text: name },
+            Event::Message { severity: Severity::Note, place, text: name },
             Event::RunEnded { status: 0 },
         ];
         events.iter().for_each(see);

@@ -265,7 +265,7 @@ impl Build {
                 true => Severity::Warning,
                 false => Severity::Note,
             };
-            let event = Event::Message { severity, place: None, complaint: None, text: line.as_bytes() };
+            let event = Event::Message { severity, place: None, text: line.as_bytes() };
             self.session.context.events.tell(&event);
         }
     }

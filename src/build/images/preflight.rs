@@ -410,7 +410,7 @@ impl Build {
             None => finding.kind.code().to_owned(),
         };
         let first = text.lines().next().unwrap_or_default();
-        context.events.tell(&Event::Message { severity, place, complaint: None, text: first.as_bytes() });
+        context.events.tell(&Event::Message { severity, place, text: first.as_bytes() });
     }
 }
 

@@ -17,7 +17,7 @@ use serde_json::{Value, json};
 use super::builder::{Made, Phase, Request, build, digest};
 use super::client::{CLIENT, request};
 use super::saved::archive;
-use crate::daemon::rfc3339;
+use crate::daemon::{next_request, respond, rfc3339};
 
 /// When something befalls the run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -286,17 +286,7 @@ fn container_json(name: &str, one: &Container) -> Value {
 }
 
 fn answer_api(mut stream: UnixStream, shared: &Shared) {
-    let mut received = Vec::new();
-    let mut buffer = [0; 4096];
-    loop {
-        while memchr::memmem::find(&received, b"\r\n\r\n").is_none() {
-            match stream.read(&mut buffer) {
-                Ok(count) if count > 0 => received.extend_from_slice(&buffer[..count]),
-                _ => return,
-            }
-        }
-        let request = String::from_utf8_lossy(&received).into_owned();
-        received.clear();
+    while let Some(request) = next_request(&mut stream) {
         let mut words = request.split(' ');
         let (method, target) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
         let number = {
@@ -310,7 +300,7 @@ fn answer_api(mut stream: UnixStream, shared: &Shared) {
             Some(Act::Close) => return,
             Some(Act::Hang(_)) => {
                 // Until the other side gives up.
-                let _ = stream.read(&mut buffer);
+                let _ = stream.read(&mut [0; 64]);
                 return;
             }
             _ if shared.state().is_dead => return,
@@ -324,10 +314,7 @@ fn answer_api(mut stream: UnixStream, shared: &Shared) {
             }
             _ => answer(&mut shared.state(), method, target),
         };
-        let body = body.to_string();
-        let head =
-            format!("HTTP/1.1 {status} X\r\nApi-Version: 1.41\r\nContent-Length: {}\r\n\r\n", body.len());
-        if stream.write_all((head + &body).as_bytes()).is_err() {
+        if respond(&mut stream, status, &body.to_string()).is_err() {
             return;
         }
     }
