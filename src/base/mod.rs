@@ -11,6 +11,7 @@ pub mod printable;
 pub mod secret;
 pub mod sorting;
 pub mod source;
+pub mod system_error;
 pub mod table_order;
 pub mod tables;
 

@@ -1,6 +1,7 @@
 //! Makefiles found and opened (manual, "Including Other Makefiles", "The Variable MAKEFILES"). Knows nothing of their content.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place, Stop};
+use crate::base::system_error::SystemError;
 use crate::cli::settings::DebugLevels;
 use crate::expand::Origin;
 use crate::expand::assign::append_value;
@@ -58,7 +59,7 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
     };
     let mut error = text.as_ref().err().copied();
     if let Some(ReadError::Open(code @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM))) = error {
-        let what = crate::os::sys::error_words(code).into_bytes();
+        let what = SystemError::of(code).to_string().into_bytes();
         return Err(Stop::fatal(session.context.reading, Complaint::Text(what)));
     }
     if error == Some(ReadError::Open(libc::ENOENT)) && how.included && path.first() != Some(&b'/') {

@@ -4,6 +4,7 @@
 //! Protocol: GNU make manual, "POSIX Jobserver Interaction". Every member has one job free, without a token, so the
 //! pipe of `-j N` holds N - 1.
 
+use crate::base::system_error::SystemError;
 use crate::os::sys::wait::wait_readable;
 use rustix::fs::{CWD, FileType, Mode, OFlags, fcntl_getfl, fcntl_setfl, fstat, mkfifoat, open, unlink};
 use rustix::io::{Errno, FdFlags, fcntl_setfd, read, write};
@@ -74,7 +75,7 @@ pub enum Unavailable {
 
 /// The text of `error`, in GNU make's words.
 pub fn message(error: &Error) -> Vec<u8> {
-    let plain = |what: &str, errno: &Errno| [what.as_bytes(), b": ", reason(errno).as_bytes()].concat();
+    let plain = |what: &str, errno: &Errno| format!("{what}: {}", SystemError::from(*errno)).into_bytes();
     match error {
         Error::Make(path, errno) => with_path("jobserver mkfifo: ", path, errno),
         Error::Open(path, errno) => with_path("cannot open jobserver ", path, errno),
@@ -101,13 +102,8 @@ pub fn complaint(unavailable: &Unavailable) -> Option<Vec<u8>> {
 }
 
 fn with_path(what: &str, path: &Path, errno: &Errno) -> Vec<u8> {
-    [what.as_bytes(), path.as_os_str().as_bytes(), b": ", reason(errno).as_bytes()].concat()
-}
-
-/// The C library's text for an error number.
-fn reason(errno: &Errno) -> String {
-    let text = std::io::Error::from_raw_os_error(errno.raw_os_error()).to_string();
-    text.split(" (os error").next().map(str::to_owned).unwrap_or(text)
+    let words = SystemError::from(*errno).to_string();
+    [what.as_bytes(), path.as_os_str().as_bytes(), b": ", words.as_bytes()].concat()
 }
 
 /// How a wait for a token ended.

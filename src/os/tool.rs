@@ -4,6 +4,7 @@
 //! A tool runs in a process group of its own: a Ctrl-C at the terminal does not stop a clean-up that is under way, and what the tool
 //! started can be ended with it.
 
+use crate::base::system_error::SystemError;
 use crate::os::interruption::{self, Keep, Wait};
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsStr;
@@ -54,13 +55,13 @@ pub struct Finished {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ToolError {
     /// It can't be started.
-    NotStarted(ErrorKind),
+    NotStarted(SystemError),
     /// It took longer than this.
     Late(Duration),
     /// It printed more than so many bytes.
     TooLong(usize),
     /// Reading what it prints failed, or waiting for it.
-    Transfer(ErrorKind),
+    Transfer(SystemError),
     /// A fatal signal came.
     Interrupted,
 }
@@ -100,7 +101,7 @@ impl Tool<'_> {
         if interruption::has_come() {
             return Err(ToolError::Interrupted);
         }
-        let not_started = |fault: io::Error| ToolError::NotStarted(fault.kind());
+        let not_started = |fault: io::Error| ToolError::NotStarted(fault.into());
         let mut command = Command::new(self.program);
         command.args(self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(self.stdin().map_err(not_started)?).stdout(Stdio::piped()).stderr(Stdio::piped());
@@ -148,7 +149,7 @@ impl Running {
             }
             Ok(Wait::Late) => Err(self.given_up(ToolError::Late(self.patience))),
             Ok(Wait::Interrupted) => Err(self.given_up(ToolError::Interrupted)),
-            Err(fault) => Err(self.given_up(ToolError::Transfer(fault.kind()))),
+            Err(fault) => Err(self.given_up(ToolError::Transfer(fault.into()))),
         }
     }
 
@@ -165,12 +166,12 @@ impl Running {
                 }
                 Ok(None) => {}
                 Err(fault) if fault.kind() == ErrorKind::Interrupted => {}
-                Err(fault) => return Err(self.given_up(ToolError::Transfer(fault.kind()))),
+                Err(fault) => return Err(self.given_up(ToolError::Transfer(fault.into()))),
             }
             match interruption::pause(pause) {
                 Ok(true) => pause = (pause * 2).min(Duration::from_millis(10)),
                 Ok(false) => return Err(self.given_up(ToolError::Interrupted)),
-                Err(fault) => return Err(self.given_up(ToolError::Transfer(fault.kind()))),
+                Err(fault) => return Err(self.given_up(ToolError::Transfer(fault.into()))),
             }
         }
     }
@@ -336,7 +337,7 @@ mod tests {
             (Some(3), &b"out y\nin\n"[..], "err\n")
         );
         let missing = Tool { program: Path::new("/nonexistent/tool"), ..tool }.run();
-        assert_eq!(missing.err(), Some(ToolError::NotStarted(ErrorKind::NotFound)));
+        assert_eq!(missing.err(), Some(ToolError::NotStarted(SystemError::of(libc::ENOENT))));
         let nothing = [OsStr::new("-c"), OsStr::new(":")];
         let unread = Tool { input: &[b'x'; 1_000_000], ..shell(&nothing, 10_000) };
         assert!(unread.run().unwrap().status.success());

@@ -3,6 +3,7 @@
 use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::base::sorting;
+use crate::base::system_error::system_words;
 use crate::image::freshness::file_at;
 use crate::image::locks::{self, Versions};
 use crate::os::files::read_regular;
@@ -24,7 +25,8 @@ fn lock_files() -> Vec<String> {
 }
 
 fn read(name: &str) -> Result<Versions, Stop> {
-    let text = read_regular(Path::new(name)).map_err(|error| fatal(format!("{name}: {error}")))?;
+    let text =
+        read_regular(Path::new(name)).map_err(|error| fatal(format!("{name}: {}", system_words(&error))))?;
     let base = name.rsplit('/').next().unwrap_or(name);
     Ok(locks::versions(base, &String::from_utf8_lossy(&text)))
 }

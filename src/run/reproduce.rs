@@ -3,6 +3,7 @@
 
 use super::Run;
 use crate::base::diagnostic::Stop;
+use crate::base::system_error::SystemError;
 use crate::build::cleanup::ledger::Fault;
 use crate::build::cleanup::{Policy, Work, engines};
 use crate::expand::environment::environment;
@@ -186,8 +187,7 @@ impl Run {
             }
             let started =
                 children::start(&arguments, environment, Streams { stdin: None, stdout: None, stderr: None });
-            let process =
-                started.map_err(|error| because(std::io::Error::from_raw_os_error(error).to_string()))?;
+            let process = started.map_err(|error| because(SystemError::of(error).to_string()))?;
             let (ended, interrupted) = self.wait_for_build(process);
             let _ = match interrupted.is_some() || ended.signal != 0 {
                 true => self.build.cleanup.look_after_interruption(ticket),

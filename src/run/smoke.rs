@@ -3,6 +3,7 @@
 
 use super::Run;
 use super::reproduce::{Ground, NotRepeated, because};
+use crate::base::system_error::system_words;
 use crate::build::cleanup::ledger::Fault;
 use crate::build::cleanup::{Policy, Work};
 use crate::image::audit::image::{self, rebuild};
@@ -49,7 +50,7 @@ impl Run {
         output.message(&[&quoted(&words)[..], b"\n"].concat());
         output.flush();
         self.build.waiter.prepare();
-        let said = tempfile::tempfile().map_err(|error| because(error.to_string()))?;
+        let said = tempfile::tempfile().map_err(|error| because(system_words(&error)))?;
         let result = started(&words, &environment, &said).and_then(|child| self.watch_over(child));
         let _ = match result.is_err() {
             true => self.build.cleanup.look_after_interruption(ticket),
@@ -71,7 +72,7 @@ impl Run {
         let deadline = Instant::now() + WAIT;
         loop {
             let signal = self.build.waiter.take_signal();
-            let ended = child.try_wait().map_err(|error| because(error.to_string()))?;
+            let ended = child.try_wait().map_err(|error| because(system_words(&error)))?;
             if ended.is_some() && signal.is_none() {
                 return Ok(ended);
             }
@@ -95,7 +96,7 @@ fn started(
     environment: &[std::ffi::CString],
     said: &std::fs::File,
 ) -> Result<Child, NotRepeated> {
-    let failed = |error: std::io::Error| because(error.to_string());
+    let failed = |error: std::io::Error| because(system_words(&error));
     let text = |bytes: &[u8]| std::ffi::OsString::from_vec(bytes.to_vec());
     let (program, arguments) = words.split_first().ok_or_else(|| because("it has no command"))?;
     let pairs = environment.iter().filter_map(|entry| {

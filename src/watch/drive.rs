@@ -13,6 +13,7 @@ use super::source::{Change, Event, Inotify, Kind, Polling, Source};
 use super::status::Status;
 use super::terminal::Keys;
 use super::unsure::Unsure;
+use crate::base::system_error::{SystemError, system_words};
 use crate::cli::settings::Settings;
 use crate::cli::watched_arguments;
 use crate::os::children::{Ended, Waited, Waiter};
@@ -141,11 +142,12 @@ struct Drive {
 /// Why there can be none, in words.
 pub fn watch(plan: Plan) -> Result<End, String> {
     let folder = tempfile::Builder::new().prefix("imk-watch").tempdir_in(temporary_folder().path);
-    let folder = folder.map_err(|error| format!("no folder for the watch session's socket: {error}"))?;
+    let folder = folder
+        .map_err(|error| format!("no folder for the watch session's socket: {}", system_words(&error)))?;
     let address = folder.path().join("socket");
     let socket = UnixDatagram::bind(&address)
         .and_then(|socket| socket.set_nonblocking(true).map(|()| socket))
-        .map_err(|error| format!("no socket for the watch session: {error}"))?;
+        .map_err(|error| format!("no socket for the watch session: {}", system_words(&error)))?;
     let keys = Keys::take();
     let here = std::env::current_dir().and_then(std::fs::canonicalize).unwrap_or_default();
     let mut status = Status::new(&plan.program, here.as_os_str().as_bytes().to_vec(), keys.is_some());
@@ -163,7 +165,7 @@ pub fn watch(plan: Plan) -> Result<End, String> {
     let mut waiter = Waiter::default();
     waiter
         .prepare_to_be_polled()
-        .map_err(|error| format!("no signals can be heard in the watch session: {error}"))?;
+        .map_err(|error| format!("no signals can be heard in the watch session: {}", system_words(&error)))?;
     let mut drive = Drive {
         session: Session::new(plan.policy, known.goals()),
         unsure: Unsure::new(known.goals()),
@@ -192,7 +194,7 @@ pub fn watch(plan: Plan) -> Result<End, String> {
     drive.status.clear();
     let path = folder.path().display().to_string();
     if let Err(error) = folder.close() {
-        drive.status.fault(&format!("{path} is left: {error}"));
+        drive.status.fault(&format!("{path} is left: {}", system_words(&error)));
     }
     Ok(match drive.signal {
         Some(signal) => End::Signal(signal),
@@ -448,13 +450,13 @@ impl Drive {
         let known = &self.known;
         let edited = self.unsure.begin(goals, causes, &|goal| known.inputs(goal), begun);
         if let Err(error) = take_for_new(&self.address, &edited, begun) {
-            self.status.fault(&format!("a run can't be told what changed: {error}"));
+            self.status.fault(&format!("a run can't be told what changed: {}", system_words(&error)));
         }
         self.known.begin(goals, begun);
         match Process::start(&words, &environment) {
             Ok(process) => self.process = Some(process),
             Err(error) => {
-                self.status.fault(&format!("a run can't be started: {}", crate::os::sys::error_words(error)));
+                self.status.fault(&format!("a run can't be started: {}", SystemError::of(error)));
                 let now = self.now();
                 self.session.ended(127, &[], now, &Outside { known: &self.known });
             }

@@ -1,6 +1,7 @@
 //! The words of every complaint, in one place; GNU make 4.4.1's where it has them. Knows nothing of when they are said.
 
 use super::{Complaint, MissingSeparator, Place};
+use crate::base::system_error::SystemError;
 
 macro_rules! join {
     ($($part:expr),* $(,)?) => {{
@@ -32,11 +33,7 @@ pub fn fatal(place: Option<&Place>, complaint: &Complaint, program: &[u8], level
 /// The words alone.
 pub fn words(complaint: &Complaint) -> Vec<u8> {
     use Complaint::*;
-    let system = |error: i32| std::io::Error::from_raw_os_error(error);
-    let reason = |error: i32| {
-        let text = system(error).to_string();
-        text.split(" (os error").next().unwrap_or_default().to_owned()
-    };
+    let reason = |error: i32| SystemError::of(error).to_string();
     match complaint {
         Text(text) => text.clone(),
         System { what, error } => join!(what, b": ", reason(*error)),

@@ -1,6 +1,7 @@
 //! `--engine NAME` for recipes that call `docker`: a private folder in front of their PATH, in which `docker` is the chosen
 //! engine's client. Knows nothing of what recipes do with it.
 
+use crate::base::system_error::SystemError;
 use crate::image::command::Client;
 use crate::image::engine::EngineError;
 use crate::image::engine::choose::Surroundings;
@@ -21,7 +22,7 @@ pub enum ShimError {
     /// There is no such engine, or its client is not on PATH.
     Engine(EngineError),
     /// The folder can't be made.
-    Folder(ErrorKind),
+    Folder(SystemError),
 }
 
 impl Shim {
@@ -36,7 +37,7 @@ impl Shim {
         if kind == Client::Docker || surroundings.program(Client::Docker).is_ok_and(|docker| same(&docker)) {
             return Ok(None);
         }
-        let fault = |fault: std::io::Error| ShimError::Folder(fault.kind());
+        let fault = |fault: std::io::Error| ShimError::Folder(fault.into());
         let folder = tempfile::Builder::new()
             .prefix("imk-engine-")
             .permissions(std::fs::Permissions::from_mode(0o700))
@@ -44,7 +45,7 @@ impl Shim {
             .map_err(fault)?;
         // An entry of PATH can hold anything but a colon.
         if folder.path().as_os_str().as_bytes().contains(&b':') {
-            return Err(ShimError::Folder(ErrorKind::InvalidInput));
+            return Err(ShimError::Folder(ErrorKind::InvalidInput.into()));
         }
         let client = std::path::absolute(&client).map_err(fault)?;
         symlink(client, folder.path().join("docker")).map_err(fault)?;

@@ -27,7 +27,7 @@ fn still_there(left: &Left) -> String {
     match &left.reason {
         LeftReason::Unproven => format!("{what} may be left: look whether it is yours"),
         LeftReason::Engine(fault) => format!("{what} is left: {}; the next run tries again", fault.message()),
-        LeftReason::File(kind) => format!("{what} is left: {kind}; the next run tries again"),
+        LeftReason::File(fault) => format!("{what} is left: {fault}; the next run tries again"),
     }
 }
 
@@ -111,7 +111,7 @@ pub(super) fn unseen(place: &str, fault: &EngineError) -> String {
 pub(super) fn shim(fault: &ShimError) -> String {
     match fault {
         ShimError::Engine(fault) => fault.message(),
-        ShimError::Folder(kind) => format!("no folder can be made for the engine's client: {kind}"),
+        ShimError::Folder(fault) => format!("no folder can be made for the engine's client: {fault}"),
     }
 }
 

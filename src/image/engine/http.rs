@@ -5,6 +5,7 @@ mod body;
 pub(super) use body::Body;
 
 use super::EngineError;
+use crate::base::system_error::SystemError;
 use crate::os::interruption::{self, Wait};
 use std::io::{ErrorKind, Read, Write};
 use std::os::fd::AsFd;
@@ -102,8 +103,8 @@ impl Connection {
             env!("CARGO_PKG_VERSION")
         );
         let left = self.time_left()?;
-        self.stream.set_write_timeout(Some(left)).map_err(|fault| EngineError::Transfer(fault.kind()))?;
-        self.stream.write_all(request.as_bytes()).map_err(|fault| self.transfer(fault.kind()))
+        self.stream.set_write_timeout(Some(left)).map_err(|fault| EngineError::Transfer(fault.into()))?;
+        self.stream.write_all(request.as_bytes()).map_err(|fault| self.transfer(fault))
     }
 
     /// The answer whose head was read, with all of its body.
@@ -129,11 +130,12 @@ impl Connection {
         EngineError::after(self.patience)
     }
 
-    fn transfer(&self, kind: ErrorKind) -> EngineError {
-        match kind {
+    fn transfer(&self, fault: impl Into<SystemError>) -> EngineError {
+        let fault = fault.into();
+        match fault.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => self.timeout(),
             ErrorKind::BrokenPipe | ErrorKind::ConnectionReset => EngineError::Closed,
-            kind => EngineError::Transfer(kind),
+            _ => EngineError::Transfer(fault),
         }
     }
 
@@ -144,7 +146,7 @@ impl Connection {
             Ok(Wait::Ready(_)) => {}
             Ok(Wait::Late) => return Err(self.timeout()),
             Ok(Wait::Interrupted) => return Err(EngineError::Interrupted),
-            Err(fault) => return Err(self.transfer(fault.kind())),
+            Err(fault) => return Err(self.transfer(fault)),
         }
         let old = self.buffer.len();
         self.buffer.resize(old + 16 * 1024, 0);
@@ -157,7 +159,7 @@ impl Connection {
         let count = result.as_ref().copied().unwrap_or(0);
         self.buffer.truncate(old + count);
         self.answered |= count > 0;
-        result.map_err(|fault| self.transfer(fault.kind()))
+        result.map_err(|fault| self.transfer(fault))
     }
 
     fn fill_some(&mut self) -> Result<(), EngineError> {

@@ -19,7 +19,9 @@ pub mod socket;
 mod time;
 
 use super::reference::Reference;
+use crate::base::system_error::SystemError;
 use std::collections::BTreeMap;
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -305,7 +307,7 @@ pub enum Removed {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineError {
     /// There is no socket at this path, or it can't be connected to.
-    Unreachable(PathBuf, std::io::ErrorKind),
+    Unreachable(PathBuf, SystemError),
     /// The engine's address is none that can be asked directly (`tcp://`, `ssh://`).
     UnsupportedAddress(String),
     /// No program of this name is on PATH.
@@ -319,7 +321,7 @@ pub enum EngineError {
     /// The connection ended in the midst of an answer.
     Closed,
     /// Reading or writing failed.
-    Transfer(std::io::ErrorKind),
+    Transfer(SystemError),
     /// The answer is larger than this many bytes.
     TooLarge(usize),
     /// The answer is not of the form that engines give: what was looked for.
@@ -353,15 +355,13 @@ impl EngineError {
     /// The error in words.
     pub fn message(&self) -> String {
         match self {
-            EngineError::Unreachable(path, std::io::ErrorKind::NotFound) => {
-                format!("no engine listens at {}", path.display())
-            }
-            EngineError::Unreachable(path, std::io::ErrorKind::PermissionDenied) => {
-                format!("no permission to speak to the engine at {}", path.display())
-            }
-            EngineError::Unreachable(path, kind) => {
-                format!("the engine at {} can't be reached: {kind}", path.display())
-            }
+            EngineError::Unreachable(path, fault) => match fault.kind() {
+                ErrorKind::NotFound => format!("no engine listens at {}", path.display()),
+                ErrorKind::PermissionDenied => {
+                    format!("no permission to speak to the engine at {}", path.display())
+                }
+                _ => format!("the engine at {} can't be reached: {fault}", path.display()),
+            },
             EngineError::UnsupportedAddress(address) => {
                 format!("the engine's address {address} is no socket of this machine")
             }
@@ -376,7 +376,7 @@ impl EngineError {
                 format!("the engine did not answer within {milliseconds} ms")
             }
             EngineError::Closed => "the engine broke off in the midst of its answer".to_owned(),
-            EngineError::Transfer(kind) => format!("speaking to the engine failed: {kind}"),
+            EngineError::Transfer(fault) => format!("speaking to the engine failed: {fault}"),
             EngineError::TooLarge(limit) => format!("the engine's answer is larger than {limit} bytes"),
             EngineError::Garbage(what) => format!("the engine's answer makes no sense: no {what}"),
             EngineError::Conflict(message) => message.clone(),

@@ -81,10 +81,10 @@ fn name_of(program: &Path) -> String {
 
 fn of_tool(fault: ToolError, name: &str) -> EngineError {
     match fault {
-        ToolError::NotStarted(kind) => EngineError::Failed(name.to_owned(), kind.to_string()),
+        ToolError::NotStarted(fault) => EngineError::Failed(name.to_owned(), fault.to_string()),
         ToolError::Late(patience) => EngineError::after(patience),
         ToolError::TooLong(limit) => EngineError::TooLarge(limit),
-        ToolError::Transfer(kind) => EngineError::Transfer(kind),
+        ToolError::Transfer(fault) => EngineError::Transfer(fault),
         ToolError::Interrupted => EngineError::Interrupted,
     }
 }
@@ -96,7 +96,10 @@ mod tests {
     #[test]
     fn what_comes_of_a_client_is_told_in_an_engines_words() {
         let missing = run(Path::new("/nonexistent/client"), &[], &[], Duration::from_secs(1));
-        assert_eq!(missing.err(), Some(EngineError::Failed("client".into(), "entity not found".into())));
+        assert_eq!(
+            missing.err(),
+            Some(EngineError::Failed("client".into(), "No such file or directory".into()))
+        );
         let shell = |script: &str, patience: u64| {
             let arguments = [OsStr::new("-c"), OsStr::new(script)];
             run(Path::new("/bin/sh"), &arguments, &[], Duration::from_millis(patience))

@@ -81,7 +81,7 @@ impl DockerSocket {
                     }
                     std::thread::sleep(Duration::from_millis(10));
                 }
-                Err(fault) => return Err(EngineError::Unreachable(self.path.clone(), fault.kind())),
+                Err(fault) => return Err(EngineError::Unreachable(self.path.clone(), fault.into())),
             }
         }
     }

@@ -4,6 +4,7 @@ use super::components::{
     ArgInput, ArgValue, BaseInput, Components, ExternalInput, FileInput, InstructionInput, ReaderInput,
     Unknown,
 };
+use crate::base::system_error::SystemError;
 use std::cmp::Ordering;
 use std::collections::BTreeMap;
 
@@ -410,8 +411,7 @@ impl Unknown {
             Unknown::Context { value } => format!("the context {} is no folder", text(value)),
             Unknown::Frontend => format!("{dockerfile} is for a frontend that imk doesn't know"),
             Unknown::Unreadable { path, errno } => {
-                let error = std::io::Error::from_raw_os_error(*errno);
-                format!("{} can't be read: {}", text(path), error.kind())
+                format!("{} can't be read: {}", text(path), SystemError::of(*errno))
             }
             Unknown::Changing { path } => format!("{} changed while it was read", text(path)),
         }

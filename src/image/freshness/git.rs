@@ -1,6 +1,7 @@
 //! Asks git which files changed since a revision. Runs no shell; knows nothing of images.
 
 use crate::base::sorting;
+use crate::base::system_error::SystemError;
 use crate::os::tool::{Tool, ToolError};
 use std::ffi::{OsStr, OsString};
 use std::os::unix::ffi::OsStringExt;
@@ -16,7 +17,7 @@ const OUTPUT_MAX: usize = 64 * 1024 * 1024;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum GitError {
     /// No program `git` could be run.
-    NoGit(std::io::ErrorKind),
+    NoGit(SystemError),
     /// The folder is in no repository's work tree.
     NoRepository(PathBuf),
     /// The repository has no such revision.
@@ -31,8 +32,10 @@ impl GitError {
     /// The error in words.
     pub fn message(&self) -> String {
         match self {
-            GitError::NoGit(std::io::ErrorKind::NotFound) => "no program git is on PATH".to_owned(),
-            GitError::NoGit(kind) => format!("git can't be run: {kind}"),
+            GitError::NoGit(fault) if fault.kind() == std::io::ErrorKind::NotFound => {
+                "no program git is on PATH".to_owned()
+            }
+            GitError::NoGit(fault) => format!("git can't be run: {fault}"),
             GitError::NoRepository(path) => format!("{} is in no git work tree", path.display()),
             GitError::UnknownRevision(revision) => format!("git knows no revision '{revision}'"),
             GitError::Failed(said) => format!("git failed: {said}"),
@@ -42,8 +45,8 @@ impl GitError {
             GitError::GivenUp(ToolError::TooLong(limit)) => {
                 format!("git's answer is larger than {limit} bytes")
             }
-            GitError::GivenUp(ToolError::NotStarted(kind) | ToolError::Transfer(kind)) => {
-                format!("git can't be asked: {kind}")
+            GitError::GivenUp(ToolError::NotStarted(fault) | ToolError::Transfer(fault)) => {
+                format!("git can't be asked: {fault}")
             }
             GitError::GivenUp(ToolError::Interrupted) => "a signal came while git was asked".to_owned(),
         }

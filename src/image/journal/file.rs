@@ -42,14 +42,10 @@ pub(super) struct Dead {
 impl Dead {
     /// Adds a record. It begins with a newline, so that a torn record before it stays apart.
     pub fn append(&mut self, line: &[u8]) -> Result<(), JournalError> {
-        let fault = |fault: std::io::Error| JournalError::Write(fault.kind());
+        let fault = |fault: std::io::Error| JournalError::Write(fault.into());
         self.file.seek(SeekFrom::End(0)).map_err(fault)?;
         append(&mut self.file, &[b"\n", line].concat())
     }
-}
-
-fn kind(fault: rustix::io::Errno) -> ErrorKind {
-    std::io::Error::from(fault).kind()
 }
 
 /// 128 bits that nobody can foresee, as hexadecimal digits: from the system's generator, or from this process's own seed where no file
@@ -69,20 +65,20 @@ pub(super) fn token() -> String {
 
 /// Appends a line and waits until it is on disk.
 pub(super) fn append(file: &mut File, line: &[u8]) -> Result<(), JournalError> {
-    file.write_all(line).map_err(|fault| JournalError::Write(fault.kind()))?;
-    file.sync_data().map_err(|fault| JournalError::Write(fault.kind()))
+    file.write_all(line).map_err(|fault| JournalError::Write(fault.into()))?;
+    file.sync_data().map_err(|fault| JournalError::Write(fault.into()))
 }
 
 /// Number of the file's inode: on its file system no other file has it as long as this one is there.
 #[allow(clippy::useless_conversion)] // Its type differs between systems.
 pub(super) fn inode(file: &File) -> Result<u64, JournalError> {
-    let status = rustix::fs::fstat(file).map_err(|fault| JournalError::Create(kind(fault)))?;
+    let status = rustix::fs::fstat(file).map_err(|fault| JournalError::Create(fault.into()))?;
     Ok(status.st_ino.into())
 }
 
 /// Sets the file's time to now.
 pub(super) fn touch(file: &File) -> Result<(), JournalError> {
-    file.set_modified(std::time::SystemTime::now()).map_err(|fault| JournalError::Write(fault.kind()))
+    file.set_modified(std::time::SystemTime::now()).map_err(|fault| JournalError::Write(fault.into()))
 }
 
 impl Folder {
@@ -91,9 +87,10 @@ impl Folder {
         let path = directory.join(FOLDER);
         match rustix::fs::mkdir(&path, Mode::RWXU) {
             Ok(()) | Err(rustix::io::Errno::EXIST) => {}
-            Err(fault) => return Err(JournalError::Folder(path, kind(fault))),
+            Err(fault) => return Err(JournalError::Folder(path, fault.into())),
         }
-        let folder = Folder::open(directory)?.ok_or(JournalError::Folder(path, ErrorKind::NotFound))?;
+        let folder =
+            Folder::open(directory)?.ok_or(JournalError::Folder(path, ErrorKind::NotFound.into()))?;
         folder.ignore();
         Ok(folder)
     }
@@ -107,9 +104,8 @@ impl Folder {
             let attempt = Folder::make(directory)
                 .and_then(|folder| folder.create(token).map(|(file, name)| (folder, file, name)));
             match attempt {
-                Err(
-                    JournalError::Create(ErrorKind::NotFound) | JournalError::Folder(_, ErrorKind::NotFound),
-                ) if attempts < ATTEMPTS => {}
+                Err(JournalError::Create(fault) | JournalError::Folder(_, fault))
+                    if fault.kind() == ErrorKind::NotFound && attempts < ATTEMPTS => {}
                 result => return result,
             }
         }
@@ -120,7 +116,7 @@ impl Folder {
     pub fn remove_if_idle(&self) {
         let _ = self.locked(|| {
             let entries = rustix::fs::Dir::read_from(&self.handle)
-                .map_err(|_| JournalError::Write(ErrorKind::Other))?;
+                .map_err(|fault| JournalError::Write(fault.into()))?;
             let idle = entries
                 .filter_map(Result::ok)
                 .all(|entry| matches!(entry.file_name().to_bytes(), b"." | b".." | b".gitignore"));
@@ -155,10 +151,10 @@ impl Folder {
         let handle = match rustix::fs::open(&path, flags, Mode::empty()) {
             Ok(handle) => handle,
             Err(rustix::io::Errno::NOENT) => return Ok(None),
-            Err(fault) => return Err(JournalError::Folder(path, kind(fault))),
+            Err(fault) => return Err(JournalError::Folder(path, fault.into())),
         };
         let status =
-            rustix::fs::fstat(&handle).map_err(|fault| JournalError::Folder(path.clone(), kind(fault)))?;
+            rustix::fs::fstat(&handle).map_err(|fault| JournalError::Folder(path.clone(), fault.into()))?;
         if status.st_uid != rustix::process::geteuid().as_raw() {
             return Err(JournalError::Foreign(path));
         }
@@ -176,7 +172,7 @@ impl Folder {
 
     /// Holds the folder's lock while `inner` runs, so that no reaper sees a journal between its making and its locking.
     fn locked<T>(&self, inner: impl FnOnce() -> Result<T, JournalError>) -> Result<T, JournalError> {
-        let fault = |fault| JournalError::Create(kind(fault));
+        let fault = |fault: rustix::io::Errno| JournalError::Create(fault.into());
         rustix::fs::flock(&self.handle, FlockOperation::LockExclusive).map_err(fault)?;
         let result = inner();
         rustix::fs::flock(&self.handle, FlockOperation::Unlock).map_err(fault)?;
@@ -189,13 +185,13 @@ impl Folder {
         let flags = OFlags::RDWR | OFlags::CREATE | OFlags::EXCL | OFlags::APPEND;
         let file = self.locked(|| {
             let made = open_own(&self.handle, &name, flags, Mode::RUSR | Mode::WUSR);
-            let (file, _) = made.map_err(|fault| JournalError::Create(kind(fault)))?;
+            let (file, _) = made.map_err(|fault| JournalError::Create(fault.into()))?;
             let locked = rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive);
-            locked.map_err(|fault| JournalError::Create(kind(fault)))?;
+            locked.map_err(|fault| JournalError::Create(fault.into()))?;
             Ok(file)
         })?;
         // The file's name must outlive a power cut as its records do.
-        self.handle.sync_all().map_err(|fault| JournalError::Create(fault.kind()))?;
+        self.handle.sync_all().map_err(|fault| JournalError::Create(fault.into()))?;
         Ok((file, name))
     }
 
@@ -214,7 +210,7 @@ impl Folder {
     fn names(&self) -> Result<Vec<String>, JournalError> {
         let path = || self.directory.join(FOLDER);
         let entries = rustix::fs::Dir::read_from(&self.handle);
-        let entries = entries.map_err(|fault| JournalError::Folder(path(), kind(fault)))?;
+        let entries = entries.map_err(|fault| JournalError::Folder(path(), fault.into()))?;
         let names = entries.filter_map(Result::ok).map(|entry| entry.file_name().to_bytes().to_vec());
         let own =
             names.filter(|name| name.starts_with(PREFIX)).filter_map(|name| String::from_utf8(name).ok());

@@ -20,6 +20,7 @@ mod record;
 pub use heartbeat::Heartbeat;
 pub use reap::{Left, LeftReason, Report, reap};
 
+use crate::base::system_error::SystemError;
 use crate::image::engine::{Engine, EngineError, Filter};
 use file::Folder;
 use record::Record;
@@ -34,13 +35,13 @@ pub const FOLDER: &str = ".imk";
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum JournalError {
     /// The folder can't be made or opened; a symbolic link in its place is not followed.
-    Folder(PathBuf, std::io::ErrorKind),
+    Folder(PathBuf, SystemError),
     /// The folder belongs to another user, who could write records of things to remove.
     Foreign(PathBuf),
     /// The run's file can't be made.
-    Create(std::io::ErrorKind),
+    Create(SystemError),
     /// A record can't be written: the disk may be full.
-    Write(std::io::ErrorKind),
+    Write(SystemError),
     /// There is no intent of this number in this journal.
     NoIntent(IntentId),
 }
@@ -49,10 +50,10 @@ impl JournalError {
     /// The error in words.
     pub fn message(&self) -> String {
         match self {
-            JournalError::Folder(path, kind) => format!("{} can't be used: {kind}", path.display()),
+            JournalError::Folder(path, fault) => format!("{} can't be used: {fault}", path.display()),
             JournalError::Foreign(path) => format!("{} belongs to another user", path.display()),
-            JournalError::Create(kind) => format!("the clean-up journal can't be made: {kind}"),
-            JournalError::Write(kind) => format!("the clean-up journal can't be written: {kind}"),
+            JournalError::Create(fault) => format!("the clean-up journal can't be made: {fault}"),
+            JournalError::Write(fault) => format!("the clean-up journal can't be written: {fault}"),
             JournalError::NoIntent(IntentId(number)) => format!("the clean-up journal has no entry {number}"),
         }
     }
@@ -245,8 +246,8 @@ impl Journal {
 
     /// Writes down that a thing is about to be made. Only when this has returned may it be made.
     pub fn intends(&mut self, intent: Intent) -> Result<IntentId, JournalError> {
-        let number =
-            u32::try_from(self.entries.len()).map_err(|_| JournalError::Write(std::io::ErrorKind::Other))?;
+        let number = u32::try_from(self.entries.len())
+            .map_err(|_| JournalError::Write(std::io::ErrorKind::Other.into()))?;
         let at = (self.clock)();
         self.write(&Record::Intends { number, at, intent: intent.clone() })?;
         self.entries.push(Entry { intent, at, id: None, settled: false });

@@ -3,6 +3,7 @@
 use super::file::{self, Folder};
 use super::record::{self, Record};
 use super::{Engines, Entry, Intent, JournalError, Thing, short_id};
+use crate::base::system_error::SystemError;
 use crate::image::engine::{Engine, EngineError, Filter, Image, Removed};
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -43,7 +44,7 @@ pub enum LeftReason {
     /// The engine did not answer or refused; the next clean-up tries again.
     Engine(EngineError),
     /// The file can't be removed; the next clean-up tries again.
-    File(std::io::ErrorKind),
+    File(SystemError),
 }
 
 impl Left {
@@ -55,7 +56,7 @@ impl Left {
                 format!("{what} may be left of {}: look whether it is yours", self.target)
             }
             LeftReason::Engine(fault) => format!("{what} of {} is left: {}", self.target, fault.message()),
-            LeftReason::File(kind) => format!("{what} of {} is left: {kind}", self.target),
+            LeftReason::File(fault) => format!("{what} of {} is left: {fault}", self.target),
         }
     }
 }
@@ -113,7 +114,7 @@ enum Outcome {
 /// Why an attempt failed.
 enum Fault {
     Engine(EngineError),
-    File(std::io::ErrorKind),
+    File(SystemError),
 }
 
 impl From<EngineError> for Fault {
@@ -125,8 +126,8 @@ impl From<EngineError> for Fault {
 impl From<JournalError> for Fault {
     fn from(fault: JournalError) -> Fault {
         match fault {
-            JournalError::Write(kind) => Fault::File(kind),
-            _ => Fault::File(std::io::ErrorKind::Other),
+            JournalError::Write(fault) => Fault::File(fault),
+            _ => Fault::File(std::io::ErrorKind::Other.into()),
         }
     }
 }
@@ -187,7 +188,7 @@ fn attempt(place: &Place<'_, '_>, entry: &Entry, note: &mut Note<'_>) -> Result<
             None => Ok(Outcome::Unproven),
             Some(Ok(())) => Ok(Outcome::Removed),
             Some(Err(fault)) if fault.kind() == std::io::ErrorKind::NotFound => Ok(Outcome::NotThere),
-            Some(Err(fault)) => Err(Fault::File(fault.kind())),
+            Some(Err(fault)) => Err(Fault::File(fault.into())),
         };
     }
     let window = Window { from: entry.at - GRACE, to: place.alive_until + GRACE };

@@ -1,5 +1,6 @@
 //! Why a saved image could not be read. Knows no engine.
 
+use crate::base::system_error::system_words;
 use std::io::ErrorKind;
 
 /// Why a saved image could not be read.
@@ -67,7 +68,7 @@ impl From<std::io::Error> for Fault {
         }
         match error.kind() {
             ErrorKind::UnexpectedEof => Fault::Truncated,
-            _ => Fault::Unreadable(error.to_string()),
+            _ => Fault::Unreadable(system_words(&error)),
         }
     }
 }

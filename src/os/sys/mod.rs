@@ -41,18 +41,6 @@ pub fn signal_words(signal: i32) -> String {
     }
 }
 
-/// The words for an error number, as `strerror` has them, without Rust's "(os error N)".
-pub fn error_words(error: i32) -> String {
-    // SAFETY: as for `strsignal`.
-    unsafe {
-        let words = libc::strerror(error);
-        if words.is_null() {
-            return format!("Unknown error {error}");
-        }
-        CStr::from_ptr(words).to_string_lossy().into_owned()
-    }
-}
-
 /// The home directory of `user`, or of the user that is logged in at this process's terminal.
 pub fn home_of(user: Option<&CStr>) -> Option<Vec<u8>> {
     // SAFETY: what `getlogin` and `getpwnam` return is static until the next such call and copied at once; only one

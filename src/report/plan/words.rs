@@ -1,5 +1,6 @@
 //! The words of plans. Knows nothing of their form.
 
+use crate::base::system_error::SystemError;
 use crate::image::command::Reach;
 use crate::image::dockerfile::Origin;
 use crate::image::plan::{ArgPlan, ArgValue, Opacity};
@@ -25,8 +26,7 @@ pub fn fault(fault: &FileFault) -> String {
 
 /// The system's words for an error.
 pub fn error(number: i32) -> String {
-    let text = std::io::Error::from_raw_os_error(number).to_string();
-    text.split(" (os error").next().unwrap_or_default().to_lowercase()
+    SystemError::of(number).to_string()
 }
 
 /// `FILE:LINE`.

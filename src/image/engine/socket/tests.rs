@@ -1,6 +1,7 @@
 //! The daemon's side played by a thread, and the real daemon where one answers.
 
 use super::*;
+use crate::base::system_error::SystemError;
 use std::io::{Read, Write};
 use std::os::unix::net::UnixListener;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -167,7 +168,7 @@ fn an_engine_that_breaks_off_or_is_silent_is_told() {
     drop(listener);
     std::fs::remove_file(place.socket()).unwrap();
     let gone = engine(&place).image("app:1");
-    assert_eq!(gone, Err(EngineError::Unreachable(place.socket(), std::io::ErrorKind::NotFound)));
+    assert_eq!(gone, Err(EngineError::Unreachable(place.socket(), SystemError::of(libc::ENOENT))));
     std::fs::write(place.socket(), b"").unwrap();
     assert!(matches!(engine(&place).image("app:1"), Err(EngineError::Unreachable(..))));
 }
