@@ -13,6 +13,7 @@ use crate::image::engine::{Engine, EngineError, Image};
 use crate::image::freshness::{
     Change, Components, DigestCache, LABEL, Memory, Proof, Reason, Verdict, Wanted, fresh, is_same_content,
 };
+use crate::image::reference::Reference;
 use crate::rules::file::FileId;
 use std::path::Path;
 
@@ -222,7 +223,7 @@ impl Build {
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return true };
         let Some(inputs) = &judged.inputs else { return true };
         let after = judged.sources.gather(engine, &self.images.freshness);
-        if !after.is_some_and(|after| inputs.untouched_until(&after)) {
+        if !after.is_some_and(|after| inputs.untouched_until(&after, &[])) {
             return false;
         }
         self.images.freshness.memory.remember(&judged.name, inputs);
@@ -233,6 +234,8 @@ impl Build {
     /// A recipe that is understood whole built these images: what they were made from is noted, as far as it is known.
     pub fn note_built(&mut self, file: FileId, judged: &[Judged]) {
         let mut unchanged = true;
+        let tags = judged.iter().flat_map(|one| &one.sources.tags);
+        let made: Vec<Reference> = tags.filter_map(|tag| Reference::parse(tag.as_bytes()).ok()).collect();
         for one in judged {
             let Ok(engine) = self.cleanup.engines.at(&one.engine) else { return };
             let now = image_now(one, engine);
@@ -244,7 +247,8 @@ impl Build {
             let Some(before) = &one.inputs else { continue };
             let Some(after) = one.sources.gather(engine, &self.images.freshness) else { continue };
             // Where it can't be noted the image is built once more, and `--why` says so.
-            let _ = self.images.freshness.memory.note(engine, &one.name, &one.sources.tags, before, &after);
+            let memory = &self.images.freshness.memory;
+            let _ = memory.note(engine, &one.name, &one.sources.tags, [before, &after], &made);
         }
         if unchanged {
             self.images.freshness.unchanged.insert(file);

@@ -5,6 +5,7 @@
 
 use super::codec::{Digest, Reader, Writer};
 use crate::base::mask::Masks;
+use crate::image::reference::Reference;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
@@ -38,8 +39,8 @@ pub struct Components {
     /// Of each of `files`, of the Dockerfile and the ignore files, what is equal at two moments only if it was not touched between them.
     /// Not part of the digest, nor of a record.
     pub moment: Vec<Stamp>,
-    /// The same of each image that is read: its id and when it was last given a tag, where the engine tells.
-    pub tagged: Vec<String>,
+    /// The same of each image that is read, by its reference: its id and when it was last given a tag, where the engine tells.
+    pub tagged: Vec<(Reference, String)>,
 }
 
 /// The inode and times of a file or a context entry.
@@ -478,10 +479,15 @@ impl Components {
     }
 
     /// Whether nothing that counts was even touched between `self` and `later`: what was built in between was built from
-    /// these inputs, and not from some that came and went.
-    pub fn untouched_until(&self, later: &Components) -> bool {
+    /// these inputs, and not from some that came and went. Of the images `made`, which were given their tags in between by what was
+    /// built, the content alone counts.
+    pub fn untouched_until(&self, later: &Components, made: &[Reference]) -> bool {
+        let others = |tagged: &[(Reference, String)]| -> Vec<(Reference, String)> {
+            let is_made = |reference: &Reference| made.iter().any(|own| own.same_image(reference));
+            tagged.iter().filter(|(reference, _)| !is_made(reference)).cloned().collect()
+        };
         self.moment == later.moment
-            && self.tagged == later.tagged
+            && others(&self.tagged) == others(&later.tagged)
             && self.unknown == later.unknown
             && self.digest() == later.digest()
     }

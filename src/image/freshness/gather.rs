@@ -18,6 +18,7 @@ use crate::image::dockerfile::names::{ContextKind, context_kind};
 use crate::image::dockerfile::{
     Analysis, ArgUse, Base, ContextRead, Error, Kind, Origin, StageUse, Value, is_proxy, parse, runes,
 };
+use crate::image::reference::Reference;
 use std::ffi::OsStr;
 use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
@@ -270,7 +271,8 @@ impl Gatherer<'_> {
                 true => None,
                 false => bases.content(&reference, platform.as_deref()),
             };
-            self.out.tagged.extend(bases.tagged(&reference));
+            let parsed = Reference::parse(&reference).ok();
+            self.out.tagged.extend(parsed.zip(bases.tagged(&reference)));
             if content.is_none() {
                 self.out.unknown.push(Unknown::Base { reference: reference.clone(), line });
             }

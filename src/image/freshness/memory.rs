@@ -9,6 +9,7 @@ use super::components::{Components, Unknown};
 use super::folder::Folder;
 use crate::image::engine::{Engine, EngineError};
 use crate::image::log::Log;
+use crate::image::reference::Reference;
 use serde_json::{Value, json};
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -140,7 +141,7 @@ impl Memory {
 
     /// Notes the images under `tags` that a command of the user's has just built for target `name`. `before` are the
     /// inputs from before the command was started, `after` those now: only if nothing was touched in between is it
-    /// known what the build saw.
+    /// known what the build saw. `made` are all images that the command tags.
     ///
     /// # Errors
     /// An engine that does not answer.
@@ -149,13 +150,13 @@ impl Memory {
         engine: &dyn Engine,
         name: &str,
         tags: &[String],
-        before: &Components,
-        after: &Components,
+        [before, after]: [&Components; 2],
+        made: &[Reference],
     ) -> Result<Noted, EngineError> {
         if let Some(unknown) = before.unknown.iter().chain(&after.unknown).next() {
             return Ok(Noted::CannotKnow(unknown.clone()));
         }
-        if !before.untouched_until(after) {
+        if !before.untouched_until(after, made) {
             return Ok(Noted::InputsChanged(changes(before, after)));
         }
         let mut images = Vec::with_capacity(tags.len());

@@ -42,8 +42,8 @@
 //!             let why: Vec<String> = reasons.iter().flat_map(|reason| reason.messages("Dockerfile")).collect();
 //!             println!("{}", why.join("; "));
 //!             // A block: build with `--label imk.inputs=DIGEST` ([`LABEL`]), and remember what the digest stands for.
-//!             // Where `components.untouched_until(&inputs()?)` doesn't hold, the build may have seen something else: build
-//!             // again. A plain recipe: run it, and call `memory.note(engine, "build", &tags, &components, &inputs()?)`.
+//!             // Where `components.untouched_until(&inputs()?, &[])` doesn't hold, the build may have seen something else: build
+//!             // again. A plain recipe: run it, and call `memory.note(engine, "build", &tags, [&components, &inputs()?], &[])`.
 //!             memory.remember("build", &components);
 //!         }
 //!     }

@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         what_changes_and_is_put_back_while_a_build_runs_has_it_built_again,
         an_image_of_a_build_that_was_cut_short_is_built_again,
         a_build_that_fails_leaves_no_doubt,
+        a_recipe_that_builds_its_own_base_is_fresh_after_it,
         audits_that_are_interrupted_end_as_makes_do,
         a_tag_that_could_not_be_put_back_is_by_the_next_run,
     ]
@@ -139,6 +140,21 @@ fn a_build_that_fails_leaves_no_doubt() -> Result<(), Failure> {
     bench.builds("after a failure", Vec::new(), 1)?;
     equal("doubts", bench.place.dir().join(".imk/doubts").exists(), false)?;
     bench.builds("after that", Vec::new(), 0)
+}
+
+/// The base is tagged in each run, to the same content.
+fn a_recipe_that_builds_its_own_base_is_fresh_after_it() -> Result<(), Failure> {
+    let makefile = ".IMAGE: app\napp:\n\
+        \tdocker build --tag own:1 --file c/base c\n\tdocker build --tag app:1 c\n";
+    let bench = Bench::new(makefile, "FROM own:1\nCOPY a /\n")?;
+    bench.engine.state().commit(foreign(1), &["base:1".to_owned()]);
+    bench.place.write("c/base", "FROM base:1\nRUN make\n")?;
+    bench.builds("at first", Vec::new(), 2)?;
+    bench.builds("with a base that was not there before", Vec::new(), 2)?;
+    bench.builds("unchanged", Vec::new(), 0)?;
+    bench.place.write("c/a", "other")?;
+    bench.builds("changed", Vec::new(), 2)?;
+    bench.builds("unchanged", Vec::new(), 0)
 }
 
 /// Targets whose containers would have one name, and whose files would come through one folder.
