@@ -172,6 +172,10 @@ impl ClientEngine {
                 Value::Null => Vec::new(),
                 one => vec![one],
             };
+            // A client says by its status where it does not have all: what it keeps quiet about would be taken for gone.
+            if told.len() < part.len() {
+                return Err(EngineError::Garbage("everything that was asked for"));
+            }
             for value in told {
                 let thing = read(&value)?;
                 if part.iter().any(|id| id == id_of(&thing)) {

@@ -114,6 +114,23 @@ fn what_goes_while_it_is_listed_is_left_out() {
     assert_eq!(listing(Client::Docker, &all[..1], &[]).0, Ok(Vec::new()));
 }
 
+/// What a client that succeeds does not tell of may be there all the same.
+#[test]
+fn a_listing_that_keeps_quiet_about_things_is_garbage() {
+    let script = format!(
+        r#"case "$*" in
+        *inspect*) printf '[{{"Id":"%s"}}]' {};;
+        *) printf '%s\n' {};;
+        esac"#,
+        ids_of(0..1).join(" "),
+        ids_of(0..2).join(" ")
+    );
+    let (folder, engine) = stub("quiet", Client::Podman, &script);
+    let found = engine.containers(&Filter::default()).err();
+    std::fs::remove_dir_all(folder).unwrap();
+    assert_eq!(found, Some(EngineError::Garbage("everything that was asked for")));
+}
+
 #[test]
 fn a_listing_of_what_are_no_ids_is_garbage() {
     for bad in ["--all", "-f", "0a", "app", "sha256:", "\u{1b}[2J"] {
