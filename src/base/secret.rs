@@ -36,6 +36,10 @@ const HARMLESS: [&str; 13] = [
     "type",
 ];
 
+/// Words by which the key that an option gives is a secret, not one to sort or to look up by.
+const KEYS: [&str; 10] =
+    ["access", "account", "api", "deploy", "encryption", "license", "master", "private", "signing", "ssh"];
+
 /// What the value of `--secret=` begins with: BuildKit's words for where a secret is.
 const PLACES: [&[u8]; 4] = [b"id=", b"src=", b"type=", b"env="];
 
@@ -45,6 +49,15 @@ pub fn is_secret_name(name: &[u8]) -> bool {
     let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
     let any = words.clone().any(|word| WORDS.contains(&word));
     any && !words.any(|word| HARMLESS.contains(&word))
+}
+
+/// Whether the option `name` most likely gives no secret though its name is one of a secret: a key is to sort by as often as not
+/// (`sort --key=2`), and `--secret=id=npm` says where the secret is.
+fn is_harmless_option(name: &[u8], value: &[u8]) -> bool {
+    let name = String::from_utf8_lossy(name).to_ascii_lowercase();
+    let mut words = name.split('-');
+    let is_plain_key = words.all(|word| word == "key" || !WORDS.contains(&word) && !KEYS.contains(&word));
+    name.starts_with('-') && (is_plain_key || PLACES.iter().any(|place| value.starts_with(place)))
 }
 
 /// Whether lines `NAME=value` of a file like `.env` give a value to a name of a secret.
@@ -82,10 +95,7 @@ pub fn masked_bytes(text: &[u8]) -> Option<Vec<u8>> {
             text[from..equals].iter().rposition(|&byte| !is_name(byte)).map_or(from, |at| from + at + 1);
         from = equals + 1;
         let name = &text[start..equals];
-        // An option of other programs is a key as often as not (`sort --key=2`); that of a secret says where it is.
-        let is_option = name.starts_with(b"-")
-            && (name.ends_with(b"key") || PLACES.iter().any(|place| text[from..].starts_with(place)));
-        if is_option || !is_secret_name(name) {
+        if !is_secret_name(name) || is_harmless_option(name, &text[from..]) {
             continue;
         }
         let open = start.checked_sub(1).map(|at| text[at]).filter(is_quote);
@@ -160,6 +170,8 @@ mod tests {
             ("docker build --secret=id=npm,src=.npmrc .", "docker build --secret=id=npm,src=.npmrc ."),
             ("sort --key=2 --sort-key=name --token=abc", "sort --key=2 --sort-key=name --token=***"),
             ("V=1 A=TOKEN=b", "V=1 A=TOKEN=*"),
+            ("x --api-key=a --secret-key=b --apikey=c", "x --api-key=* --secret-key=* --apikey=*"),
+            ("x -key=a --private-key=b --Key=c", "x -key=a --private-key=* --Key=c"),
         ] {
             assert_eq!(masked(line), shown);
         }

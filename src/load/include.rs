@@ -13,6 +13,7 @@ use crate::load::session::Makefile;
 use crate::os::files;
 use crate::os::files::{Mtime, ReadError};
 use crate::os::folders::is_fault;
+use crate::os::interruption;
 use crate::os::words::words;
 use crate::syntax::lines::normalise;
 
@@ -58,6 +59,9 @@ pub fn read_makefile(session: &mut Session, name: &[u8], how: How) -> Outcome<us
         Err(ReadError::Open(libc::EMFILE))
     };
     let mut error = text.as_ref().err().copied();
+    if let (Some(_), Some(signal)) = (error, interruption::untaken()) {
+        return Err(Stop::Signal(signal));
+    }
     if let Some(ReadError::Open(code @ (libc::EMFILE | libc::ENFILE | libc::ENOMEM))) = error {
         let what = SystemError::of(code).to_string().into_bytes();
         return Err(Stop::fatal(session.context.reading, Complaint::Text(what)));

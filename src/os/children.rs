@@ -78,9 +78,7 @@ impl Waiter {
         if self.wake.is_some() {
             return Ok(());
         }
-        let (reader, writer) = UnixStream::pair()?;
-        let _ = reader.set_nonblocking(true);
-        let _ = writer.set_nonblocking(true);
+        let (reader, writer) = interruption::pair()?;
         let writer = Arc::new(writer);
         // Kept before it wakes, so that whoever is woken finds it.
         self.keep = Some(interruption::keep());
@@ -176,14 +174,17 @@ impl Waiter {
     }
 }
 
-/// Waits for the one child `pid`.
-pub fn wait_for(pid: i32) -> Ended {
-    let Some(process) = rustix::process::Pid::from_raw(pid) else { return Ended::lost(pid) };
+/// Waits for the one child `pid`; none where a fatal signal comes before its end, which is kept and yet to be taken.
+pub fn wait_for(pid: i32) -> Option<Ended> {
+    let Some(process) = rustix::process::Pid::from_raw(pid) else { return Some(Ended::lost(pid)) };
     loop {
+        if interruption::untaken().is_some() {
+            return None;
+        }
         match rustix::process::waitpid(Some(process), WaitOptions::empty()) {
-            Ok(Some((_, status))) => return ended((pid, status.as_raw(), Usage::default())),
+            Ok(Some((_, status))) => return Some(ended((pid, status.as_raw(), Usage::default()))),
             Err(rustix::io::Errno::INTR) => {}
-            _ => return Ended::lost(pid),
+            _ => return Some(Ended::lost(pid)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Files and their modification times. Knows nothing of targets or prerequisites.
 
-use crate::os::sys;
+use crate::os::{interruption, sys};
 use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
@@ -190,14 +190,22 @@ pub enum ReadError {
     Read(i32),
 }
 
-/// A file, open, and the whole of its text.
+/// A file, open, and the whole of its text. The error is `EINTR` where it is a pipe, and a fatal signal came that is yet to be taken.
 pub fn open_and_read(path: &[u8]) -> Result<(File, Vec<u8>), ReadError> {
     let number = |error: &std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
-    let mut file = File::open(OsStr::from_bytes(path)).map_err(|error| ReadError::Open(number(&error)))?;
+    let mut file = loop {
+        match rustix::fs::open(path, OFlags::RDONLY | OFlags::CLOEXEC, Mode::empty()) {
+            Err(Errno::INTR) if !interruption::has_come() => {}
+            opened => break File::from(opened.map_err(|error| ReadError::Open(error.raw_os_error()))?),
+        }
+    };
     let length = file.metadata().map_or(0, |data| data.len());
     let mut text = Vec::with_capacity(usize::try_from(length).unwrap_or(0).min(1 << 30) + 1);
-    file.read_to_end(&mut text).map_err(|error| ReadError::Read(number(&error)))?;
-    Ok((file, text))
+    match interruption::read_to_end_of(&mut file, &mut text) {
+        Ok(true) => Ok((file, text)),
+        Ok(false) => Err(ReadError::Read(libc::EINTR)),
+        Err(error) => Err(ReadError::Read(number(&error))),
+    }
 }
 
 /// The folder for what is made for the time of a run.

@@ -3,18 +3,19 @@
 //!
 //! Signals have their default actions, except while there is a [`Keep`]: then one is kept until [`take`], and all that [`wait`]s is given
 //! up until then. What is asked once it is taken is asked because of it, and waited for, as is what is done under a [`Hold`], a removal
-//! for one: until a further signal comes.
+//! for one: until a further signal comes. One that comes on the heels of the first is the same wish: what ends a group of processes, and a
+//! run that hands a signal on to those below it, send it twice.
 
 use crate::os::sys;
 use crate::os::sys::spawn::caught_signals_changed;
 use crate::os::sys::wait::{
-    on_signal, set_doomed, take_default_action, unlink_doomed, wait_readable, wake_at,
+    milliseconds, on_signal, set_doomed, take_default_action, unlink_doomed, wait_readable, wake_at,
 };
 use std::ffi::CString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
-use std::sync::atomic::{AtomicI32, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicI32, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Once, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -24,8 +25,14 @@ const FATAL_SIGNALS: [i32; 7] =
 
 /// The signal that came last and was not taken yet; zero where none did.
 static UNTAKEN: AtomicI32 = AtomicI32::new(0);
-/// How many came.
-static CAME: AtomicUsize = AtomicUsize::new(0);
+/// When the first came, by the clock of [`milliseconds`]; zero where none did.
+static FIRST: AtomicU64 = AtomicU64::new(0);
+/// Whether a further wish to end came.
+static INSISTED: AtomicBool = AtomicBool::new(false);
+/// How long a signal after the first is the same wish, in milliseconds. A person who wishes it again takes longer, as a rule.
+const SAME_WISH: u64 = 1000;
+/// How often a wait looks for what another thread took notice of first, and for a further signal while one is held back.
+const LOOKS: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(50)];
 /// How many want signals kept.
 static KEEPS: AtomicUsize = AtomicUsize::new(0);
 /// How many clean-ups are under way.
@@ -46,8 +53,14 @@ fn handle(signal: i32) {
     if KEEPS.load(Ordering::SeqCst) == 0 {
         return take_default_action(signal);
     }
-    // The former first: whoever sees a signal to take sees that one came.
-    CAME.fetch_add(1, Ordering::SeqCst);
+    if let Err(first) = FIRST.compare_exchange(0, milliseconds(), Ordering::SeqCst, Ordering::SeqCst) {
+        // Each write of the run's last words to a pipe that nobody reads has one, too.
+        if signal == libc::SIGPIPE || milliseconds().saturating_sub(first) < SAME_WISH {
+            return;
+        }
+        // Before the signal: whoever sees that sees this.
+        INSISTED.store(true, Ordering::SeqCst);
+    }
     UNTAKEN.store(signal, Ordering::SeqCst);
 }
 
@@ -94,7 +107,7 @@ pub fn untaken() -> Option<i32> {
 /// Whether what is waited for is to be given up: a fatal signal came and was not taken yet; where what is done is held, a second one.
 #[inline]
 pub fn has_come() -> bool {
-    untaken().is_some() && (HOLDS.load(Ordering::Relaxed) == 0 || CAME.load(Ordering::Relaxed) > 1)
+    untaken().is_some() && (HOLDS.load(Ordering::Relaxed) == 0 || INSISTED.load(Ordering::Relaxed))
 }
 
 /// While it lives nothing is given up for a first signal: what is done should come to its end.
@@ -151,13 +164,18 @@ pub fn wait(streams: [Option<BorrowedFd>; 2], deadline: Option<Instant>) -> io::
         if has_come() {
             return Ok(Wait::Interrupted);
         }
+        // What wakes stays readable until the signal is taken: it wakes all threads that wait.
+        let is_held_back = untaken().is_some();
+        let waker = woken.filter(|_| !is_held_back).map(AsFd::as_fd);
         let left = deadline.map(|deadline| deadline.saturating_duration_since(Instant::now()));
-        match wait_readable([streams[0], streams[1], woken.map(AsFd::as_fd)], left) {
+        let look = LOOKS[usize::from(is_held_back)];
+        match wait_readable([streams[0], streams[1], waker], Some(left.unwrap_or(look).min(look))) {
             Err(fault) if fault.kind() == io::ErrorKind::Interrupted => {}
             Err(fault) => return Err(fault),
-            Ok(None) => return Ok(Wait::Late),
+            Ok(None) if left.is_some_and(|left| left <= look) => return Ok(Wait::Late),
             Ok(Some([first, second, _])) if first || second => return Ok(Wait::Ready([first, second])),
-            Ok(Some(_)) => drain(woken),
+            Ok(Some(_)) if untaken().is_none() => drain(woken),
+            Ok(_) => {}
         }
     }
 }
@@ -201,12 +219,21 @@ pub fn pause(time: Duration) -> io::Result<bool> {
     Ok(wait([None, None], Some(Instant::now() + time))? == Wait::Late)
 }
 
+/// Two ends by which a handler wakes who waits; neither end is waited for.
+///
+/// # Errors
+/// The system's.
+pub fn pair() -> io::Result<(UnixStream, UnixStream)> {
+    let (reader, writer) = UnixStream::pair()?;
+    reader.set_nonblocking(true)?;
+    writer.set_nonblocking(true)?;
+    Ok((reader, writer))
+}
+
 /// What becomes readable when a fatal signal comes; none where the system gives none.
 fn descriptor() -> Option<&'static UnixStream> {
     let made = WOKEN.get_or_init(|| {
-        let (reader, writer) = UnixStream::pair().ok()?;
-        let _ = reader.set_nonblocking(true);
-        let _ = writer.set_nonblocking(true);
+        let (reader, writer) = pair().ok()?;
         let writer = Arc::new(writer);
         for signal in heeded() {
             wake_at(signal, Arc::clone(&writer));

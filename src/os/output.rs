@@ -6,7 +6,10 @@ use crate::base::log::{unobeyed, unobeyed_coloured, unobeyed_where_any};
 use crate::base::mask::{Filter, Masks};
 use crate::base::printable::{printable_coloured, printable_lines};
 use crate::os::ancestry::has_stdout_of_first_with;
+use crate::os::interruption;
 use crate::os::relay::{Destination, Footer, Listener, Relay, Route, StreamId};
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::borrow::Cow;
 use std::cell::OnceCell;
 use std::fs::File;
@@ -152,7 +155,7 @@ impl Output {
     }
 
     /// Writes to a standard stream, by way of the terminal's keeper where there is one.
-    fn write(&self, stream: BorrowedFd, text: &[u8]) -> Result<(), rustix::io::Errno> {
+    fn write(&self, stream: BorrowedFd, text: &[u8]) -> Result<(), Errno> {
         match &self.relay {
             Some(relay) if relay.has_screen() => {
                 relay.write(text);
@@ -162,7 +165,7 @@ impl Output {
         }
     }
 
-    fn note_failure(&mut self, error: rustix::io::Errno) {
+    fn note_failure(&mut self, error: Errno) {
         self.failed.get_or_insert(error.raw_os_error());
     }
 
@@ -343,7 +346,9 @@ impl Output {
         }
         self.flush();
         if let Some(lock) = &self.lock {
-            let _ = rustix::fs::fcntl_lock(lock, rustix::fs::FlockOperation::LockExclusive);
+            // Where the run is to end it does not wait for others' turns.
+            let exclusive = rustix::fs::FlockOperation::LockExclusive;
+            while rustix::fs::fcntl_lock(lock, exclusive) == Err(Errno::INTR) && !interruption::has_come() {}
         }
         let announced = self.grouping != Grouping::Recurse && self.announce;
         if announced {
@@ -374,7 +379,7 @@ impl Output {
 
 impl Output {
     /// Copies what is in `from` to `to`, and empties it.
-    fn pump(&self, from: &mut Option<File>, to: BorrowedFd) -> Result<(), rustix::io::Errno> {
+    fn pump(&self, from: &mut Option<File>, to: BorrowedFd) -> Result<(), Errno> {
         let Some(file) = from else { return Ok(()) };
         let mut filter = self.masks.clone().map(Filter::new);
         let mut chunk = vec![0; 1 << 16];
@@ -556,7 +561,7 @@ impl Capture {
 /// What `stream` is. What this program has opened in the place of a closed stream is not handed on, and is no stream of a child's.
 fn own_status(stream: BorrowedFd) -> rustix::io::Result<rustix::fs::Stat> {
     match rustix::io::fcntl_getfd(stream)? {
-        flags if flags.contains(rustix::io::FdFlags::CLOEXEC) => Err(rustix::io::Errno::BADF),
+        flags if flags.contains(rustix::io::FdFlags::CLOEXEC) => Err(Errno::BADF),
         _ => rustix::fs::fstat(stream),
     }
 }
@@ -576,16 +581,21 @@ fn temporary() -> io::Result<File> {
     Ok(file)
 }
 
-fn write_all(to: BorrowedFd, mut text: &[u8]) -> Result<(), rustix::io::Errno> {
+/// Writes all of `text`, but for what nobody takes up once a fatal signal has come.
+fn write_all(to: BorrowedFd, mut text: &[u8]) -> Result<(), Errno> {
+    let can_take = |within: Option<&Timespec>| {
+        let mut polled = [PollFd::from_borrowed_fd(to, PollFlags::OUT)];
+        !matches!(poll(&mut polled, within), Ok(0))
+    };
     while !text.is_empty() {
+        if interruption::has_come() && !can_take(Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+            break;
+        }
         match rustix::io::write(to, text) {
-            Ok(0) => return Err(rustix::io::Errno::IO),
+            Ok(0) => return Err(Errno::IO),
             Ok(count) => text = &text[count..],
-            Err(rustix::io::Errno::INTR) => {}
-            Err(rustix::io::Errno::AGAIN) => {
-                let mut polled = [rustix::event::PollFd::from_borrowed_fd(to, rustix::event::PollFlags::OUT)];
-                let _ = rustix::event::poll(&mut polled, None);
-            }
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => drop(can_take(None)),
             Err(error) => return Err(error),
         }
     }

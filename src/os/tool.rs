@@ -6,6 +6,7 @@
 
 use crate::base::system_error::SystemError;
 use crate::os::interruption::{self, Keep, Wait};
+use crate::os::sys::wait::with_child_signal;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -105,7 +106,7 @@ impl Tool<'_> {
         let mut command = Command::new(self.program);
         command.args(self.arguments).envs(self.environment.iter().map(|(name, value)| (name, value)));
         command.stdin(self.stdin().map_err(not_started)?).stdout(Stdio::piped()).stderr(Stdio::piped());
-        let mut child = command.process_group(0).spawn().map_err(not_started)?;
+        let mut child = with_child_signal(|| command.process_group(0).spawn()).map_err(not_started)?;
         let output = Kept::of(child.stdout.take(), self.output_max);
         let errors = Kept::of(child.stderr.take(), ERRORS_MAX);
         Ok(Running { _keep: keep, child, is_over: false, output, errors, patience: self.patience })

@@ -5,6 +5,7 @@ use super::Run;
 use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::cli::restart::arguments_for;
 use crate::image::block::words::quoted;
+use crate::os::interruption;
 use crate::os::sys::spawn::caught_signals_changed;
 use crate::report::picker::{Item, Next, Picker, keys};
 use crate::report::style::Style;
@@ -16,7 +17,6 @@ use signal_hook::low_level::pipe;
 use std::ffi::OsStr;
 use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
-use std::os::unix::net::UnixStream;
 use std::os::unix::process::CommandExt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
@@ -110,8 +110,7 @@ impl Run {
         let ends = [libc::SIGINT, libc::SIGTERM, libc::SIGHUP, libc::SIGQUIT];
         let mut hooks = Vec::new();
         // A signal that comes right before the wait must end it, too: each is also a byte to wait for.
-        let Ok((woken, waker)) = UnixStream::pair() else { return Err(fatal("no pair of sockets")) };
-        let _ = woken.set_nonblocking(true);
+        let Ok((woken, waker)) = interruption::pair() else { return Err(fatal("no pair of sockets")) };
         for number in ends {
             hooks
                 .extend(signal_hook::flag::register_usize(number, Arc::clone(&signal), number as usize).ok());

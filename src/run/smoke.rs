@@ -11,6 +11,7 @@ use crate::image::audit::{Audit, Finding, Level, Subject};
 use crate::image::block::words::quoted;
 use crate::image::journal::Thing;
 use crate::image::study::Study;
+use crate::os::sys::wait::with_child_signal;
 use std::io::{Read, Seek, SeekFrom};
 use std::os::unix::ffi::OsStringExt;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -107,7 +108,7 @@ fn started(
     let mut command = Command::new(text(program));
     command.args(arguments.iter().map(|word| text(word))).env_clear().envs(pairs).stdin(Stdio::null());
     command.stdout(said.try_clone().map_err(failed)?).stderr(said.try_clone().map_err(failed)?);
-    command.spawn().map_err(failed)
+    with_child_signal(|| command.spawn()).map_err(failed)
 }
 
 /// The last line that was said.

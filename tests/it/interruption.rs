@@ -21,12 +21,17 @@ pub fn trials() -> Vec<Trial> {
         a_client_that_hangs_is_given_up_by_runs_that_only_look,
         git_that_hangs_is_given_up,
         a_socket_that_hangs_is_given_up,
+        all_that_wait_are_given_up_for_one_signal,
         a_removal_is_waited_for,
+        tools_have_no_signal_blocked,
         a_signal_while_a_block_is_read_ends_the_run,
         a_signal_ends_a_run_that_reads_a_context,
     ];
-    let compared =
-        crate::trials![a_shell_is_left_as_make_leaves_it, a_makefile_from_standard_input_is_removed];
+    let compared = crate::trials![
+        a_shell_is_left_as_make_leaves_it,
+        a_makefile_from_standard_input_is_removed,
+        waits_end_as_makes_do,
+    ];
     let can = program::gnu_make().is_some();
     trials.extend(compared.into_iter().map(|trial| trial.with_ignored_flag(!can)));
     trials
@@ -68,21 +73,27 @@ impl Bench {
         fs::write(place.path().join("Makefile"), makefile).map_err(words)?;
         let daemon = Daemon::new(manner).map_err(words)?;
         fs::create_dir(daemon.path().join("temporary")).map_err(words)?;
+        let bench = Bench { place, daemon };
         for name in hanging {
-            let program = daemon.path().join("bin").join(name);
-            fs::write(&program, HANGING).map_err(words)?;
-            fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).map_err(words)?;
+            bench.script(name, HANGING)?;
         }
-        Ok(Bench { place, daemon })
+        Ok(bench)
     }
 
-    /// Starts `make` until something hangs, and sends it `signal`.
+    /// Has `text` be the program `name`.
+    fn script(&self, name: &str, text: &str) -> Result<(), Failure> {
+        let program = self.daemon.path().join("bin").join(name);
+        fs::write(&program, text).map_err(words)?;
+        fs::set_permissions(&program, fs::Permissions::from_mode(0o755)).map_err(words)
+    }
+
+    /// Starts `make` until something hangs, and sends it `signals`.
     fn interrupt(
         &self,
         make: &Path,
         arguments: &[&str],
         host: &str,
-        signal: Signal,
+        signals: &[Signal],
     ) -> Result<Ended, Failure> {
         // A file: what is left running holds a pipe open.
         let path = self.place.path().join("said");
@@ -95,17 +106,27 @@ impl Bench {
         let input =
             fs::File::open(self.place.path().join("input")).map_or_else(|_| Stdio::null(), Stdio::from);
         command.env("TMPDIR", self.daemon.path().join("temporary"));
-        command.stdin(input).stdout(Stdio::null()).stderr(said);
+        command.stdin(input).stdout(Stdio::piped()).stderr(said);
         let mut child = command.spawn().map_err(words)?;
+        // Nobody reads it.
+        let _stdout = child.stdout.take();
         if let Err(fault) = self.daemon.wait_until_blocked() {
             let _ = child.kill();
             let said = fs::read_to_string(&path).unwrap_or_default();
             return Err(format!("{arguments:?}: {fault}: {said}"));
         }
         let pid = Pid::from_raw(child.id().cast_signed()).ok_or("no process")?;
-        kill_process(pid, signal).map_err(|error| error.to_string())?;
+        for &signal in signals {
+            kill_process(pid, signal).map_err(|error| error.to_string())?;
+        }
         let start = Instant::now();
-        let status = child.wait().map_err(words)?;
+        let status = loop {
+            match child.try_wait().map_err(words)? {
+                Some(status) => break status,
+                None if start.elapsed() > 5 * SOON => child.kill().map_err(words)?,
+                None => std::thread::sleep(Duration::from_millis(1)),
+            }
+        };
         let (signal, after) = (status.signal(), start.elapsed());
         Ok(Ended { signal, after, said: fs::read_to_string(path).map_err(words)? })
     }
@@ -131,7 +152,7 @@ impl Bench {
     /// Runs imk, sends it SIGTERM and SIGINT in turns, and wants it to end by that, soon, in silence and with all that it started.
     fn is_given_up(&self, arguments: &[&str], host: &str) -> Result<(), Failure> {
         for signal in [Signal::TERM, Signal::INT] {
-            let ended = self.interrupt(&program::imk().path, arguments, host, signal)?;
+            let ended = self.interrupt(&program::imk().path, arguments, host, &[signal])?;
             let running = self.left();
             kill_all(&running);
             let expected = (Some(signal.as_raw()), true, 0, "");
@@ -222,7 +243,7 @@ endimage
     }
     let host = bench.daemon.address("e.sock");
     for arguments in [&["--engine=docker", "-s", "after"][..], &["--engine=docker", "--plan", "after"]] {
-        let ended = bench.interrupt(&program::imk().path, arguments, &host, Signal::TERM)?;
+        let ended = bench.interrupt(&program::imk().path, arguments, &host, &[Signal::TERM])?;
         kill_all(&bench.running());
         // Before anything was started GNU make's default action ends a run.
         if ended.signal != Some(15) || ended.after > SOON || !ended.said.is_empty() {
@@ -249,11 +270,9 @@ endimage
     fs::File::create(context.join("big")).and_then(|file| file.set_len(60 << 30)).map_err(words)?;
     // Says that it was asked, and that there is nothing; what follows is the context.
     const ASKED: &str = "#!/bin/sh\necho >\"$FAKE/ready\"\necho 'no such image' >&2\nexit 1\n";
-    fs::write(bench.daemon.path().join("bin/podman"), ASKED).map_err(words)?;
-    fs::set_permissions(bench.daemon.path().join("bin/podman"), fs::Permissions::from_mode(0o755))
-        .map_err(words)?;
+    bench.script("podman", ASKED)?;
     for arguments in [&["--engine=podman", "-s", "all"][..], &["--engine=podman", "-n", "app"]] {
-        let ended = bench.interrupt(&program::imk().path, arguments, REMOTE, Signal::TERM)?;
+        let ended = bench.interrupt(&program::imk().path, arguments, REMOTE, &[Signal::TERM])?;
         if ended.signal != Some(15) || ended.after > SOON || !ended.said.is_empty() {
             return Err(format!("{arguments:?}: {:?} after {:?}: {}", ended.signal, ended.after, ended.said));
         }
@@ -261,7 +280,64 @@ endimage
     Ok(())
 }
 
-/// What is under way to remove what the run made is not given up: the client here answers once it is asked to remove.
+/// Several images are asked for at once, each by a thread of its own.
+fn all_that_wait_are_given_up_for_one_signal() -> Result<(), Failure> {
+    let bench = Bench::new(Manner::Well, "build:\n\tpodman build --tag app:t .\n", &["skopeo"])?;
+    let dockerfile = "FROM one:1\nFROM two:1\nFROM three:1\nCOPY --from=0 / /\nCOPY --from=1 / /\n";
+    fs::write(bench.place.path().join("Dockerfile"), dockerfile).map_err(words)?;
+    bench.script("podman", "#!/bin/sh\necho 'no such image' >&2\nexit 125\n")?;
+    bench.is_given_up(&["--outdated", "--engine=podman", "build"], REMOTE)
+}
+
+/// Shells wait for their children by a signal.
+fn tools_have_no_signal_blocked() -> Result<(), Failure> {
+    let bench = Bench::new(Manner::Well, RECIPE, &[])?;
+    // A shell that starts a program has signals blocked for a moment.
+    let script = "#!/bin/sh\nwhile read -r line; do case $line in SigBlk:*) echo \"$line\" >>\"$FAKE/blocked\";; esac\n\
+        done </proc/$$/status\n\
+        case \"$1\" in create) echo >\"$FAKE/ready\";; *) exit 1;; esac\n";
+    bench.script("docker", script)?;
+    bench.interrupt(&program::imk().path, &["-s", "refresh"], REMOTE, &[])?;
+    let blocked = fs::read_to_string(bench.daemon.path().join("blocked")).map_err(words)?;
+    let is_free = |line: &str| line.ends_with("0000000000000000");
+    match blocked.lines().count() > 2 && blocked.lines().all(is_free) {
+        true => Ok(()),
+        false => Err(blocked),
+    }
+}
+
+/// Waits that no engine is the cause of, in runs that have started a process, and so clean up.
+fn waits_end_as_makes_do() -> Result<(), Failure> {
+    let gnu_make = program::gnu_make().ok_or("no GNU make")?;
+    let long = "$(shell head -c 300000 /dev/zero | tr '\\0' x)";
+    for (what, recipe) in [
+        ("a pipe that nobody writes", "@echo $(file <fifo)".to_owned()),
+        ("a makefile that is such a pipe", "@echo $(eval include fifo)".to_owned()),
+        ("a command that says no more", "@echo $(shell exec >&-; sleep 300)".to_owned()),
+        ("a pipe that nobody reads", format!("@: $(info {long})")),
+        ("the same, and more", format!("@: $(info {long})$(info {long})$(info {long})")),
+        ("what is run, in such a pipe", format!(": {long}")),
+    ] {
+        for signal in [Signal::TERM, Signal::INT] {
+            let mut ends = Vec::new();
+            for make in [gnu_make, &program::imk()] {
+                let makefile = format!("all: before ; {recipe}\nbefore: ; @echo >$(FAKE)/ready\n");
+                let bench = Bench::new(Manner::Well, &makefile, &[])?;
+                Command::new("mkfifo").arg(bench.place.path().join("fifo")).status().map_err(words)?;
+                let ended = bench.interrupt(&make.path, &[], REMOTE, &[signal])?;
+                ends.push((ended.signal, ended.after < SOON));
+            }
+            // GNU make may lose the child of `$(shell)` while it handles the signal, and say so by its status.
+            if ends[1] != (Some(signal.as_raw()), true) || !ends[0].1 {
+                return Err(format!("{what}, {signal:?}: GNU make {:?}, imk {:?}", ends[0], ends[1]));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What is under way to remove what the run made is not given up: the client here answers once it is asked to remove. The signal that comes
+/// right after the first is the same wish.
 fn a_removal_is_waited_for() -> Result<(), Failure> {
     const SLOW: &str = r#"#!/bin/sh
 echo "$*" >>"$FAKE/log"
@@ -281,7 +357,8 @@ esac
     let go = fake.join("go");
     // Opened for writing only when the client reads, which is after the signal.
     let goes = std::thread::spawn(move || fs::write(go, "go\n"));
-    let ended = bench.interrupt(&program::imk().path, &["-s", "refresh"], REMOTE, Signal::TERM)?;
+    let twice = [Signal::TERM, Signal::TERM, Signal::PIPE];
+    let ended = bench.interrupt(&program::imk().path, &["-s", "refresh"], REMOTE, &twice)?;
     goes.join().map_err(|_| "no thread")?.map_err(words)?;
     let log = fs::read_to_string(fake.join("log")).map_err(words)?;
     if ended.signal != Some(15) || fake.join("there").exists() || bench.place.path().join(".imk").exists() {
@@ -298,7 +375,7 @@ fn a_shell_is_left_as_make_leaves_it() -> Result<(), Failure> {
         let mut ends = Vec::new();
         for make in [gnu_make, &program::imk()] {
             let bench = Bench::new(Manner::Well, makefile, &["hang"])?;
-            let ended = bench.interrupt(&make.path, &[], REMOTE, signal)?;
+            let ended = bench.interrupt(&make.path, &[], REMOTE, &[signal])?;
             let running = bench.running();
             kill_all(&running);
             ends.push((ended.signal, ended.after < SOON, running.len(), ended.said));
@@ -318,7 +395,7 @@ fn a_makefile_from_standard_input_is_removed() -> Result<(), Failure> {
             let bench = Bench::new(Manner::Well, "", &["hang"])?;
             fs::write(bench.place.path().join("input"), "X := $(shell hang)\nall: ; @true\n")
                 .map_err(words)?;
-            let ended = bench.interrupt(&make.path, &["-f", "-"], REMOTE, signal)?;
+            let ended = bench.interrupt(&make.path, &["-f", "-"], REMOTE, &[signal])?;
             let running = bench.running();
             kill_all(&running);
             let left = fs::read_dir(bench.daemon.path().join("temporary")).map_err(words)?.count();

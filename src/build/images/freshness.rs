@@ -25,6 +25,8 @@ pub struct Freshness {
     pub masks: Option<Masks>,
     /// Image targets whose image is what it was: nothing that depends on them has to be made for their sake.
     unchanged: HashSet<FileId>,
+    /// Names whose inputs came to be in doubt by a build of this run ([`Memory::doubt`]).
+    doubted: HashSet<String>,
 }
 
 impl Default for Freshness {
@@ -36,6 +38,7 @@ impl Default for Freshness {
             memory: Memory::new(here),
             masks: None,
             unchanged: HashSet::default(),
+            doubted: HashSet::default(),
         }
     }
 }
@@ -187,19 +190,31 @@ impl Build {
 
     /// A build from `judged` is about to be started.
     pub fn will_build(&mut self, judged: &Judged) {
-        if let (Some(_), Some(inputs)) = (judged.label(), &judged.inputs) {
-            self.images.freshness.memory.doubt(&judged.name, inputs);
+        if let (Some(_), Some(inputs)) = (judged.label(), &judged.inputs)
+            && self.images.freshness.memory.doubt(&judged.name, inputs)
+        {
+            self.images.freshness.doubted.insert(judged.name.clone());
         }
     }
 
-    /// A build from `judged` failed by itself. Where it left no image that says it is made from these inputs, there is nothing to doubt.
+    /// A build from `judged` failed by itself. Where it left no image that says it is made from these inputs, there is nothing to doubt: an
+    /// image that is what it was before is not of this build.
     pub fn build_failed(&mut self, judged: &Judged) {
         let (Some((name, label)), Some(inputs)) = (judged.label(), &judged.inputs) else { return };
+        // What an earlier build was cut short at is in doubt still.
+        if !self.images.freshness.doubted.contains(&judged.name) {
+            return;
+        }
         let Ok(engine) = self.cleanup.engines.at(&judged.engine) else { return };
+        let is_as_before = |image: &Image| {
+            judged.before.as_ref().is_some_and(|before| {
+                (&before.id, &before.tagged_exactly) == (&image.id, &image.tagged_exactly)
+            })
+        };
         let is_without = |tag: &String| {
-            engine
-                .image(tag)
-                .is_ok_and(|image| image.is_none_or(|image| image.labels.get(&name) != Some(&label)))
+            engine.image(tag).is_ok_and(|image| {
+                image.is_none_or(|image| image.labels.get(&name) != Some(&label) || is_as_before(&image))
+            })
         };
         if !judged.sources.tags.is_empty() && judged.sources.tags.iter().all(is_without) {
             self.images.freshness.memory.not_built(&judged.name, inputs);

@@ -4,9 +4,11 @@ use crate::base::diagnostic::{Complaint, Outcome, Stop};
 use crate::expand::context::Host;
 use crate::expand::file_names::{FileNames, file_names};
 use crate::expand::functions::text::join_words;
+use crate::os::files::{self, ReadError};
+use crate::os::interruption;
 use crate::os::words::{skip_space, word_length, words};
 use std::ffi::OsStr;
-use std::io::{Read, Write};
+use std::io::Write;
 use std::os::unix::ffi::OsStrExt;
 
 pub fn dir(text: &[u8], out: &mut Vec<u8>) {
@@ -137,14 +139,8 @@ fn read<H: Host>(host: &mut H, name: &[u8], too_many: bool, out: &mut Vec<u8>) -
     if let Some(seen) = &mut host.context().seen {
         seen.files.push(name.to_vec());
     }
-    let mut call = "open";
-    let content = std::fs::File::open(OsStr::from_bytes(name)).and_then(|mut file| {
-        call = "read";
-        let mut text = Vec::new();
-        file.read_to_end(&mut text).map(|_| text)
-    });
-    match content {
-        Ok(mut text) => {
+    let (call, error) = match files::open_and_read(name) {
+        Ok((_, mut text)) => {
             if text.last() == Some(&b'\n') {
                 text.pop();
                 if text.last() == Some(&b'\r') {
@@ -152,13 +148,15 @@ fn read<H: Host>(host: &mut H, name: &[u8], too_many: bool, out: &mut Vec<u8>) -
                 }
             }
             out.extend_from_slice(&text);
-            Ok(())
+            return Ok(());
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(()),
-        Err(error) => {
-            let error = error.raw_os_error().unwrap_or(libc::EIO);
-            let complaint = Complaint::FileFunction { call, name: name.to_vec(), error };
-            Err(Stop::fatal(host.context().reading, complaint))
+        Err(_) if interruption::untaken().is_some() => {
+            return Err(Stop::Signal(interruption::untaken().unwrap_or(libc::SIGTERM)));
         }
-    }
+        Err(ReadError::Open(libc::ENOENT)) => return Ok(()),
+        Err(ReadError::Open(error)) => ("open", error),
+        Err(ReadError::Read(error)) => ("read", error),
+    };
+    let complaint = Complaint::FileFunction { call, name: name.to_vec(), error };
+    Err(Stop::fatal(host.context().reading, complaint))
 }

@@ -87,7 +87,11 @@ fn output_of<H: Host>(host: &mut H, command: &[u8], drop_all: bool) -> Outcome<V
     }
     drop(reader);
     let ended = children::wait_for(pid);
-    host.context().output.close(routed.streams);
+    let context = host.context();
+    context.output.close(routed.streams);
+    let Some(ended) = ended else {
+        return Err(Stop::Signal(interruption::untaken().unwrap_or(libc::SIGTERM)));
+    };
     status(host, if ended.code == 0 && ended.signal > 0 { 128 + ended.signal } else { ended.code });
     host.context().folders.changed();
     fold(&mut text, drop_all);

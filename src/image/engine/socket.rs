@@ -79,7 +79,11 @@ impl DockerSocket {
                     if Instant::now() > deadline {
                         return Err(EngineError::after(self.look_up_patience));
                     }
-                    std::thread::sleep(Duration::from_millis(10));
+                    match interruption::pause(Duration::from_millis(10)) {
+                        Ok(true) => {}
+                        Ok(false) => return Err(EngineError::Interrupted),
+                        Err(fault) => return Err(EngineError::Transfer(fault.into())),
+                    }
                 }
                 Err(fault) => return Err(EngineError::Unreachable(self.path.clone(), fault.into())),
             }

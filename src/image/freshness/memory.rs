@@ -103,14 +103,17 @@ impl Memory {
 
     /// A build of target `name` is about to be started, whose image will have the digest of `components` in its label. Until
     /// [`Memory::trust`] or [`Memory::not_built`] is called, also by a later run, such an image is not taken for fresh: should the build
-    /// be cut short, nobody looks whether the inputs stayed what they were, and the engine may finish the image all the same.
-    pub fn doubt(&self, name: &str, components: &Components) {
+    /// be cut short, nobody looks whether the inputs stayed what they were, and the engine may finish the image all the same. False where
+    /// an earlier build was cut short, which is in doubt still.
+    pub fn doubt(&self, name: &str, components: &Components) -> bool {
         let mut doubts = self.doubts_of(name);
         let digest = components.digest();
-        if !doubts.contains(&digest) {
+        let is_new = !doubts.contains(&digest);
+        if is_new {
             doubts.push(digest);
             self.set_doubts(name, &doubts);
         }
+        is_new
     }
 
     /// The image of target `name` is what its label says: whatever was built for it before has its tags no longer.

@@ -173,7 +173,8 @@ impl Folder {
     /// Holds the folder's lock while `inner` runs, so that no reaper sees a journal between its making and its locking.
     fn locked<T>(&self, inner: impl FnOnce() -> Result<T, JournalError>) -> Result<T, JournalError> {
         let fault = |fault: rustix::io::Errno| JournalError::Create(fault.into());
-        rustix::fs::flock(&self.handle, FlockOperation::LockExclusive).map_err(fault)?;
+        rustix::io::retry_on_intr(|| rustix::fs::flock(&self.handle, FlockOperation::LockExclusive))
+            .map_err(fault)?;
         let result = inner();
         rustix::fs::flock(&self.handle, FlockOperation::Unlock).map_err(fault)?;
         result

@@ -152,8 +152,6 @@ pub(super) fn remove(place: &Place<'_, '_>, entry: &Entry, note: &mut Note<'_>, 
             return true;
         }
         Ok(Outcome::Unproven) => (LeftReason::Unproven, true),
-        // The run is about to end by a signal; what became of the thing is the next one's to look at.
-        Err(Fault::Engine(EngineError::Interrupted)) => return false,
         Err(Fault::Engine(fault)) => (LeftReason::Engine(fault), false),
         Err(Fault::File(kind)) => (LeftReason::File(kind), false),
     };

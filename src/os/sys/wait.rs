@@ -44,6 +44,29 @@ pub fn release_child_signal() {
     }
 }
 
+/// Starts a process by what leaves the signals that are blocked as they are, with that of a child's end let through: a shell could not wait
+/// for children of its own without it.
+pub fn with_child_signal<T>(start: impl FnOnce() -> T) -> T {
+    // SAFETY: the set is initialised by `sigemptyset` before it is read, and the one that is set again was got.
+    unsafe {
+        let mut set = std::mem::zeroed::<libc::sigset_t>();
+        libc::sigemptyset(&mut set);
+        libc::sigaddset(&mut set, libc::SIGCHLD);
+        let mut before = std::mem::zeroed::<libc::sigset_t>();
+        if libc::pthread_sigmask(libc::SIG_UNBLOCK, &set, &mut before) != 0 {
+            return start();
+        }
+        let started = start();
+        libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
+        // One that this thread took meanwhile may be what the main thread waits for; that looks for children before it waits.
+        #[cfg(target_os = "linux")]
+        if libc::gettid() != libc::getpid() {
+            libc::kill(libc::getpid(), libc::SIGCHLD);
+        }
+        started
+    }
+}
+
 /// Lets the end of a child interrupt [`wait_readable`]. False where that cannot be had, and the caller needs a handler.
 pub fn watch_children() -> bool {
     extern "C" fn nothing(_: libc::c_int) {}
@@ -74,13 +97,26 @@ pub fn wake_at(signal: i32, writer: Arc<UnixStream>) {
 /// The file that [`unlink_doomed`] removes; null where there is none.
 static DOOMED: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
 
-/// Has `action` called in the handler of `signal`. It may do what a handler may: read and write atomics, and call
-/// [`unlink_doomed`] and [`take_default_action`].
+/// Has `action` called in the handler of `signal`, which interrupts the call that waits meanwhile. It may do what a handler may: read and
+/// write atomics, and call [`unlink_doomed`], [`take_default_action`] and [`milliseconds`].
 pub fn on_signal(signal: i32, action: fn(i32)) {
-    // SAFETY: whoever calls it keeps to what is said above, by which the action makes only calls that a handler may make.
+    // SAFETY: whoever calls it keeps to what is said above, by which the action makes only calls that a handler may make. What is set is
+    // what was got, with one flag less.
     unsafe {
         let _ = signal_hook::low_level::register(signal, move || action(signal));
+        let mut now = std::mem::zeroed::<libc::sigaction>();
+        if libc::sigaction(signal, std::ptr::null(), &mut now) == 0 {
+            now.sa_flags &= !libc::SA_RESTART;
+            libc::sigaction(signal, &now, std::ptr::null_mut());
+        }
     }
+}
+
+/// Milliseconds that passed since some moment before this program began: never zero. For handlers, too.
+pub fn milliseconds() -> u64 {
+    let now = rustix::time::clock_gettime(rustix::time::ClockId::Monotonic);
+    let of = |number: i64| u64::try_from(number).unwrap_or(0);
+    (of(now.tv_sec) * 1000 + of(now.tv_nsec) / 1_000_000).max(1)
 }
 
 /// Sets the file that [`unlink_doomed`] removes. Its name stays in memory for good: a handler may be about to read it.
