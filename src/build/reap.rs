@@ -35,7 +35,7 @@ impl Build {
                         self.session.context.output.flush();
                     }
                     let waited = self.wait_for_child(block);
-                    if self.waiter.take_debug_signal() {
+                    if interruption::take_debug_signal() {
                         let levels = &mut self.session.settings.debug_levels;
                         *levels = if levels.is_empty() { DebugLevels::BASIC } else { DebugLevels::NONE };
                     }

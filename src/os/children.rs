@@ -13,7 +13,6 @@ use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
 use std::os::unix::net::UnixStream;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 /// How a child ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +53,6 @@ pub enum Waited {
 pub struct Waiter {
     wake: Option<UnixStream>,
     keep: Option<interruption::Keep>,
-    debug: Arc<AtomicBool>,
 }
 
 impl Waiter {
@@ -88,15 +86,9 @@ impl Waiter {
         if !interrupts || !watch_children() {
             wake_at(libc::SIGCHLD, writer);
         }
-        let _ = signal_hook::flag::register(libc::SIGUSR1, Arc::clone(&self.debug));
         caught_signals_changed();
         self.wake = Some(reader);
         Ok(())
-    }
-
-    /// Whether the signal that turns debugging output on and off came in (SIGUSR1) and was not taken yet.
-    pub fn take_debug_signal(&self) -> bool {
-        self.debug.swap(false, Ordering::Relaxed)
     }
 
     /// A fatal signal that came in and was not taken yet.

@@ -9,7 +9,8 @@
 use crate::os::sys;
 use crate::os::sys::spawn::caught_signals_changed;
 use crate::os::sys::wait::{
-    milliseconds, on_signal, set_doomed, take_default_action, unlink_doomed, wait_readable, wake_at,
+    exit_at_once, milliseconds, on_signal, set_doomed, take_default_action, unlink_doomed, wait_readable,
+    wake_at,
 };
 use std::ffi::CString;
 use std::io::{self, Read};
@@ -33,6 +34,8 @@ static INSISTED: AtomicBool = AtomicBool::new(false);
 const SAME_WISH: u64 = 1000;
 /// How often a wait looks for what another thread took notice of first, and for a further signal while one is held back.
 const LOOKS: [Duration; 2] = [Duration::from_secs(1), Duration::from_millis(50)];
+/// Whether SIGUSR1 came and was not taken yet.
+static DEBUG: AtomicBool = AtomicBool::new(false);
 /// How many want signals kept.
 static KEEPS: AtomicUsize = AtomicUsize::new(0);
 /// How many clean-ups are under way.
@@ -51,7 +54,7 @@ pub fn heeded() -> impl Iterator<Item = i32> {
 fn handle(signal: i32) {
     unlink_doomed();
     if KEEPS.load(Ordering::SeqCst) == 0 {
-        return take_default_action(signal);
+        return if signal == libc::SIGQUIT { exit_at_once(1) } else { take_default_action(signal) };
     }
     if let Err(first) = FIRST.compare_exchange(0, milliseconds(), Ordering::SeqCst, Ordering::SeqCst) {
         // Each write of the run's last words to a pipe that nobody reads has one, too.
@@ -66,10 +69,29 @@ fn handle(signal: i32) {
 
 fn install() {
     static INSTALLED: Once = Once::new();
+    begin();
     INSTALLED.call_once(|| {
-        heeded().for_each(|signal| on_signal(signal, handle));
+        heeded().filter(|&signal| signal != libc::SIGQUIT).for_each(|signal| on_signal(signal, handle));
         caught_signals_changed();
     });
+}
+
+/// Catches the signals that are no reason for this program to be ended by them, from here on: SIGQUIT ends it with a status, and SIGUSR1
+/// turns debugging output on and off (see `main.c` of GNU make).
+pub fn begin() {
+    static BEGUN: Once = Once::new();
+    BEGUN.call_once(|| {
+        if !sys::is_ignored(libc::SIGQUIT) {
+            on_signal(libc::SIGQUIT, handle);
+        }
+        on_signal(libc::SIGUSR1, |_| DEBUG.store(true, Ordering::Relaxed));
+        caught_signals_changed();
+    });
+}
+
+/// Whether the signal that turns debugging output on and off came in and was not taken yet.
+pub fn take_debug_signal() -> bool {
+    DEBUG.load(Ordering::Relaxed) && DEBUG.swap(false, Ordering::Relaxed)
 }
 
 /// While it lives, fatal signals are kept for [`take`]. Whoever has one sees to it that they are looked for.

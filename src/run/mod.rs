@@ -30,7 +30,7 @@ use crate::build::{Build, Goal};
 use crate::cli::settings::{DebugLevels, Jobs};
 use crate::expand::expand_text;
 use crate::expand::file_names::{FileNames, file_names};
-use crate::os::interruption::Doomed;
+use crate::os::interruption::{self, Doomed};
 use crate::report::ci::Service;
 use crate::rules::file::Status;
 use crate::rules::special;
@@ -82,6 +82,7 @@ struct Run {
 /// Runs the program and returns its exit status.
 pub fn run(given: Given) -> i32 {
     let began = Beginning::now();
+    interruption::begin();
     let program = start::program_name(&given);
     let session = crate::load::Session::new(&program);
     let mut run = Run {

@@ -30,6 +30,7 @@ pub fn trials() -> Vec<Trial> {
     let compared = crate::trials![
         a_shell_is_left_as_make_leaves_it,
         a_makefile_from_standard_input_is_removed,
+        signals_before_any_recipe_are_makes,
         waits_end_as_makes_do,
     ];
     let can = program::gnu_make().is_some();
@@ -62,6 +63,8 @@ struct Bench {
 /// How a run ended.
 struct Ended {
     signal: Option<i32>,
+    /// Its exit status.
+    code: Option<i32>,
     /// From the signal to the end.
     after: Duration,
     said: String,
@@ -128,7 +131,7 @@ impl Bench {
             }
         };
         let (signal, after) = (status.signal(), start.elapsed());
-        Ok(Ended { signal, after, said: fs::read_to_string(path).map_err(words)? })
+        Ok(Ended { signal, code: status.code(), after, said: fs::read_to_string(path).map_err(words)? })
     }
 
     /// Those of the programs that hang that run still, once those that were killed have had time to end.
@@ -304,6 +307,24 @@ fn tools_have_no_signal_blocked() -> Result<(), Failure> {
         true => Ok(()),
         false => Err(blocked),
     }
+}
+
+/// SIGUSR1 ends no run, and SIGQUIT ends it with a status.
+fn signals_before_any_recipe_are_makes() -> Result<(), Failure> {
+    let gnu_make = program::gnu_make().ok_or("no GNU make")?;
+    for signals in [&[Signal::QUIT][..], &[Signal::USR1, Signal::QUIT], &[Signal::USR1, Signal::TERM]] {
+        let mut ends = Vec::new();
+        for make in [gnu_make, &program::imk()] {
+            let bench = Bench::new(Manner::Well, "X := $(shell hang)\nall: ; @true\n", &["hang"])?;
+            let ended = bench.interrupt(&make.path, &[], REMOTE, signals)?;
+            kill_all(&bench.running());
+            ends.push((ended.signal, ended.code, ended.said));
+        }
+        if ends[0] != ends[1] {
+            return Err(format!("{signals:?}: GNU make {:?}, imk {:?}", ends[0], ends[1]));
+        }
+    }
+    Ok(())
 }
 
 /// Waits that no engine is the cause of, in runs that have started a process, and so clean up.

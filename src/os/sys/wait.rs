@@ -98,7 +98,7 @@ pub fn wake_at(signal: i32, writer: Arc<UnixStream>) {
 static DOOMED: AtomicPtr<libc::c_char> = AtomicPtr::new(std::ptr::null_mut());
 
 /// Has `action` called in the handler of `signal`, which interrupts the call that waits meanwhile. It may do what a handler may: read and
-/// write atomics, and call [`unlink_doomed`], [`take_default_action`] and [`milliseconds`].
+/// write atomics, and call [`unlink_doomed`], [`take_default_action`], [`exit_at_once`] and [`milliseconds`].
 pub fn on_signal(signal: i32, action: fn(i32)) {
     // SAFETY: whoever calls it keeps to what is said above, by which the action makes only calls that a handler may make. What is set is
     // what was got, with one flag less.
@@ -110,6 +110,12 @@ pub fn on_signal(signal: i32, action: fn(i32)) {
             libc::sigaction(signal, &now, std::ptr::null_mut());
         }
     }
+}
+
+/// Ends this program with `status`, and nothing else. For handlers.
+pub fn exit_at_once(status: i32) {
+    // SAFETY: does not return, and runs nothing of this program.
+    unsafe { libc::_exit(status) }
 }
 
 /// Milliseconds that passed since some moment before this program began: never zero. For handlers, too.

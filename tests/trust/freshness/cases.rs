@@ -139,7 +139,13 @@ fn a_build_that_fails_leaves_no_doubt() -> Result<(), Failure> {
     equal("doubts", bench.place.dir().join(".imk/doubts").exists(), false)?;
     bench.builds("after a failure", Vec::new(), 1)?;
     equal("doubts", bench.place.dir().join(".imk/doubts").exists(), false)?;
-    bench.builds("after that", Vec::new(), 0)
+    bench.builds("after that", Vec::new(), 0)?;
+    // The image that is there is not of the build that fails.
+    let fails = Order { when: When::Build(1, Phase::Read), act: Act::Fail };
+    let outcome = bench.imk(&["-B"], vec![fails])?;
+    equal(&format!("{outcome:?}"), outcome.status.as_str(), "2")?;
+    equal("doubts", bench.place.dir().join(".imk/doubts").exists(), false)?;
+    bench.builds("after a build that failed beside it", Vec::new(), 0)
 }
 
 /// The base is tagged in each run, to the same content.
