@@ -267,7 +267,7 @@ fn an_image_of_a_build_that_was_never_looked_at_is_not_fresh() {
     place.memory().doubt("build", &first);
     place.build("t:1", &first);
     assert!(
-        place.ask(&first, Proof::Label, &["t:1"]) == Err(vec![Reason::NotOurs { tag: "t:1".to_owned() }])
+        place.ask(&first, Proof::Label, &["t:1"]) == Err(vec![Reason::CutShort { tag: "t:1".to_owned() }])
     );
     // Another build that fails has nothing to say of the first.
     place.write("a", "other");

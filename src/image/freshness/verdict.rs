@@ -57,8 +57,13 @@ pub enum Reason {
         /// The tag.
         tag: String,
     },
-    /// The image under this tag was made by something else, or by a build that was cut short: nothing says from what.
+    /// The image under this tag was made by something else: nothing says from what.
     NotOurs {
+        /// The tag.
+        tag: String,
+    },
+    /// The image under this tag was made by a build that was cut short: whether its inputs stayed what its label says is not known.
+    CutShort {
         /// The tag.
         tag: String,
     },
@@ -92,7 +97,11 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
             continue;
         };
         match inputs_of(&image, wanted, digest, memory) {
-            None => reasons.push(Reason::NotOurs { tag: tag.clone() }),
+            None => {
+                let says_so = label_of(&image) == Some(digest);
+                let tag = tag.clone();
+                reasons.push(if says_so { Reason::CutShort { tag } } else { Reason::NotOurs { tag } });
+            }
             Some(own) if own != digest => others.push((tag, own)),
             Some(_) => drop(first.get_or_insert(image)),
         }
@@ -136,14 +145,17 @@ pub fn fresh(engine: &dyn Engine, wanted: &Wanted<'_>, memory: &Memory) -> Resul
 
 /// Digest of the inputs that an image was made from: the wanted one, where it is among several.
 fn inputs_of(image: &Image, wanted: &Wanted<'_>, digest: Digest, memory: &Memory) -> Option<Digest> {
-    let label = image.labels.get(LABEL).and_then(|text| Digest::from_hex(text));
-    let label = label.filter(|&label| label != digest || !memory.is_doubted(wanted.name, label));
+    let label = label_of(image).filter(|&label| label != digest || !memory.is_doubted(wanted.name, label));
     if wanted.proof == Proof::Label || label == Some(digest) {
         return label;
     }
     let noted = memory.inputs_of(&image.id);
     let found = noted.iter().find(|noted| **noted == digest).or(noted.last()).copied();
     found.or(label)
+}
+
+fn label_of(image: &Image) -> Option<Digest> {
+    image.labels.get(LABEL).and_then(|text| Digest::from_hex(text))
 }
 
 impl Reason {
@@ -155,6 +167,11 @@ impl Reason {
             Reason::TagMissing { tag: None } => vec!["there is no image of it".to_owned()],
             Reason::TagMoved { tag } => vec![format!("{tag} is another image")],
             Reason::NotOurs { tag } => vec![format!("nothing says what the image {tag} was made from")],
+            Reason::CutShort { tag } => {
+                vec![format!(
+                    "the build of the image {tag} was cut short: its inputs may have changed meanwhile"
+                )]
+            }
             Reason::InputsChanged { changes } if changes.is_empty() => {
                 vec!["its inputs changed (what they were is not remembered)".to_owned()]
             }

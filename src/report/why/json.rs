@@ -97,6 +97,7 @@ fn of_reason(reason: &Reason, dockerfile: &str) -> Value {
         Reason::NeverBuilt => json!({ "kind": "never-built" }),
         Reason::TagMissing { tag } => json!({ "kind": "tag-missing", "tag": tag }),
         Reason::NotOurs { tag } => json!({ "kind": "image-unknown", "tag": tag }),
+        Reason::CutShort { tag } => json!({ "kind": "image-cut-short", "tag": tag }),
         Reason::TagMoved { tag } => json!({ "kind": "tag-moved", "tag": tag }),
         Reason::InputsChanged { .. } => json!({ "kind": "inputs-changed" }),
         Reason::CannotKnow(unknown) => match unknown {
