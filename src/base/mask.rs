@@ -8,7 +8,7 @@ use std::sync::Arc;
 pub const HIDDEN: &[u8] = b"***";
 
 /// Values shorter than this are not hidden: they stand in any text by chance.
-pub const SHORTEST: usize = 4;
+const SHORTEST: usize = 4;
 
 struct Table {
     /// Sorted by length, the longest first.

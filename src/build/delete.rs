@@ -37,7 +37,7 @@ impl Build {
         let now = match files::regular_file(name) {
             Ok(Some(now)) => now,
             // What can't be there can't have been made either.
-            Ok(None) | Err(libc::ENAMETOOLONG | libc::ELOOP) => return,
+            Ok(None) | Err(libc::ENAMETOOLONG) => return,
             // What the recipe left may be half of a target: the next run would take it for a whole one.
             Err(error) => {
                 let what = [b"stat: ", name].concat();

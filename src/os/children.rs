@@ -203,7 +203,7 @@ pub fn kill(pid: i32, signal: i32) {
 
 /// The path of program `name` along `path` (folders joined by colons); the error is the system's number: not there, or
 /// there and not executable.
-pub fn find_program(name: &[u8], path: &[u8]) -> Result<Vec<u8>, i32> {
+fn find_program(name: &[u8], path: &[u8]) -> Result<Vec<u8>, i32> {
     if memchr::memchr(b'/', name).is_some() {
         return Ok(name.to_vec());
     }

@@ -5,7 +5,7 @@ use rustix::fs::{AtFlags, CWD, FileType, Mode, OFlags};
 use rustix::io::Errno;
 use std::ffi::{OsStr, OsString};
 use std::fs::File;
-use std::io::Read;
+use std::io::{Read, Write};
 use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
@@ -235,6 +235,15 @@ pub fn read_ending(path: &[u8]) -> Result<Vec<u8>, ReadError> {
     let number = |error: &std::io::Error| error.raw_os_error().unwrap_or(libc::EIO);
     let file = File::open(OsStr::from_bytes(path)).map_err(|error| ReadError::Open(number(&error)))?;
     read_bounded(file, TEXT_MAX).map_err(|error| ReadError::Read(number(&error)))
+}
+
+/// Has git ignore all that is in `folder`, where it does not say yet what it ignores. Without that a folder serves as well: a failure is none.
+pub fn ignore_all(folder: impl std::os::fd::AsFd) {
+    let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
+    let readable = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
+    if let Ok((mut file, _)) = open_own(folder, ".gitignore", flags, readable) {
+        let _ = file.write_all(b"*\n");
+    }
 }
 
 /// Opens file `name` of `folder`, one that imk itself wrote there or is about to: with `flags`, and `mode` where it is made. No link is

@@ -12,6 +12,8 @@ use crate::os::sys::wait::{
     exit_at_once, milliseconds, on_signal, set_doomed, take_default_action, unlink_doomed, wait_readable,
     wake_at,
 };
+use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustix::io::Errno;
 use std::ffi::CString;
 use std::io::{self, Read};
 use std::os::fd::{AsFd, BorrowedFd};
@@ -231,6 +233,30 @@ pub fn read_to_end_of(reader: &mut (impl Read + AsFd), text: &mut Vec<u8>) -> io
             Err(fault) => return Err(fault),
         }
     }
+}
+
+/// Writes all of `text`, but for what nobody takes up once a fatal signal has come.
+///
+/// # Errors
+/// The system's.
+pub fn write_all(to: BorrowedFd, mut text: &[u8]) -> Result<(), Errno> {
+    let can_take = |within: Option<&Timespec>| {
+        let mut polled = [PollFd::from_borrowed_fd(to, PollFlags::OUT)];
+        !matches!(poll(&mut polled, within), Ok(0))
+    };
+    while !text.is_empty() {
+        if has_come() && !can_take(Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
+            break;
+        }
+        match rustix::io::write(to, text) {
+            Ok(0) => return Err(Errno::IO),
+            Ok(count) => text = &text[count..],
+            Err(Errno::INTR) => {}
+            Err(Errno::AGAIN) => drop(can_take(None)),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(())
 }
 
 /// Lets `time` pass; false where a fatal signal came.

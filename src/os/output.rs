@@ -8,7 +8,6 @@ use crate::base::printable::{printable_coloured, printable_lines};
 use crate::os::ancestry::has_stdout_of_first_with;
 use crate::os::interruption;
 use crate::os::relay::{Destination, Footer, Listener, Relay, Route, StreamId};
-use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 use std::borrow::Cow;
 use std::cell::OnceCell;
@@ -161,7 +160,7 @@ impl Output {
                 relay.write(text);
                 Ok(())
             }
-            _ => write_all(stream, text),
+            _ => interruption::write_all(stream, text),
         }
     }
 
@@ -579,25 +578,4 @@ fn temporary() -> io::Result<File> {
     let flags = rustix::fs::fcntl_getfl(&file)?;
     rustix::fs::fcntl_setfl(&file, flags | rustix::fs::OFlags::APPEND)?;
     Ok(file)
-}
-
-/// Writes all of `text`, but for what nobody takes up once a fatal signal has come.
-fn write_all(to: BorrowedFd, mut text: &[u8]) -> Result<(), Errno> {
-    let can_take = |within: Option<&Timespec>| {
-        let mut polled = [PollFd::from_borrowed_fd(to, PollFlags::OUT)];
-        !matches!(poll(&mut polled, within), Ok(0))
-    };
-    while !text.is_empty() {
-        if interruption::has_come() && !can_take(Some(&Timespec { tv_sec: 0, tv_nsec: 0 })) {
-            break;
-        }
-        match rustix::io::write(to, text) {
-            Ok(0) => return Err(Errno::IO),
-            Ok(count) => text = &text[count..],
-            Err(Errno::INTR) => {}
-            Err(Errno::AGAIN) => drop(can_take(None)),
-            Err(error) => return Err(error),
-        }
-    }
-    Ok(())
 }

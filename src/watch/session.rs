@@ -155,6 +155,7 @@ impl Session {
     }
 
     /// Whether a run is going on.
+    #[cfg(test)]
     pub fn is_busy(&self) -> bool {
         self.running.is_some()
     }

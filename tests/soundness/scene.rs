@@ -304,7 +304,7 @@ impl<'a> Stage<'a> {
         let image = self.first.clone();
         let after = self.look(&self.text.clone(), &args).map_err(Fault::Wrong)?;
         let tags = [self.tag.clone()];
-        match self.memory.note(self.engine, self.scene.name(), &tags, &before, &after) {
+        match self.memory.note(self.engine, self.scene.name(), &tags, [&before, &after], &[]) {
             Ok(Noted::Image(id)) if id == image => {}
             other => return Err(Fault::Wrong(format!("the build is not noted: {other:?}"))),
         }

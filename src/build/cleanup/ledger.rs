@@ -228,7 +228,11 @@ impl Ledger {
         let deadline = Instant::now() + LATE;
         loop {
             match self.look_after(ticket)? {
-                Seen::NotThere if Instant::now() < deadline => std::thread::sleep(LATE / 10),
+                Seen::NotThere if Instant::now() < deadline => {
+                    if let Ok(false) = interruption::pause(LATE / 10) {
+                        return Err(Fault::Engine(EngineError::Interrupted));
+                    }
+                }
                 seen => return Ok(seen),
             }
         }

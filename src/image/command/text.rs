@@ -56,11 +56,6 @@ pub enum Source {
 }
 
 impl Text {
-    /// A text of known bytes.
-    pub fn from_known(bytes: &[u8], span: Span) -> Text {
-        Text { pieces: vec![Piece::Known(bytes.to_vec())], span, verbatim: false }
-    }
-
     /// The whole value, where it is known.
     pub fn known(&self) -> Option<&[u8]> {
         match self.pieces.as_slice() {
@@ -191,7 +186,8 @@ mod tests {
 
     #[test]
     fn splitting_keeps_places_and_unknown_pieces() {
-        let plain = Text { verbatim: true, ..Text::from_known(b"A=b=c", Span::new(10, 15)) };
+        let pieces = vec![Piece::Known(b"A=b=c".to_vec())];
+        let plain = Text { pieces, span: Span::new(10, 15), verbatim: true };
         let (name, value) = plain.split_at(b'=').unwrap();
         assert_eq!((name.known(), name.span), (Some(&b"A"[..]), Span::new(10, 11)));
         assert_eq!((value.known(), value.span), (Some(&b"b=c"[..]), Span::new(12, 15)));

@@ -299,8 +299,6 @@ pub enum Removed {
     Done,
     /// It was not there.
     NotThere,
-    /// The name now belongs to something else, which was left alone.
-    NotTheSame,
 }
 
 /// Why an engine did not do what it was asked.
@@ -390,14 +388,5 @@ impl EngineError {
             EngineError::Registry(said) => format!("the registry can't be asked: {said}"),
             EngineError::Interrupted => "a signal came while the engine was asked".to_owned(),
         }
-    }
-}
-
-/// Takes `tag` off, if it still names the image `id`.
-pub fn remove_tag_of(engine: &dyn Engine, tag: &str, id: &str) -> Result<Removed, EngineError> {
-    match engine.image(tag)? {
-        None => Ok(Removed::NotThere),
-        Some(image) if image.id != id => Ok(Removed::NotTheSame),
-        Some(_) => engine.remove_image(tag),
     }
 }

@@ -4,7 +4,7 @@
 //! Nothing here is needed for a right answer, so that failures to write are silent; what is read is checked by its reader.
 
 use crate::base::sorting;
-use crate::os::files::{open_own, read_bounded};
+use crate::os::files::{ignore_all, open_own, read_bounded};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags, Timespec, Timestamps, UTIME_NOW};
 use std::io::Write;
 use std::os::fd::OwnedFd;
@@ -51,11 +51,7 @@ impl Folder {
         // One that is there already is opened like a new one.
         let _ = rustix::fs::mkdir(directory.join(NAME), Mode::RWXU);
         let folder = Folder::open(directory)?;
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let readable = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-        if let Ok((mut file, _)) = open_own(&folder.handle, ".gitignore", flags, readable) {
-            let _ = file.write_all(b"*\n");
-        }
+        ignore_all(&folder.handle);
         Some(folder)
     }
 

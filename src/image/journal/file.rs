@@ -3,7 +3,7 @@
 use super::{FOLDER, JournalError};
 use crate::base::sorting;
 use crate::base::tables::Seeded;
-use crate::os::files::{open_own, read_bounded};
+use crate::os::files::{ignore_all, open_own, read_bounded};
 use rustix::fs::{AtFlags, FlockOperation, Mode, OFlags};
 use std::ffi::OsStr;
 use std::fs::File;
@@ -91,7 +91,7 @@ impl Folder {
         }
         let folder =
             Folder::open(directory)?.ok_or(JournalError::Folder(path, ErrorKind::NotFound.into()))?;
-        folder.ignore();
+        ignore_all(&folder.handle);
         Ok(folder)
     }
 
@@ -128,7 +128,7 @@ impl Folder {
             if idle && same && self.ignores() {
                 self.remove(".gitignore");
                 if rustix::fs::rmdir(&path).is_err() {
-                    self.ignore();
+                    ignore_all(&self.handle);
                 }
             }
             Ok(())
@@ -159,15 +159,6 @@ impl Folder {
             return Err(JournalError::Foreign(path));
         }
         Ok(Some(Folder { handle: File::from(handle), directory: directory.to_owned() }))
-    }
-
-    /// Without the file the journal works as well, so that a failure to make it is none.
-    fn ignore(&self) {
-        let flags = OFlags::WRONLY | OFlags::CREATE | OFlags::EXCL;
-        let readable = Mode::RUSR | Mode::WUSR | Mode::RGRP | Mode::ROTH;
-        if let Ok((mut file, _)) = open_own(&self.handle, ".gitignore", flags, readable) {
-            let _ = file.write_all(b"*\n");
-        }
     }
 
     /// Holds the folder's lock while `inner` runs, so that no reaper sees a journal between its making and its locking.

@@ -175,7 +175,7 @@ impl From<Removed> for Outcome {
     fn from(removed: Removed) -> Outcome {
         match removed {
             Removed::Done => Outcome::Removed,
-            Removed::NotThere | Removed::NotTheSame => Outcome::NotThere,
+            Removed::NotThere => Outcome::NotThere,
         }
     }
 }

@@ -257,11 +257,7 @@ fn lives_up_to_the_trait(engine: &dyn Engine, kind: Client, program: &Path, imag
     let tag = format!("imk-contract:{}", kind.name());
     assert!(run(program, &["tag", image, &tag]).is_some());
     assert_eq!(engine.image(&tag).unwrap().map(|image| image.id), Some(base.id.clone()));
-    let stranger = format!("sha256:{:064}", 1);
-    let other = crate::image::engine::remove_tag_of(engine, &tag, &stranger).unwrap();
-    assert_eq!(other, Removed::NotTheSame);
-    let own = crate::image::engine::remove_tag_of(engine, &tag, &base.id).unwrap();
-    assert_eq!(own, Removed::Done);
+    assert_eq!(engine.remove_image(&tag).unwrap(), Removed::Done);
     assert_eq!(engine.image(&tag).unwrap(), None);
     engine.tag(&base.id, &tag).unwrap();
     assert_eq!(engine.image(&tag).unwrap().map(|image| image.id), Some(base.id));
