@@ -2,6 +2,8 @@
 
 use crate::base::{json, sorting};
 use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 /// What stands in place of a hidden value.
@@ -31,7 +33,6 @@ impl Masks {
     /// Hides `values` as well.
     pub fn and<'v>(&self, values: impl IntoIterator<Item = &'v [u8]>) -> Masks {
         let mut more = Masks::spelled(values);
-        more.retain(|value| !self.0.values.contains(value));
         if more.is_empty() {
             return self.clone();
         }
@@ -85,6 +86,40 @@ impl Masks {
     /// `text` without the values, as text.
     pub fn hide_text(&self, text: &str) -> String {
         String::from_utf8_lossy(&self.hide(text.as_bytes())).into_owned()
+    }
+}
+
+/// Values to hide that become known one after the other. They are put together when they are first looked for: whoever adds thousands pays
+/// for each once.
+#[derive(Default)]
+pub struct Growing {
+    masks: RefCell<Option<Masks>>,
+    more: RefCell<BTreeSet<Vec<u8>>>,
+}
+
+impl Growing {
+    /// Hides `values` as well.
+    pub fn add(&mut self, values: impl IntoIterator<Item = Vec<u8>>) {
+        self.more.get_mut().extend(values);
+    }
+
+    /// Hides what `masks` do, and nothing else.
+    pub fn set(&mut self, masks: Masks) {
+        *self = Growing { masks: RefCell::new(Some(masks)), more: RefCell::default() };
+    }
+
+    /// All of them; none where there are none.
+    pub fn masks(&self) -> Option<Masks> {
+        let more = self.more.take();
+        let mut masks = self.masks.borrow_mut();
+        if !more.is_empty() {
+            let more = more.iter().map(Vec::as_slice);
+            *masks = match masks.as_ref() {
+                Some(masks) => Some(masks.and(more)),
+                None => Masks::new(more),
+            };
+        }
+        masks.clone()
     }
 }
 

@@ -215,8 +215,18 @@ impl Default for Variables {
 impl Variables {
     /// The variables called `name`, in whatever scope.
     pub fn all_named(&self, name: Name) -> Vec<VariableId> {
-        let named = self.all.iter().enumerate().filter(|(_, variable)| variable.name == name);
+        self.named_from(name, 0)
+    }
+
+    /// Those of [`Variables::all_named`] that are behind the first `start` variables.
+    pub fn named_from(&self, name: Name, start: usize) -> Vec<VariableId> {
+        let named = self.all.iter().enumerate().skip(start).filter(|(_, variable)| variable.name == name);
         named.map(|(at, _)| VariableId(at as u32)).filter(|id| !self.free.contains(id)).collect()
+    }
+
+    /// How many variables there are.
+    pub fn count(&self) -> usize {
+        self.all.len()
     }
 
     /// The variable at `id`.

@@ -11,13 +11,14 @@ use std::collections::BTreeSet;
 /// The special target.
 pub const TARGET: &[u8] = b".SECRET_VARS";
 
-/// The names that `.SECRET_VARS` lists.
+/// The names that `.SECRET_VARS` lists, each once.
 fn names(session: &Session) -> Vec<Name> {
     let files = &session.rules.files;
     let target = session.context.names.find(TARGET).and_then(|name| files.find(name));
     let records = target.map(|target| files.records(target)).unwrap_or_default();
     let dependencies = records.into_iter().flat_map(|record| files.prerequisites(record));
-    dependencies.filter_map(|dep| name_of(session, &dep)).collect()
+    let names: BTreeSet<Name> = dependencies.filter_map(|dep| name_of(session, &dep)).collect();
+    names.into_iter().collect()
 }
 
 /// The name of a prerequisite of the target.
@@ -25,11 +26,12 @@ pub fn name_of(session: &Session, dep: &Dep) -> Option<Name> {
     if dep.is_name() { dep.name(&session.context.names) } else { Some(session.rules.files[dep.file()].name) }
 }
 
-/// What is to be hidden of the variables `listed`, as far as that takes no command, and whether that is all of it.
-fn known_of(session: &Session, listed: &[Name]) -> (Vec<Vec<u8>>, bool) {
+/// What is to be hidden of the variables `listed`, as far as that takes no command, and whether that is all of it. Behind each name is how
+/// many variables are known to have nothing more to hide.
+fn known_of(session: &Session, listed: &[(Name, usize)]) -> (Vec<Vec<u8>>, bool) {
     let (mut values, mut is_all) = (BTreeSet::new(), true);
-    for &name in listed {
-        for id in session.context.variables.all_named(name) {
+    for &(name, start) in listed {
+        for id in session.context.variables.named_from(name, start) {
             let variable = session.context.variables.get(id);
             if variable.recursive && memchr::memchr(b'$', &variable.value).is_some() {
                 is_all = false;
@@ -44,7 +46,8 @@ fn known_of(session: &Session, listed: &[Name]) -> (Vec<Vec<u8>>, bool) {
 /// What is known to be hidden without running a command, and whether that is all.
 pub fn known(session: &Session, environment: &[(Vec<u8>, Vec<u8>)]) -> (Option<Masks>, bool) {
     let listed = names(session);
-    let (mut values, is_all) = known_of(session, &listed);
+    let all: Vec<(Name, usize)> = listed.iter().map(|&name| (name, 0)).collect();
+    let (mut values, is_all) = known_of(session, &all);
     for &name in &listed {
         let text = session.context.names.text(name);
         values.extend(environment.iter().filter(|(given, _)| given == text).map(|(_, value)| value.clone()));
@@ -55,15 +58,11 @@ pub fn known(session: &Session, environment: &[(Vec<u8>, Vec<u8>)]) -> (Option<M
 /// Hides, while makefiles are read, what is known already of the variables that a line lists: what is said from here on is to have it no
 /// more than what is said later. A value that is set later or refers to others has to wait until all is read.
 pub fn hide_known(session: &mut Session, listed: &[Name]) {
-    let (values, _) = known_of(session, listed);
-    let values = values.iter().map(Vec::as_slice);
-    let masks = match session.context.output.masks() {
-        Some(masks) => Some(masks.and(values)),
-        None => Masks::new(values),
-    };
-    if let Some(masks) = masks {
-        session.context.output.hide(masks);
-    }
+    let count = session.context.variables.count();
+    let begun = |session: &mut Session, name| (name, session.secrets_taken.insert(name, count).unwrap_or(0));
+    let listed: Vec<(Name, usize)> = listed.iter().map(|&name| begun(session, name)).collect();
+    let (values, _) = known_of(session, &listed);
+    session.context.output.hide_more(values);
 }
 
 /// What is to be hidden: the values of the variables that `.SECRET_VARS` names, as they are now, in any scope and in the environment

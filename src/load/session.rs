@@ -1,6 +1,7 @@
 //! The state of one run, as far as reading makefiles goes. Knows nothing of updates.
 
 use crate::base::diagnostic::{Complaint, Outcome, Place};
+use crate::base::tables::HashMap;
 use crate::base::{Name, Names};
 use crate::cli::Settings;
 use crate::cli::settings::DebugLevels;
@@ -53,6 +54,8 @@ pub struct Session {
     pub remaking_makefiles: bool,
     /// Whether the warnings about `.WAIT` were given: for prerequisites, for a recipe.
     pub wait_warned: (bool, bool),
+    /// How many of the variables were looked through for values to hide, by the name that `.SECRET_VARS` has.
+    pub secrets_taken: HashMap<Name, usize>,
     /// How many makefiles are being read, each included by the one before.
     pub include_depth: u32,
     /// Variables of the command line, in the order of their first definition.
@@ -99,6 +102,7 @@ impl Session {
             always_make: false,
             remaking_makefiles: false,
             wait_warned: (false, false),
+            secrets_taken: HashMap::default(),
             include_depth: 0,
             command_variables: Vec::new(),
             clock_skew: false,

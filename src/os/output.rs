@@ -3,7 +3,7 @@
 
 use crate::base::diagnostic::{Complaint, wording};
 use crate::base::log::{unobeyed, unobeyed_coloured, unobeyed_where_any};
-use crate::base::mask::{Filter, Masks};
+use crate::base::mask::{Filter, Growing, Masks};
 use crate::base::printable::{printable_coloured, printable_lines};
 use crate::os::ancestry::has_stdout_of_first_with;
 use crate::os::interruption;
@@ -91,7 +91,9 @@ pub struct Output {
     /// The service that reads this program's log and obeys lines of it, where one does: a name in a message is not to begin one.
     pub log: Option<Log>,
     /// What is hidden of all that is written.
-    masks: Option<Masks>,
+    hidden: Growing,
+    /// Whether more is to be hidden than what is held was masked by.
+    is_behind: bool,
     relay: Option<Relay>,
     /// Puts each job's output into a group.
     pub frames: Option<Frames>,
@@ -126,7 +128,8 @@ impl Output {
             lock: None,
             aside: false,
             log: None,
-            masks: None,
+            hidden: Growing::default(),
+            is_behind: false,
             relay: None,
             frames: None,
             in_group: false,
@@ -144,7 +147,12 @@ impl Output {
     pub fn flush(&mut self) {
         if !self.buffer.is_empty() {
             let stream = self.stdout();
-            let text = std::mem::take(&mut self.buffer);
+            let mut text = std::mem::take(&mut self.buffer);
+            if std::mem::take(&mut self.is_behind)
+                && let Some(masks) = self.hidden.masks()
+            {
+                text = masks.hide(&text).into_owned();
+            }
             if let Err(error) = self.write(stream, &text) {
                 self.note_failure(error);
             }
@@ -170,7 +178,7 @@ impl Output {
 
     /// Puts `text` on standard output as it is, past captures and announcements (debugging output, data base).
     pub fn raw(&mut self, text: &[u8]) {
-        match &self.masks {
+        match self.hidden.masks() {
             Some(masks) => self.buffer.extend_from_slice(&masks.hide(text)),
             None => self.buffer.extend_from_slice(text),
         }
@@ -206,7 +214,7 @@ impl Output {
             }
         }
         self.flush();
-        let hidden = self.masks.as_ref().map(|masks| masks.hide(text).into_owned());
+        let hidden = self.hidden.masks().map(|masks| masks.hide(text).into_owned());
         let _ = self.write(rustix::stdio::stderr(), hidden.as_deref().unwrap_or(text));
     }
 
@@ -267,7 +275,7 @@ impl Output {
 
     fn fit<'t>(&self, to: BorrowedFd, text: &'t [u8], make: fn(&[u8]) -> Cow<'_, [u8]>) -> Cow<'t, [u8]> {
         // Values go first: they may have characters that go.
-        let hidden = self.masks.as_ref().map_or(Cow::Borrowed(text), |masks| masks.hide(text));
+        let hidden = self.hidden.masks().map_or(Cow::Borrowed(text), |masks| masks.hide(text));
         match make(&hidden) {
             Cow::Owned(shown) if self.log.is_some() || rustix::termios::isatty(to) => Cow::Owned(shown),
             _ => hidden,
@@ -380,7 +388,7 @@ impl Output {
     /// Copies what is in `from` to `to`, and empties it.
     fn pump(&self, from: &mut Option<File>, to: BorrowedFd) -> Result<(), Errno> {
         let Some(file) = from else { return Ok(()) };
-        let mut filter = self.masks.clone().map(Filter::new);
+        let mut filter = self.hidden.masks().map(Filter::new);
         let mut chunk = vec![0; 1 << 16];
         if file.seek(SeekFrom::Start(0)).is_err() {
             return Ok(());
@@ -440,13 +448,14 @@ impl Output {
 
     /// Hides values of all that is written from here on; what is said already and was not written yet is masked, too.
     pub fn hide(&mut self, masks: Masks) {
-        self.buffer = masks.hide(&self.buffer).into_owned();
-        self.masks = Some(masks);
+        self.hidden.set(masks);
+        self.is_behind = true;
     }
 
-    /// What is hidden.
-    pub fn masks(&self) -> Option<&Masks> {
-        self.masks.as_ref()
+    /// Hides `values` as well.
+    pub fn hide_more(&mut self, values: impl IntoIterator<Item = Vec<u8>>) {
+        self.hidden.add(values);
+        self.is_behind = true;
     }
 
     /// Whether a footer is kept below all output.
@@ -472,7 +481,7 @@ impl Output {
     pub fn route(&mut self, capture: Option<&Capture>, listener: Option<Listener>) -> Routed {
         let held = capture.filter(|capture| capture.wanted);
         let has_screen = self.relay.as_ref().is_some_and(Relay::has_screen);
-        let direct = held.is_none() && (has_screen || self.masks.is_some());
+        let direct = held.is_none() && (has_screen || self.hidden.masks().is_some());
         if !direct && listener.is_none() {
             return Routed::default();
         }
@@ -485,7 +494,7 @@ impl Output {
         direct: bool,
         listener: Option<Listener>,
     ) -> io::Result<Routed> {
-        let masks = self.masks.clone().filter(|_| direct);
+        let masks = self.hidden.masks().filter(|_| direct);
         let relay = match &mut self.relay {
             Some(relay) => relay,
             relay => relay.insert(Relay::start(None)?),

@@ -113,6 +113,12 @@ fn makefiles_are_read_in_proportion() -> Result<(), Failure> {
             ("text read as a makefile", |n| {
                 makefile(format!("$(foreach i,{},$(eval v$(i) := 1))\n", "a b c ".repeat(n / 3)))
             }),
+            ("secrets", |n| makefile(lines(n, |i| format!("v{i} := secret{i}\n.SECRET_VARS: v{i}")))),
+            ("secrets of targets", |n| {
+                makefile(
+                    "all:\n".to_owned() + &lines(n, |i| format!("t{i}: t := secret{i}\n.SECRET_VARS: t")),
+                )
+            }),
             ("comments", |n| makefile(lines(n, |_| "# $(a ( \\\\".to_owned()))),
         ],
     )
