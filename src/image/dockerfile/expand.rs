@@ -313,9 +313,13 @@ impl<'a> Lexer<'a> {
             Some(b'}') => self.plain(name, certain),
             Some(b':') => {
                 let second = self.next().unwrap_or_default();
-                match second.first() {
-                    Some(&sign @ (b'-' | b'+' | b'?')) => self.modified(name, certain, sign, true),
-                    _ => Err(ExpansionFault::UnknownModifier([b":", second].concat())),
+                let modifier = [b":", second].concat();
+                match second {
+                    [sign @ (b'-' | b'+' | b'?')] => self.modified(name, certain, *sign, true),
+                    // What is given back as it stands is not judged, these two aside.
+                    [b'#' | b'%'] => Err(ExpansionFault::UnknownModifier(modifier)),
+                    _ if self.mode.skip_unset => self.given_back(name, &modifier, false),
+                    _ => Err(ExpansionFault::UnknownModifier(modifier)),
                 }
             }
             Some(&sign @ (b'-' | b'+' | b'?' | b'#' | b'%')) => self.modified(name, certain, sign, false),
@@ -340,6 +344,17 @@ impl<'a> Lexer<'a> {
         self.write(plain(found))
     }
 
+    /// Writes a substitution with a modifier as it stands: its variable is not set.
+    fn given_back(&mut self, name: &[u8], modifier: &[u8], raw_escapes: bool) -> Result<(), ExpansionFault> {
+        for piece in [b"${", name, modifier] {
+            self.out.extend_from_slice(piece);
+        }
+        let (_, unknown) = self.part(b'}', raw_escapes)?;
+        self.unknown |= unknown;
+        self.out.push(b'}');
+        Ok(())
+    }
+
     fn modified(
         &mut self,
         name: &[u8],
@@ -349,14 +364,8 @@ impl<'a> Lexer<'a> {
     ) -> Result<(), ExpansionFault> {
         let trims = matches!(sign, b'#' | b'%');
         if self.mode.skip_unset {
-            let colon: &[u8] = if null_is_unset { b":" } else { b"" };
-            for piece in [b"${", name, colon, &[sign]] {
-                self.out.extend_from_slice(piece);
-            }
-            let (_, unknown) = self.part(b'}', trims)?;
-            self.unknown |= unknown;
-            self.out.push(b'}');
-            return Ok(());
+            let modifier = [b':', sign];
+            return self.given_back(name, &modifier[usize::from(!null_is_unset)..], trims);
         }
         let (start, unknown) = self.part(b'}', trims)?;
         let found = self.lookup(name, certain)?;

@@ -330,4 +330,43 @@ mod tests {
         let word = heredoc_word(b"<<\"X\"");
         assert_eq!(word, Some(HeredocWord { name: b"X".to_vec(), expand: false, chomp: false }));
     }
+    #[test]
+    fn heredocs_are_found_behind_what_is_given_back_as_it_stands() {
+        for before in [
+            // No modifier is judged before the variable is found to be unset, but for `:#` and `:%`.
+            "${V:-x}", "${V:+x}", "${V:?x}", "${V:=x}", "${V:1:2}", "${V: -1}", "${V:}}", "${V:/a}", "${V::x}", "${V:é}",
+            "${V-x}", "${V+x}", "${V?x}", "${V#x}", "${V##x}", "${V%x}", "${V%%x}", "${V#\\}}", "${V:=\\}}",
+            "${V/x/y}", "${V//x/y}", "${V/x/}", "${V/#x/y}", "${V:=${W:1}}", "${V:=${W/a/b}}", "${V}", "${+x}", "${/x/y}",
+            // Parameters of the shell.
+            "$1", "${1}", "$@", "${@}", "${@:1}", "${*:1:2}", "$*", "$#", "${#}", "$?", "${?}", "$-", "${-}", "$$", "${$}", "$!",
+            "${!}", "${!:-x}", "${#:-x}", "$0", "${0##x}", "$12x", "${12:1}", "$", "$.", "$(id)", "$((1+2))",
+        ] {
+            for line in [format!("RUN a {before} <<E"), format!("RUN a=\"{before}\" b <<E")] {
+                assert_eq!(names(line.as_bytes()), [b"E".to_vec()], "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn what_the_lexer_refuses_hides_heredocs() {
+        for before in [
+            "${V:#x}", "${V:%x}", "${V:%%x}", "${V^}", "${V^^}", "${V,}", "${V,,}", "${V@Q}", "${V=x}", "${#V}", "${!V}", "${!V*}",
+            "${V[0]}", "${V[@]:1}", "${1x}", "${@x}", "${V x}", "${ V}", "${}", "${:x}", "${{V}", "${V:}", "${V:=x", "${V:",
+            "${V", "${", "${V/x}", "${V/x/y", "${V:=${W^}}",
+        ] {
+            for line in [format!("RUN a {before} <<E"), format!("RUN a=\"{before}\" b <<E")] {
+                assert!(names(line.as_bytes()).is_empty(), "{line}");
+            }
+        }
+    }
+
+    #[test]
+    fn words_within_a_substitution_can_be_heredocs() {
+        // What is given back is split at white space, and what stood before it in the word is gone.
+        assert_eq!(names(b"RUN a <<E${V:=x} b"), Vec::<Vec<u8>>::new());
+        assert_eq!(names(b"RUN a ${V:= <<E} b"), [b"E}".to_vec()]);
+        assert_eq!(names(b"RUN a \"${V:= <<E}\" <<F"), [b"F".to_vec()]);
+        assert_eq!(names(b"RUN a <<$V <<${W} <<$1"), [b"$V".to_vec(), b"${W}".to_vec(), b"$1".to_vec()]);
+        assert_eq!(names(b"RUN a ${V:} } <<E"), [b"E".to_vec()]);
+    }
 }
