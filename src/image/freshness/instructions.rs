@@ -48,6 +48,8 @@ impl<'s> After<'s> {
             // Commands see all of them, and bodies of here-documents are not in the line.
             Kind::Run(_) => self.all = true,
             Kind::Copy(copy) | Kind::Add(copy) if !copy.inline.is_empty() => self.all = true,
+            // An escape of a string in JSON may stand for any letter of a name.
+            _ if instruction.line.contains(&b'[') && instruction.line.contains(&b'\\') => self.all = true,
             _ => {
                 for word in instruction.line.split(|&byte| !is_word(byte)).filter(|word| !word.is_empty()) {
                     self.words.insert(word);
@@ -171,6 +173,27 @@ mod tests {
             "FROM a AS b\nRUN echo x  y\nCOPY [\"s\", \"d\", \"/t/\"]\nARG v\nENV k=v\n",
         ] {
             assert_eq!(digests(same), plain, "{same}");
+        }
+    }
+
+    /// Which instructions of a stage leave its files alone, as `x` and `-`.
+    fn idle(instructions: &str) -> String {
+        let file = parse(format!("FROM a\n{instructions}").as_bytes()).unwrap();
+        let idle = leave_files_alone(&file.stages[0].instructions, false);
+        idle.iter().map(|&idle| if idle { 'x' } else { '-' }).collect()
+    }
+
+    #[test]
+    fn variables_that_a_later_line_names_count() {
+        assert_eq!(idle("ENV FOO=x\nCOPY a /b\n"), "x-");
+        assert_eq!(idle("ENV FOO=x\nCOPY a /$FOO\n"), "--");
+        assert_eq!(idle("ENV FOO=x\nCOPY [\"a\", \"/b\"]\n"), "x-");
+        assert_eq!(idle("ENV FOO=x\nCOPY [\"a\", \"/$FOO\"]\n"), "--");
+        // Escapes of JSON hide names.
+        for hidden in ["/$\\u0046OO", "/\\u0024FOO", "/\\u0024\\u007bFOO}", "/$F\\u004fO"] {
+            for keyword in ["COPY", "ADD", "COPY --chmod=700", "VOLUME"] {
+                assert_eq!(idle(&format!("ENV FOO=x\n{keyword} [\"a\", \"{hidden}\"]\n")), "--", "{hidden}");
+            }
         }
     }
 
