@@ -74,6 +74,16 @@ pub struct Analysis {
 
 impl Analysis {
     /// Whether all of the main context counts, be it by widening or by a read of all.
+    /// Where stage `index` of the file stands among those reached, which are in the order of the file.
+    pub fn place(&self, index: usize) -> Option<usize> {
+        self.stages.binary_search_by_key(&index, |stage| stage.index).ok()
+    }
+
+    /// Stage `index` of the file, where it is reached.
+    pub fn stage(&self, index: usize) -> Option<&StageUse> {
+        self.stages.get(self.place(index)?)
+    }
+
     pub fn reads_all(&self) -> bool {
         self.opaque.is_some()
             || !self.widened.is_empty()

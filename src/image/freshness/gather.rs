@@ -147,7 +147,7 @@ impl Gatherer<'_> {
 
     /// A stage's place among those reached.
     fn place(&self, index: usize) -> Option<u64> {
-        place(self.inputs.analysis, index).map(|place| place as u64)
+        self.inputs.analysis.place(index).map(|place| place as u64)
     }
 
     fn stages(&mut self) -> Result<(), GatherError> {
@@ -438,17 +438,12 @@ fn makes_target(analysis: &Analysis) -> HashSet<usize> {
     let mut found = HashSet::default();
     let mut at = Some(analysis.target);
     while let Some(index) = at.filter(|&index| found.insert(index)) {
-        at = match place(analysis, index).and_then(|place| analysis.stages.get(place)) {
+        at = match analysis.stage(index) {
             Some(StageUse { base: Base::Stage(base), .. }) => Some(*base),
             _ => None,
         };
     }
     found
-}
-
-/// Where stage `index` of the file stands among those reached, which are in the order of the file.
-fn place(analysis: &Analysis, index: usize) -> Option<usize> {
-    analysis.stages.binary_search_by_key(&index, |stage| stage.index).ok()
 }
 
 fn value_of(name: &[u8], value: Option<&Value>) -> ArgValue {

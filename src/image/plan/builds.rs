@@ -33,7 +33,11 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
     let line = recipe.recipe.lines.get(study.line);
     let connection = all.connection(recipe, study.line, study.command);
     let analysis = study.analysis.as_ref().and_then(|analysis| analysis.as_ref().ok());
-    let lines = LineStarts::of(text_of(study));
+    let none_read = LineStarts::of(&[]);
+    let lines = match &study.dockerfile {
+        DockerfileUse::File(file) => file.lines(),
+        _ => &none_read,
+    };
     let texts = |texts: &[Text]| texts.iter().map(|text| text.shown().into_owned()).collect();
     let mut secrets: Vec<String> = build.secrets.iter().map(secret_id).collect();
     for (id, _) in analysis.iter().flat_map(|analysis| &analysis.secrets) {
@@ -46,13 +50,13 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
         engine: all.client(recipe, study.line, study.command).map_or("", Client::name),
         dockerfile: dockerfile(study),
         target: build.target.as_ref().map(|target| target.shown().into_owned()),
-        stages: analysis.map_or_else(Vec::new, |analysis| stages(analysis, &lines)),
+        stages: analysis.map_or_else(Vec::new, |analysis| stages(analysis, lines)),
         tags: texts(&build.tags),
         args: analysis.map_or_else(Vec::new, |analysis| args(study, analysis, line)),
         unused_args: analysis.map_or_else(Vec::new, |analysis| {
             analysis.unused_args.iter().map(|unused| show(&unused.name)).collect()
         }),
-        context: context(study, analysis.map(|analysis| &**analysis), &lines),
+        context: context(study, analysis.map(|analysis| &**analysis), lines),
         contexts: build
             .contexts
             .iter()
@@ -61,7 +65,7 @@ pub(super) fn plan(recipe: &RecipeStudy, study: &BuildStudy, all: &Study) -> Bui
                 (pair.name.shown().into_owned(), value.unwrap_or_default())
             })
             .collect(),
-        images: analysis.map_or_else(Vec::new, |analysis| images(analysis, &lines, connection)),
+        images: analysis.map_or_else(Vec::new, |analysis| images(analysis, lines, connection)),
         externals: analysis.map_or_else(Vec::new, |analysis| {
             let external = analysis.externals.iter();
             external
@@ -118,11 +122,8 @@ fn dockerfile(study: &BuildStudy) -> DockerfilePlan {
 
 fn stages(analysis: &Analysis, lines: &LineStarts) -> Vec<StagePlan> {
     let label = |index: usize| {
-        // Those reached are in the order of the file.
-        let used = analysis.stages.binary_search_by_key(&index, |stage| stage.index).ok();
-        used.and_then(|at| analysis.stages.get(at))
-            .and_then(|stage| stage.name.as_deref())
-            .map_or_else(|| index.to_string(), show)
+        let name = analysis.stage(index).and_then(|stage| stage.name.as_deref());
+        name.map_or_else(|| index.to_string(), show)
     };
     let stage = |stage: &StageUse| StagePlan {
         name: stage.name.as_deref().map(show),

@@ -36,7 +36,7 @@ pub(super) struct View<'s> {
     pub chain: Vec<usize>,
     /// The folder of the context, and its ignore file; none where that is no folder here.
     pub context: Option<(&'s Path, Option<&'s Ignore>)>,
-    lines: LineStarts,
+    lines: &'s LineStarts,
 }
 
 /// A stage that the target reaches.
@@ -136,7 +136,7 @@ impl<'s> View<'s> {
             stages: Vec::new(),
             chain: Vec::new(),
             context,
-            lines: LineStarts::of(text),
+            lines: found.lines(),
         };
         view.walk();
         Ok(view)
@@ -168,23 +168,18 @@ impl<'s> View<'s> {
                 user: end.user,
             });
         }
-        let mut at = self.position(self.analysis.target);
+        let mut at = self.analysis.place(self.analysis.target);
         while let Some(found) = at {
             self.chain.push(found);
             let Some(stage) = self.stages.get_mut(found) else { break };
             stage.on_chain = true;
             // A stage starts from an earlier one, so this ends.
             at = match *stage.base {
-                Base::Stage(parent) => self.position(parent).filter(|&parent| parent < found),
+                Base::Stage(parent) => self.analysis.place(parent).filter(|&parent| parent < found),
                 _ => None,
             };
         }
         self.chain.reverse();
-    }
-
-    /// Where stage `index` of the file stands among those reached, which are in the order of the file.
-    fn position(&self, index: usize) -> Option<usize> {
-        self.stages.binary_search_by_key(&index, |stage| stage.index).ok()
     }
 
     fn step(
@@ -296,7 +291,7 @@ impl<'s> View<'s> {
     pub fn line_of<'v>(&'v self, stage: &'v StageView<'s>) -> Vec<&'v StageView<'s>> {
         let mut out = vec![stage];
         while let Some(Base::Stage(parent)) = out.last().map(|stage| stage.base) {
-            match self.position(*parent).and_then(|at| self.stages.get(at)) {
+            match self.analysis.place(*parent).and_then(|at| self.stages.get(at)) {
                 Some(found) => out.push(found),
                 None => break,
             }
@@ -310,7 +305,7 @@ impl<'s> View<'s> {
         let lower = name.to_ascii_lowercase();
         let by_name = self.file.stage_named(lower.as_bytes(), usize::MAX);
         let index = by_name.or_else(|| name.parse().ok())?;
-        self.stages.get(self.position(index)?)
+        self.stages.get(self.analysis.place(index)?)
     }
 
     /// A finding at `span` of the Dockerfile.
@@ -327,7 +322,7 @@ impl<'s> View<'s> {
 
     /// The place of `span` in the Dockerfile.
     pub fn place(&self, span: Span) -> Place {
-        Place::among(self.shown, self.text, &self.lines, span)
+        Place::among(self.shown, self.text, self.lines, span)
     }
 
     /// The line of an offset in the Dockerfile.
