@@ -1,7 +1,7 @@
 //! The wording of what is wrong with Dockerfiles and ignore files. Knows no places: the caller shows them.
 
 use crate::image::context::IgnoreErrorKind;
-use crate::image::dockerfile::{ErrorKind, ExpansionFault, Opaque, WarningKind, Why};
+use crate::image::dockerfile::{Bound, ErrorKind, ExpansionFault, Opaque, WarningKind, Why};
 
 /// A fault in one sentence without a full stop, and a hint where there is one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,13 +137,16 @@ fn expansion(fault: &ExpansionFault) -> String {
         }
         ExpansionFault::BadPattern(pattern) => format!("invalid pattern '{}' in substitution", show(pattern)),
         ExpansionFault::Required { name, message } => format!("{}: {}", show(name), show(message)),
-        ExpansionFault::TooDeep => "substitutions nest too deeply".to_owned(),
-        ExpansionFault::TooLong => {
-            "variables come to more than 1 MiB here: imk reads on no further".to_owned()
-        }
-        ExpansionFault::TooMuch => {
-            "variables and triggers come to more than 16 MiB in all: imk reads on no further".to_owned()
-        }
+        ExpansionFault::Beyond(bound) => beyond(*bound).to_owned(),
+    }
+}
+
+/// Which bound of imk's own ended the reading.
+pub fn beyond(bound: Bound) -> &'static str {
+    match bound {
+        Bound::Depth => "substitutions nest too deeply: imk reads on no further",
+        Bound::Length => "variables come to more than 1 MiB here: imk reads on no further",
+        Bound::Total => "variables and triggers come to more than 16 MiB in all: imk reads on no further",
     }
 }
 
@@ -177,6 +180,7 @@ pub fn opaque(why: &Opaque) -> String {
             format!("{} knows no heredocs, and the file has some", show(reference))
         }
         Opaque::UnknownFrontend => "BUILDKIT_SYNTAX names a frontend that is not known yet".to_owned(),
+        Opaque::Beyond { bound, .. } => beyond(*bound).to_owned(),
     }
 }
 

@@ -5,7 +5,7 @@ use super::super::command::Recognised;
 use super::super::command::flags::FlagError;
 use super::super::command::kinds::{Build, BuildContext, OpaqueReason};
 use super::super::context::{Choice, Ignore, LoadError};
-use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, WarningKind, nearest};
+use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, Opaque, WarningKind, nearest};
 use super::super::recipe::{Line, Place};
 use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, GivenArg, Inputs};
 use super::references::{place, swallowed};
@@ -131,9 +131,18 @@ impl One<'_> {
             }
         }
         let error = match (&self.study.analysis, file.parsed()) {
-            (Some(Err(error)), _) | (None, Some(Err(error))) => error,
-            _ => return,
+            (Some(Err(error)), _) | (None, Some(Err(error))) => Some(error),
+            _ => None,
         };
+        let beyond = match self.analysis().and_then(|analysis| analysis.opaque.as_ref()) {
+            Some(Opaque::Beyond { bound, span }) => Some((*bound, *span)),
+            _ => error.and_then(|error| Some((error.bound()?, error.span))),
+        };
+        if let Some((bound, span)) = beyond {
+            let place = self.in_dockerfile(span);
+            return self.add(found, Severity::Warning, place, Kind::BeyondBounds(bound));
+        }
+        let Some(error) = error else { return };
         let place = match (&error.kind, &self.build.target) {
             (ErrorKind::UnknownTarget { .. }, Some(target)) => self.place(target.span),
             _ => self.in_dockerfile(error.span),

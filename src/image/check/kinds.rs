@@ -2,7 +2,7 @@
 
 use super::super::command::whole::NotWhole;
 use super::super::context::IgnoreErrorKind;
-use super::super::dockerfile::ErrorKind;
+use super::super::dockerfile::{Bound, ErrorKind};
 use super::super::engine::EngineError;
 use super::super::recipe::Place;
 use super::super::reference::ReferenceErrorKind;
@@ -94,6 +94,8 @@ pub enum Kind {
     },
     /// What an engine refuses in a Dockerfile or in the request for it.
     Dockerfile(ErrorKind),
+    /// A Dockerfile with more than imk reads, and an engine would.
+    BeyondBounds(Bound),
     /// A Dockerfile that ends within a continued line.
     ContinuationAtEnd,
     /// A build argument that nothing declares, or nothing that the target reaches.
@@ -199,6 +201,7 @@ impl Kind {
             Kind::TagOfTwoTargets { .. } => "tag-of-two-targets",
             Kind::NoDockerfile { .. } => "no-dockerfile",
             Kind::Dockerfile(kind) => dockerfile_code(kind),
+            Kind::BeyondBounds(_) => "beyond-bounds",
             Kind::ContinuationAtEnd => "endless-continuation",
             Kind::UnusedArg { .. } => "unused-build-arg",
             Kind::NoSource { .. } => "no-copy-source",
@@ -221,7 +224,7 @@ impl Kind {
     }
 
     /// All codes, in the order of the manual.
-    pub const CODES: [&'static str; 29] = [
+    pub const CODES: [&'static str; 30] = [
         "unset-variable",
         "malformed-reference",
         "tag-twice",
@@ -232,6 +235,7 @@ impl Kind {
         "unclosed-heredoc",
         "endless-continuation",
         "dockerfile-syntax",
+        "beyond-bounds",
         "no-stage",
         "stage-cycle",
         "unused-build-arg",

@@ -23,12 +23,10 @@ use std::collections::BTreeSet;
 /// Reads `text` and finds what the target of `request` can depend on.
 ///
 /// # Errors
-/// What BuildKit refuses: the file, or the request for it. A file for another frontend is no error but opaque.
+/// What BuildKit refuses: the file, or the request for it. A file for another frontend is no error but opaque, and so is one that has
+/// more than imk reads.
 pub fn analyse(text: &[u8], request: &Request<'_>) -> Result<Analysis, Error> {
-    match foreign(text, request) {
-        Ok(frontend) => analyse_read(&frontend, &parse(text)?, request),
-        Err(why) => Ok(opaque(why)),
-    }
+    analyse_parsed(text, &parse(text), request)
 }
 
 /// As [`analyse`], of a text that [`parse`] has read to `parsed`: one reading serves many requests.
@@ -40,9 +38,20 @@ pub fn analyse_parsed(
     parsed: &Result<Dockerfile, Error>,
     request: &Request<'_>,
 ) -> Result<Analysis, Error> {
-    match foreign(text, request) {
-        Ok(frontend) => analyse_read(&frontend, parsed.as_ref().map_err(Clone::clone)?, request),
-        Err(why) => Ok(opaque(why)),
+    let frontend = match foreign(text, request) {
+        Ok(frontend) => frontend,
+        Err(why) => return Ok(opaque(why)),
+    };
+    let analysis = match parsed {
+        Ok(file) => analyse_read(&frontend, file, request),
+        Err(error) => Err(error.clone()),
+    };
+    match analysis {
+        Err(error) => match error.bound() {
+            Some(bound) => Ok(opaque(Opaque::Beyond { bound, span: error.span })),
+            None => Err(error),
+        },
+        analysis => analysis,
     }
 }
 
@@ -92,7 +101,7 @@ fn has_heredocs(file: &Dockerfile) -> bool {
 ///
 /// # Errors
 /// What BuildKit refuses in the request, or in an expansion.
-pub fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Error> {
+fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Error> {
     let build_args = BuildArgs::of(request.build_args);
     let mut budget = Budget::default();
     let globals = Globals::new(file, request.platform_args, &build_args, &mut budget)?;

@@ -1,6 +1,7 @@
 //! What a target stage can depend on, as data. Finds nothing out by itself.
 
 use super::directives::Directive;
+use super::error::Bound;
 use super::value::Value;
 use crate::base::Span;
 
@@ -73,7 +74,6 @@ pub struct Analysis {
 }
 
 impl Analysis {
-    /// Whether all of the main context counts, be it by widening or by a read of all.
     /// Where stage `index` of the file stands among those reached, which are in the order of the file.
     pub fn place(&self, index: usize) -> Option<usize> {
         self.stages.binary_search_by_key(&index, |stage| stage.index).ok()
@@ -84,6 +84,7 @@ impl Analysis {
         self.stages.get(self.place(index)?)
     }
 
+    /// Whether all of the main context counts, be it by widening or by a read of all.
     pub fn reads_all(&self) -> bool {
         self.opaque.is_some()
             || !self.widened.is_empty()
@@ -110,6 +111,13 @@ pub enum Opaque {
     },
     /// `BUILDKIT_SYNTAX` has a value that is not known.
     UnknownFrontend,
+    /// The file has more than imk reads, and BuildKit would.
+    Beyond {
+        /// The bound.
+        bound: Bound,
+        /// Where it was met.
+        span: Span,
+    },
 }
 
 /// A stage that the target reaches.

@@ -16,9 +16,17 @@ impl Error {
     pub fn new(span: Span, kind: ErrorKind) -> Self {
         Error { span, kind }
     }
+
+    /// The bound of imk's own that ended the reading, where the file itself is at no fault.
+    pub fn bound(&self) -> Option<Bound> {
+        match self.kind {
+            ErrorKind::Expansion(ExpansionFault::Beyond(bound)) => Some(bound),
+            _ => None,
+        }
+    }
 }
 
-/// The kinds of fault. Each is one for which BuildKit refuses to build, unless its own words say otherwise.
+/// The kinds of fault. Each is one for which BuildKit refuses to build, [`ExpansionFault::Beyond`] aside.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ErrorKind {
     /// No bytes at all.
@@ -217,12 +225,20 @@ pub enum ExpansionFault {
         /// The message, or what BuildKit says without one.
         message: Vec<u8>,
     },
-    /// Substitutions within substitutions, deeper than imk follows. BuildKit would.
-    TooDeep,
-    /// A word in which the values of variables come to more than imk takes, [`super::value::LONGEST_VALUE`]. BuildKit would.
-    TooLong,
-    /// Values of variables and ONBUILD triggers that come to more than imk takes of one file, 16 MiB. BuildKit would.
-    TooMuch,
+    /// A bound of imk's own: BuildKit goes on, so that this is no fault of the file.
+    Beyond(Bound),
+}
+
+/// The bounds that imk sets itself in reading a Dockerfile, where BuildKit (`frontend/dockerfile/shell/lex.go`) has none. What lies
+/// beyond them is not known.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Bound {
+    /// Substitutions within substitutions, so deep: `expand::DEEPEST`.
+    Depth,
+    /// The values of variables in one word: [`super::value::LONGEST_VALUE`].
+    Length,
+    /// The values of variables and the ONBUILD triggers of one file: [`super::value::ALL_VALUES`].
+    Total,
 }
 
 /// Something BuildKit accepts, and a reader may not expect.

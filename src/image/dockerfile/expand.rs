@@ -3,7 +3,7 @@
 //!
 //! The behaviour is that of `frontend/dockerfile/shell/lex.go`.
 
-use super::error::ExpansionFault;
+use super::error::{Bound, ExpansionFault};
 use super::glob::{self, Shortest};
 use super::runes::decode;
 use super::value::{Budget, LONGEST_VALUE, Lookup, Nothing, Scope, Value};
@@ -114,7 +114,7 @@ impl<'a> Lexer<'a> {
             Value::Known(bytes) => {
                 // What the text says itself is no growth.
                 if self.out.len() + bytes.len() > LONGEST_VALUE + self.text.len() {
-                    return Err(ExpansionFault::TooLong);
+                    return Err(ExpansionFault::Beyond(Bound::Length));
                 }
                 self.out.extend_from_slice(&bytes);
             }
@@ -125,7 +125,7 @@ impl<'a> Lexer<'a> {
     /// Writes text that leads up to `stop`, or to the end where there is none.
     fn process(&mut self, stop: Option<u8>, raw_escapes: bool) -> Result<(), ExpansionFault> {
         if self.depth >= DEEPEST {
-            return Err(ExpansionFault::TooDeep);
+            return Err(ExpansionFault::Beyond(Bound::Depth));
         }
         self.depth += 1;
         let before = std::mem::replace(&mut self.raw_escapes, raw_escapes);
@@ -576,7 +576,7 @@ mod tests {
         let deep = "${n:-".repeat(10_000) + &"}".repeat(10_000);
         assert_eq!(
             expand(deep.as_bytes(), Mode::words(b'\\'), &mut Fixed, &mut Budget::default()),
-            Err(ExpansionFault::TooDeep)
+            Err(ExpansionFault::Beyond(Bound::Depth))
         );
     }
 }

@@ -4,7 +4,7 @@
 //! As `convertShellPatternToRegex` of BuildKit's `frontend/dockerfile/shell/lex.go` has it: a wildcard matches no
 //! newline, and where several matches begin at one place, stars take as little or as much as they can from the left.
 
-use super::error::ExpansionFault;
+use super::error::{Bound, ExpansionFault};
 use super::runes::runes;
 use super::value::{LONGEST_VALUE, Value};
 
@@ -143,7 +143,7 @@ pub fn replace(pattern: &[u8], value: &[u8], replacement: &[u8], all: bool) -> R
             Some(end) if all && end == at => return Ok(Value::Unknown),
             Some(end) => {
                 if out.len() + replacement.len() > LONGEST_VALUE {
-                    return Err(ExpansionFault::TooLong);
+                    return Err(ExpansionFault::Beyond(Bound::Length));
                 }
                 out.extend_from_slice(&replacement);
                 at = end;

@@ -1,4 +1,4 @@
-//! Dockerfiles that mean harm: one error each, in time and memory that their text is in proportion to.
+//! Dockerfiles that mean harm: imk stops reading each, in time and memory that their text is in proportion to.
 
 use super::value::LONGEST_VALUE;
 use super::*;
@@ -9,11 +9,11 @@ fn analysed(text: &str, build_args: &[(Vec<u8>, Value)]) -> Result<Analysis, Err
     analyse(text.as_bytes(), &request)
 }
 
-/// Where and why `text` is refused.
-fn fault(text: &str) -> (usize, ExpansionFault) {
+/// Where and at which bound imk stops reading `text`, which BuildKit would build: what it reads is not known.
+fn beyond(text: &str) -> (usize, Bound) {
     match analysed(text, &[]) {
-        Err(Error { span, kind: ErrorKind::Expansion(fault) }) => {
-            (crate::base::source::line_column(text.as_bytes(), span.start).line, fault)
+        Ok(Analysis { opaque: Some(Opaque::Beyond { bound, span }), .. }) => {
+            (crate::base::source::line_column(text.as_bytes(), span.start).line, bound)
         }
         other => panic!("{:.200}", format!("{other:?}")),
     }
@@ -24,38 +24,55 @@ fn variables_that_double_end_at_a_bound() {
     // Sixteen bytes, doubled 17 times, are more than 1 MiB.
     let seed = "x".repeat(16);
     let env = format!("FROM scratch\nENV A={seed}\n{}", "ENV A=$A$A\n".repeat(60));
-    assert_eq!(fault(&env), (19, ExpansionFault::TooLong));
+    assert_eq!(beyond(&env), (19, Bound::Length));
     let arg = format!("FROM scratch\nARG A={seed}\n{}", "ARG A=${A}${A:-}\n".repeat(60));
-    assert_eq!(fault(&arg), (19, ExpansionFault::TooLong));
+    assert_eq!(beyond(&arg), (19, Bound::Length));
     let global = format!("ARG A={seed}\n{}FROM $A\n", "ARG A=\"$A$A\"\n".repeat(60));
-    assert_eq!(fault(&global), (18, ExpansionFault::TooLong));
+    assert_eq!(beyond(&global), (18, Bound::Length));
     let stages: String = (1..60).map(|at| format!("FROM s{} AS s{at}\nENV A=$A$A\n", at - 1)).collect();
-    assert_eq!(fault(&format!("FROM scratch AS s0\nENV A={seed}\n{stages}")), (36, ExpansionFault::TooLong));
+    assert_eq!(beyond(&format!("FROM scratch AS s0\nENV A={seed}\n{stages}")), (36, Bound::Length));
     let body = format!("FROM scratch\nENV A={}\nCOPY <<E /x\n{}\nE\n", "x".repeat(60_000), "$A".repeat(30));
-    assert_eq!(fault(&body).1, ExpansionFault::TooLong);
+    assert_eq!(beyond(&body).1, Bound::Length);
     let replaced = format!("FROM scratch\nENV A={0} B={0}\nENV C=${{A//x/$B}}\n", "x".repeat(2000));
-    assert_eq!(fault(&replaced), (3, ExpansionFault::TooLong));
+    assert_eq!(beyond(&replaced), (3, Bound::Length));
 }
 
 #[test]
 fn many_values_end_at_a_bound() {
     let large = "x".repeat(60_000);
     let named: String = (0..400).map(|at| format!("COPY a{at}$A /\n")).collect();
-    let (line, why) = fault(&format!("FROM scratch\nENV A={large}\n{named}"));
-    assert_eq!((why, 250 < line && line < 300), (ExpansionFault::TooMuch, true), "{line}");
+    let (line, why) = beyond(&format!("FROM scratch\nENV A={large}\n{named}"));
+    assert_eq!((why, 250 < line && line < 300), (Bound::Total, true), "{line}");
     let inherited: String =
         (0..400).map(|at| format!("FROM scratch AS s{at}\nARG A\nFROM s{at}\n")).collect();
     let copied: String = (0..400).map(|at| format!("COPY --from=s{at} a b\n")).collect();
     let text = format!("ARG A={large}\n{inherited}{copied}");
-    assert_eq!(fault(&text).1, ExpansionFault::TooMuch);
+    assert_eq!(beyond(&text).1, Bound::Total);
     let matched = "ENV B=${A##*a*b*c*d*e*f*g*h*i*j*k}\n".repeat(400);
-    assert_eq!(fault(&format!("FROM scratch\nENV A={large}\n{matched}")).1, ExpansionFault::TooMuch);
+    assert_eq!(beyond(&format!("FROM scratch\nENV A={large}\n{matched}")).1, Bound::Total);
     // A trigger runs in each stage that starts from its own.
     let triggers = "ONBUILD RUN true\n".repeat(1000);
     let stages: String = (0..1000).map(|at| format!("FROM base AS s{at}\n")).collect();
     let reads: String = (0..1000).map(|at| format!("COPY --from=s{at} a b\n")).collect();
     let text = format!("FROM scratch AS base\n{triggers}{stages}FROM scratch\n{reads}");
-    assert_eq!(fault(&text).1, ExpansionFault::TooMuch);
+    assert_eq!(beyond(&text).1, Bound::Total);
+}
+
+#[test]
+fn nesting_ends_at_a_bound() {
+    let deep = |levels: usize| "${A:-".repeat(levels) + "x" + &"}".repeat(levels);
+    assert_eq!(beyond(&format!("FROM scratch\nENV B={}\n", deep(100))), (2, Bound::Depth));
+    // Whether here-documents follow is not known.
+    let text = format!("FROM scratch\nRUN a {} <<E\nCOPY a /\nE\n", deep(100));
+    assert_eq!(beyond(&text), (2, Bound::Depth));
+    assert!(parse(text.as_bytes()).is_err_and(|error| error.bound() == Some(Bound::Depth)));
+    // A stage that is not reached is not expanded.
+    assert!(
+        analysed(&format!("FROM scratch\nENV B={}\nFROM scratch\n", deep(100)), &[])
+            .unwrap()
+            .opaque
+            .is_none()
+    );
 }
 
 #[test]

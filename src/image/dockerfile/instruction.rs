@@ -1,6 +1,7 @@
 //! What an instruction says, as data: words as written, before any variable is expanded. Knows nothing of how the text
 //! was read, nor of stages.
 
+use super::error::ExpansionFault;
 use super::expand::{self, Mode};
 use crate::base::Span;
 
@@ -300,12 +301,18 @@ pub fn heredoc_word(word: &[u8]) -> Option<HeredocWord> {
 
 /// The heredocs that a line asks for, in order. A line whose quotes do not balance asks for none (BuildKit's
 /// `heredocsFromLine`).
-pub fn heredoc_words(line: &[u8]) -> Vec<HeredocWord> {
+///
+/// # Errors
+/// The line goes beyond a bound of imk's own: whether it asks for any is not known.
+pub fn heredoc_words(line: &[u8]) -> Result<Vec<HeredocWord>, ExpansionFault> {
     if memchr::memmem::find(line, b"<<").is_none() {
-        return Vec::new();
+        return Ok(Vec::new());
     }
-    let words = expand::split(line, heredoc_mode()).unwrap_or_default();
-    words.iter().filter_map(|word| heredoc_word(word)).collect()
+    let words = match expand::split(line, heredoc_mode()) {
+        Err(fault @ ExpansionFault::Beyond(_)) => return Err(fault),
+        words => words.unwrap_or_default(),
+    };
+    Ok(words.iter().filter_map(|word| heredoc_word(word)).collect())
 }
 
 #[cfg(test)]
@@ -313,7 +320,7 @@ mod tests {
     use super::*;
 
     fn names(line: &[u8]) -> Vec<Vec<u8>> {
-        heredoc_words(line).into_iter().map(|word| word.name).collect()
+        heredoc_words(line).unwrap().into_iter().map(|word| word.name).collect()
     }
 
     #[test]
@@ -330,17 +337,19 @@ mod tests {
         let word = heredoc_word(b"<<\"X\"");
         assert_eq!(word, Some(HeredocWord { name: b"X".to_vec(), expand: false, chomp: false }));
     }
+
     #[test]
     fn heredocs_are_found_behind_what_is_given_back_as_it_stands() {
-        for before in [
-            // No modifier is judged before the variable is found to be unset, but for `:#` and `:%`.
-            "${V:-x}", "${V:+x}", "${V:?x}", "${V:=x}", "${V:1:2}", "${V: -1}", "${V:}}", "${V:/a}", "${V::x}", "${V:é}",
-            "${V-x}", "${V+x}", "${V?x}", "${V#x}", "${V##x}", "${V%x}", "${V%%x}", "${V#\\}}", "${V:=\\}}",
-            "${V/x/y}", "${V//x/y}", "${V/x/}", "${V/#x/y}", "${V:=${W:1}}", "${V:=${W/a/b}}", "${V}", "${+x}", "${/x/y}",
-            // Parameters of the shell.
-            "$1", "${1}", "$@", "${@}", "${@:1}", "${*:1:2}", "$*", "$#", "${#}", "$?", "${?}", "$-", "${-}", "$$", "${$}", "$!",
-            "${!}", "${!:-x}", "${#:-x}", "$0", "${0##x}", "$12x", "${12:1}", "$", "$.", "$(id)", "$((1+2))",
-        ] {
+        // No modifier is judged before the variable is found to be unset, but for `:#` and `:%`; and the shell's own parameters.
+        let rows = [
+            r"${V:-x} | ${V:+x} | ${V:?x} | ${V:=x} | ${V:1:2} | ${V: -1} | ${V:}} | ${V:/a} | ${V::x}",
+            r"${V:é} | ${V-x} | ${V+x} | ${V?x} | ${V#x} | ${V##x} | ${V%x} | ${V%%x} | ${V#\}} | ${V:=\}}",
+            r"${V/x/y} | ${V//x/y} | ${V/x/} | ${V/#x/y} | ${V:=${W:1}} | ${V:=${W/a/b}} | ${V} | ${+x}",
+            r"${/x/y} | $1 | ${1} | $@ | ${@} | ${@:1} | ${*:1:2} | $* | $# | ${#} | $? | ${?} | $- | ${-}",
+            r"$$ | ${$} | $! | ${!} | ${!:-x} | ${#:-x} | $0 | ${0##x} | $12x | ${12:1} | $ | $. | $(id)",
+            r"$((1+2))",
+        ];
+        for before in rows.iter().flat_map(|row| row.split(" | ")) {
             for line in [format!("RUN a {before} <<E"), format!("RUN a=\"{before}\" b <<E")] {
                 assert_eq!(names(line.as_bytes()), [b"E".to_vec()], "{line}");
             }
@@ -349,11 +358,12 @@ mod tests {
 
     #[test]
     fn what_the_lexer_refuses_hides_heredocs() {
-        for before in [
-            "${V:#x}", "${V:%x}", "${V:%%x}", "${V^}", "${V^^}", "${V,}", "${V,,}", "${V@Q}", "${V=x}", "${#V}", "${!V}", "${!V*}",
-            "${V[0]}", "${V[@]:1}", "${1x}", "${@x}", "${V x}", "${ V}", "${}", "${:x}", "${{V}", "${V:}", "${V:=x", "${V:",
-            "${V", "${", "${V/x}", "${V/x/y", "${V:=${W^}}",
-        ] {
+        let rows = [
+            r"${V:#x} | ${V:%x} | ${V:%%x} | ${V^} | ${V^^} | ${V,} | ${V,,} | ${V@Q} | ${V=x} | ${#V}",
+            r"${!V} | ${!V*} | ${V[0]} | ${V[@]:1} | ${1x} | ${@x} | ${V x} | ${ V} | ${} | ${:x} | ${{V}",
+            r"${V:} | ${V:=x | ${V: | ${V | ${ | ${V/x} | ${V/x/y | ${V:=${W^}}",
+        ];
+        for before in rows.iter().flat_map(|row| row.split(" | ")) {
             for line in [format!("RUN a {before} <<E"), format!("RUN a=\"{before}\" b <<E")] {
                 assert!(names(line.as_bytes()).is_empty(), "{line}");
             }

@@ -28,13 +28,13 @@ mod words;
 mod hostile;
 
 pub use crate::base::nearest;
-pub use analyse::{analyse, analyse_file, analyse_parsed};
+pub use analyse::{analyse, analyse_parsed};
 pub use analysis::{
     Analysis, ArgUse, Asked, Base, BaseConfig, BaseImages, ContextRead, External, ImageUse, NoBases, Opaque,
     Origin, Read, Request, StageUse, UnusedArg, Via, Why, Widening,
 };
 pub use directives::{Directive, DirectiveKind, Directives, Frontend};
-pub use error::{Error, ErrorKind, ExpansionFault, Warning, WarningKind};
+pub use error::{Bound, Error, ErrorKind, ExpansionFault, Warning, WarningKind};
 pub use instruction::{
     CommandLine, Copy, From, Healthcheck, Heredoc, INSTRUCTIONS, Instruction, Kind, Mount, Onbuild, Pair,
     Run, Text,

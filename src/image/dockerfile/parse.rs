@@ -283,7 +283,8 @@ fn instruction(line: &Line, escape: u8, reader: &mut Reader<'_>, text: &[u8]) ->
     let mut source = Source { line, escape, name, keyword, rest: head.rest.clone(), heredocs: Vec::new() };
     let mut span = line.span;
     if takes_heredocs(&source) {
-        for word in heredoc_words(&line.text) {
+        let words = heredoc_words(&line.text);
+        for word in words.map_err(|fault| Error::new(line.span, ErrorKind::Expansion(fault)))? {
             let (heredoc, end) = read_heredoc(word, line.span, reader, text)?;
             // Heredocs of a trigger stand nowhere in the file.
             span.end = span.end.max(end);

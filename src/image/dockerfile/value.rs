@@ -1,7 +1,7 @@
 //! Values that may not be known, and the scopes they are looked up in. What
 //! expanding them may cost. Expands nothing.
 
-use super::error::ExpansionFault;
+use super::error::{Bound, ExpansionFault};
 
 /// A text that is known, or one that only the build itself will know.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -33,7 +33,7 @@ impl From<&[u8]> for Value {
 pub const LONGEST_VALUE: usize = 1 << 20;
 
 /// How many bytes one reading of a Dockerfile takes out of variables and ONBUILD triggers at most, each time that it does.
-const ALL_VALUES: usize = 16 << 20;
+pub const ALL_VALUES: usize = 16 << 20;
 
 /// What is left of that.
 #[derive(Debug)]
@@ -51,7 +51,7 @@ impl Budget {
     /// # Errors
     /// Not as many are left.
     pub fn take(&mut self, bytes: usize) -> Result<(), ExpansionFault> {
-        self.0 = self.0.checked_sub(bytes).ok_or(ExpansionFault::TooMuch)?;
+        self.0 = self.0.checked_sub(bytes).ok_or(ExpansionFault::Beyond(Bound::Total))?;
         Ok(())
     }
 }

@@ -410,6 +410,7 @@ impl Unknown {
             Unknown::Arg { name } => format!("the value of {} is not known", text(name)),
             Unknown::Context { value } => format!("the context {} is no folder", text(value)),
             Unknown::Frontend => format!("{dockerfile} is for a frontend that imk doesn't know"),
+            Unknown::Bounds => format!("{dockerfile} has more than imk reads of a Dockerfile"),
             Unknown::Unreadable { path, errno } => {
                 format!("{} can't be read: {}", text(path), SystemError::of(*errno))
             }

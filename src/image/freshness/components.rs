@@ -209,6 +209,8 @@ pub enum Unknown {
     },
     /// A frontend of its own reads the Dockerfile, by rules that are not known.
     Frontend,
+    /// The Dockerfile has more than imk reads of one.
+    Bounds,
     /// A file that can't be read, with the system's error number.
     Unreadable {
         /// The path.

@@ -16,7 +16,7 @@ use crate::base::tables::{HashMap, HashSet};
 use crate::image::context::{Choice, Convention, EntryKind, LoadError, Selection, Status, load, select};
 use crate::image::dockerfile::names::{ContextKind, context_kind};
 use crate::image::dockerfile::{
-    Analysis, ArgUse, Base, ContextRead, Error, Kind, Origin, StageUse, Value, is_proxy, parse, runes,
+    Analysis, ArgUse, Base, ContextRead, Error, Kind, Opaque, Origin, StageUse, Value, is_proxy, parse, runes,
 };
 use crate::image::reference::Reference;
 use std::ffi::OsStr;
@@ -100,10 +100,10 @@ pub fn gather(
     if whole_file {
         gatherer.out.whole_file = Some(Digest::of(inputs.dockerfile));
     }
-    if opaque {
-        gatherer.out.unknown.push(Unknown::Frontend);
-    } else {
-        gatherer.stages()?;
+    match inputs.analysis.opaque {
+        Some(Opaque::Beyond { .. }) => gatherer.out.unknown.push(Unknown::Bounds),
+        Some(_) => gatherer.out.unknown.push(Unknown::Frontend),
+        None => gatherer.stages()?,
     }
     gatherer.args(whole_file);
     gatherer.images(bases);

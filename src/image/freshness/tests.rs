@@ -435,3 +435,13 @@ fn a_context_that_is_no_folder_is_told() {
     assert_eq!(remote.unknown, [Unknown::Context { value: b"https://h/r.git".to_vec() }]);
     assert!(look(Context::None).unwrap().unknown.is_empty());
 }
+
+#[test]
+fn a_dockerfile_beyond_a_bound_is_never_fresh() {
+    let doubled = format!("FROM scratch\nENV A=0123456789abcdef\n{}COPY a /\n", "ENV A=$A$A\n".repeat(17));
+    let place = Place::new(&doubled, &["a", "b"]);
+    let inputs = place.look();
+    assert_eq!(inputs.unknown, [Unknown::Bounds]);
+    // All that there is may be read.
+    assert_eq!(inputs.files.len(), 2);
+}

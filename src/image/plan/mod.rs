@@ -164,7 +164,7 @@ pub enum DockerfileStatus {
     Read,
     /// It, or the request for it, is one that an engine refuses.
     Refused(dockerfile::Error, LineColumn),
-    /// Another frontend than Docker's reads it.
+    /// Another frontend than Docker's reads it, or it has more than imk reads.
     Foreign(dockerfile::Opaque),
     /// It can't be read from disk.
     Fault(FileFault),

@@ -55,6 +55,10 @@ pub fn message(kind: &Kind) -> Message {
             "--file names it, from the folder that the command runs in",
         ),
         Kind::Dockerfile(kind) => dockerfile::message(kind),
+        Kind::BeyondBounds(bound) => hinted(
+            dockerfile::beyond(*bound),
+            "what the build reads is not known, and the image is built each time",
+        ),
         Kind::ContinuationAtEnd => hinted(
             "the Dockerfile ends within a continued line",
             "take the last backslash out, or add what it was to continue with",

@@ -3,7 +3,7 @@
 use super::words;
 use crate::base::json;
 use crate::image::command::Reach;
-use crate::image::dockerfile::Origin;
+use crate::image::dockerfile::{Opaque, Origin};
 use crate::image::plan::{
     Action, ArgPlan, ArgValue, BuildPlan, DockerfileStatus, Fate, Plan, Step, TargetPlan, Thing,
 };
@@ -102,6 +102,9 @@ fn build(build: &BuildPlan) -> Value {
         DockerfileStatus::Read => ("read", None, None),
         DockerfileStatus::Refused(error, at) => {
             ("refused", Some(dockerfile::message(&error.kind).text), Some(at.line))
+        }
+        DockerfileStatus::Foreign(why @ Opaque::Beyond { .. }) => {
+            ("beyond-bounds", Some(dockerfile::opaque(why)), None)
         }
         DockerfileStatus::Foreign(why) => ("foreign", Some(dockerfile::opaque(why)), None),
         DockerfileStatus::Fault(fault) => ("unreadable", Some(words::fault(fault)), None),
