@@ -82,7 +82,7 @@ fn given(line: &str) -> Given {
             given.target = Some(target.as_bytes().to_vec());
         } else if let Some(arg) = word.strip_prefix("arg:") {
             let (name, value) = pair(arg);
-            let value = if value == b"?" { Value::Unknown } else { Value::Known(value) };
+            let value = if value == b"?" { Value::Unknown } else { Value::from(value) };
             given.args.push((name, value));
         } else if let Some(context) = word.strip_prefix("context:") {
             given.contexts.push(pair(context));

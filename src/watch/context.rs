@@ -174,9 +174,9 @@ fn analysis(input: &BuildInput, dockerfile: &[u8]) -> Analysis {
         return Analysis::default();
     };
     let value = |value: &Option<Vec<u8>>, name: &[u8]| match value {
-        Some(value) => Value::Known(value.clone()),
+        Some(value) => Value::from(value.as_slice()),
         None => std::env::var_os(OsStr::from_bytes(name))
-            .map_or(Value::Unknown, |value| Value::Known(value.as_bytes().to_vec())),
+            .map_or(Value::Unknown, |value| Value::from(value.as_bytes())),
     };
     let args: Vec<_> = input.args.iter().map(|(name, given)| (name.clone(), value(given, name))).collect();
     let request = Request {

@@ -199,6 +199,10 @@ const IMAGES: &[(&str, Files)] = &[
         let args = lines(n, |i| format!("ARG x=${{x#$a{i}}}"));
         vec![("Makefile", BUILD.to_owned()), ("Dockerfile", format!("{args}FROM scratch\n"))]
     }),
+    ("declarations of one long argument", |n| {
+        let long = format!("ARG long={}\nFROM scratch\n", "x".repeat(n * 10));
+        vec![("Makefile", BUILD.to_owned()), ("Dockerfile", long + &"ARG long\n".repeat(n))]
+    }),
     ("stages", |n| {
         image(lines(n / 4, |i| format!("FROM scratch AS s{i}\nCOPY --from=0 in /x")), String::new())
     }),
@@ -250,6 +254,11 @@ fn freshness_is_judged_in_proportion() -> Result<(), Failure> {
             ("instructions", |n| block(lines(n, |i| format!("RUN echo {i}")))),
             ("instructions of their own readers", |n| block("COPY in /x\n".repeat(n))),
             ("arguments", |n| block(lines(n, |i| format!("ARG a{i}=b{i}")))),
+            ("declarations of one long argument", |n| {
+                let mut files = block("ARG long\n".repeat(n));
+                files[1].1.insert_str(0, &format!("ARG long={}\n", "x".repeat(n * 10)));
+                files
+            }),
             ("images", |n| block(lines(n, |i| format!("COPY --from=image{i} a b")))),
             ("stages that inherit", |n| {
                 let stages = lines(n, |i| format!("FROM s{i} AS s{}\nENV e{i}=x", i + 1));

@@ -52,7 +52,7 @@ pub type Lookup<'l> = dyn Fn(&[u8]) -> Option<Vec<u8>> + 'l;
 /// `NAME=VALUE` in two; without a value, that of the environment.
 fn pair(given: &Given, lookup: &Lookup<'_>) -> (Vec<u8>, Value) {
     match memchr::memchr(b'=', &given.text) {
-        Some(at) => (given.text[..at].to_vec(), Value::Known(given.text[at + 1..].to_vec())),
+        Some(at) => (given.text[..at].to_vec(), Value::from(&given.text[at + 1..])),
         None => (given.text.clone(), inherited(&given.text, lookup)),
     }
 }
@@ -64,7 +64,7 @@ fn default_platform(client: Client, lookup: &Lookup<'_>) -> Option<Vec<u8>> {
 }
 
 fn inherited(name: &[u8], lookup: &Lookup<'_>) -> Value {
-    lookup(name).map_or(Value::Unknown, Value::Known)
+    lookup(name).map_or(Value::Unknown, Value::from)
 }
 
 /// Looks variables up in the environment of a job.
@@ -221,7 +221,7 @@ impl Sources {
         let one = |pair: &Pair| {
             let name = known(&pair.name);
             let value = match &pair.value {
-                Some(value) => Value::Known(known(value)),
+                Some(value) => Value::from(known(value)),
                 None => inherited(&name, &value),
             };
             (name, value)

@@ -13,7 +13,7 @@ use super::instruction::{Copy, Heredoc, Instruction, Kind, Mount, Pair, Text};
 use super::names::{self, ContextKind};
 use super::parse::{Dockerfile, parse};
 use super::scope::{BuildArgs, Env, Globals, is_predefined};
-use super::value::{Budget, Scope, Value};
+use super::value::{Budget, LONGEST_COPY, Scope, Value};
 use crate::base::Span;
 use crate::base::nearest;
 use crate::base::sorting;
@@ -81,27 +81,6 @@ fn analyse_read(frontend: &Frontend, file: &Dockerfile, request: &Request<'_>) -
     {
         return Ok(opaque(Opaque::OldFrontend { reference: reference.clone(), span: *span }));
     }
-    analyse_file(file, request)
-}
-
-fn opaque(why: Opaque) -> Analysis {
-    Analysis { opaque: Some(why), ..Analysis::default() }
-}
-
-fn has_heredocs(file: &Dockerfile) -> bool {
-    file.stages.iter().flat_map(|stage| &stage.instructions).any(|instruction| match &instruction.kind {
-        Kind::Run(run) => !run.heredocs.is_empty(),
-        Kind::Copy(copy) | Kind::Add(copy) => !copy.inline.is_empty(),
-        Kind::Onbuild(onbuild) => onbuild.expression.contains(&b'\n'),
-        _ => false,
-    })
-}
-
-/// Finds what the target of `request` can depend on in a file that Docker's own frontend reads.
-///
-/// # Errors
-/// What BuildKit refuses in the request, or in an expansion.
-fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Error> {
     let build_args = BuildArgs::of(request.build_args);
     let mut budget = Budget::default();
     let globals = Globals::new(file, request.platform_args, &build_args, &mut budget)?;
@@ -134,6 +113,19 @@ fn analyse_file(file: &Dockerfile, request: &Request<'_>) -> Result<Analysis, Er
     walk.whole(target);
     walk.finish_args();
     Ok(walk.out)
+}
+
+fn opaque(why: Opaque) -> Analysis {
+    Analysis { opaque: Some(why), ..Analysis::default() }
+}
+
+fn has_heredocs(file: &Dockerfile) -> bool {
+    file.stages.iter().flat_map(|stage| &stage.instructions).any(|instruction| match &instruction.kind {
+        Kind::Run(run) => !run.heredocs.is_empty(),
+        Kind::Copy(copy) | Kind::Add(copy) => !copy.inline.is_empty(),
+        Kind::Onbuild(onbuild) => onbuild.expression.contains(&b'\n'),
+        _ => false,
+    })
 }
 
 struct Walk<'a> {
@@ -206,7 +198,7 @@ impl Walk<'_> {
             Base::Image(image) => {
                 let context = node.base_context.and_then(|at| self.request.named_contexts.get(at));
                 self.out.images.push(ImageUse {
-                    reference: Value::Known(image.clone()),
+                    reference: Value::from(image.as_slice()),
                     span,
                     stage: index,
                     via: Via::From,
@@ -257,7 +249,7 @@ impl Walk<'_> {
             }
             ContextKind::Image(reference) => {
                 if reference != b"scratch" {
-                    let reference = Value::Known(reference);
+                    let reference = Value::from(reference);
                     let image = ImageUse {
                         reference,
                         span,
@@ -372,7 +364,8 @@ impl Walk<'_> {
             (None, Origin::Unset)
         };
         if let Some(value) = &value {
-            let bytes = value.known().map_or(0, <[u8]>::len);
+            // A longer one is shared.
+            let bytes = value.known().map_or(0, |value| value.len().min(LONGEST_COPY));
             self.budget.take(bytes).map_err(|fault| Error::new(name.span, ErrorKind::Expansion(fault)))?;
             env.set(key, value.clone());
         }
@@ -397,7 +390,7 @@ impl Walk<'_> {
             Source::Image(image) => match self.graph.named_context(&image, None) {
                 Some(at) => self.context(at, read, span, via),
                 None => self.out.images.push(ImageUse {
-                    reference: Value::Known(image),
+                    reference: Value::from(image),
                     span,
                     stage: self.stage,
                     via,

@@ -44,9 +44,9 @@ pub fn expand(
     if mode.raw_escapes || memchr::memchr3(b'$', b'"', b'\'', word).is_some() || word.contains(&mode.escape) {
         let mut lexer = Lexer::new(word, mode, scope, budget, None);
         lexer.process(None, mode.raw_escapes)?;
-        return Ok(if lexer.unknown { Value::Unknown } else { Value::Known(lexer.out) });
+        return Ok(if lexer.unknown { Value::Unknown } else { Value::from(lexer.out) });
     }
-    Ok(Value::Known(word.to_vec()))
+    Ok(Value::from(word))
 }
 
 /// Splits `text` at white space outside quotes, where no variable is set.
@@ -465,7 +465,7 @@ impl<'a> Lexer<'a> {
 fn plain(found: Lookup) -> Value {
     match found {
         Lookup::Set(value) => value,
-        Lookup::Unset => Value::Known(Vec::new()),
+        Lookup::Unset => Value::from(Vec::new()),
         Lookup::Unknown => Value::Unknown,
     }
 }

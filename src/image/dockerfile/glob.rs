@@ -120,7 +120,7 @@ fn trim(
 ) -> Result<Value, ExpansionFault> {
     let Some(ends) = ends(tokens, text, shortest) else { return Ok(Value::Unknown) };
     Ok(match ends.first().copied().flatten().and_then(|end| text.get(end..)) {
-        Some(rest) => Value::Known(encode(&order(rest))),
+        Some(rest) => Value::from(encode(&order(rest))),
         None => Value::from(value),
     })
 }
@@ -158,5 +158,5 @@ pub fn replace(pattern: &[u8], value: &[u8], replacement: &[u8], all: bool) -> R
         }
     }
     out.extend_from_slice(text.get(at..).unwrap_or_default());
-    Ok(Value::Known(encode(&out)))
+    Ok(Value::from(encode(&out)))
 }

@@ -268,7 +268,7 @@ impl<'a> Graph<'a> {
                 let Some(from) = &copy.from else { return Ok(()) };
                 let mode = Mode::words(self.file.directives.escape);
                 let expanded = expand::expand(&from.bytes, mode, &mut Nothing, &mut Budget::default());
-                if expanded != Ok(Value::Known(from.bytes.clone())) {
+                if expanded != Ok(Value::from(&from.bytes[..])) {
                     return Err(Error::new(from.span, ErrorKind::VariableInFrom));
                 }
                 self.edge(&from.bytes, Via::Copy, from.span, edges)
@@ -455,7 +455,7 @@ impl<'a> Graph<'a> {
             Base::Image(image) => {
                 let platform = match &node.platform {
                     None => Some(None),
-                    Some(Value::Known(platform)) => Some(Some(platform.as_slice())),
+                    Some(Value::Known(platform)) => Some(Some(&**platform)),
                     Some(Value::Unknown) => None,
                 };
                 match platform.and_then(|platform| self.request.bases.config(image, platform)) {

@@ -43,11 +43,6 @@ fn many_values_end_at_a_bound() {
     let named: String = (0..400).map(|at| format!("COPY a{at}$A /\n")).collect();
     let (line, why) = beyond(&format!("FROM scratch\nENV A={large}\n{named}"));
     assert_eq!((why, 250 < line && line < 300), (Bound::Total, true), "{line}");
-    let inherited: String =
-        (0..400).map(|at| format!("FROM scratch AS s{at}\nARG A\nFROM s{at}\n")).collect();
-    let copied: String = (0..400).map(|at| format!("COPY --from=s{at} a b\n")).collect();
-    let text = format!("ARG A={large}\n{inherited}{copied}");
-    assert_eq!(beyond(&text).1, Bound::Total);
     let matched = "ENV B=${A##*a*b*c*d*e*f*g*h*i*j*k}\n".repeat(400);
     assert_eq!(beyond(&format!("FROM scratch\nENV A={large}\n{matched}")).1, Bound::Total);
     // A trigger runs in each stage that starts from its own.
@@ -87,6 +82,25 @@ fn what_people_write_is_within_the_bounds() {
     // A text that is long itself is no growth.
     let body = "text $A\n".repeat(LONGEST_VALUE / 4);
     assert!(analysed(&format!("FROM scratch\nENV A=x\nCOPY <<E /x\n{body}E\n"), &[]).is_ok());
+}
+
+#[test]
+fn to_declare_an_argument_costs_nothing() {
+    let large = vec![(b"A".to_vec(), Value::from(&b"x".repeat(100_000)[..]))];
+    let stages = "FROM scratch\nARG A\nCOPY a /\n".repeat(200);
+    let stages = format!(
+        "{stages}FROM scratch\n{}",
+        (0..200).map(|at| format!("COPY --from={at} a b\n")).collect::<String>()
+    );
+    let analysis = analysed(&stages, &large).expect("an analysis");
+    assert_eq!((analysis.opaque, analysis.args.len()), (None, 200));
+    let global = format!("ARG A={}\n{stages}", "x".repeat(60_000));
+    let analysis = analysed(&global, &[]).expect("an analysis");
+    assert_eq!((analysis.opaque, analysis.args.len()), (None, 201));
+    // All have the one text.
+    let texts: std::collections::HashSet<*const u8> =
+        analysis.args.iter().filter_map(|arg| Some(arg.value.as_ref()?.known()?.as_ptr())).collect();
+    assert_eq!(texts.len(), 1);
 }
 
 #[test]

@@ -42,4 +42,4 @@ pub use instruction::{
 pub use parse::{Dockerfile, Stage, frontend, parse, parse_trigger};
 pub use scope::{Env, is_proxy};
 pub use stage_args::stage_args;
-pub use value::{Budget, Lookup, Scope, Value};
+pub use value::{Budget, LONGEST_COPY, Lookup, Scope, Value};

@@ -35,7 +35,7 @@ pub fn stage_args(file: &Dockerfile, analysis: &Analysis) -> Vec<(Vec<u8>, Vec<u
             && defaults.get(&arg.name[..]).is_none_or(|&count| count < 2)
             && seen.insert(&arg.name)
         {
-            out.push((arg.name.clone(), value.clone()));
+            out.push((arg.name.clone(), value.to_vec()));
         }
     }
     out
@@ -58,7 +58,7 @@ mod tests {
 
     fn found(text: &str, given: &[(&str, &str)]) -> String {
         let given: Vec<(Vec<u8>, Value)> =
-            given.iter().map(|(name, value)| ((*name).into(), Value::Known((*value).into()))).collect();
+            given.iter().map(|(name, value)| ((*name).into(), Value::from(value.as_bytes()))).collect();
         let request = Request {
             target: None,
             build_args: &given,

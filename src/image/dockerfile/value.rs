@@ -2,14 +2,36 @@
 //! expanding them may cost. Expands nothing.
 
 use super::error::{Bound, ExpansionFault};
+use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
-/// A text that is known, or one that only the build itself will know.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// A text that is known, or one that only the build itself will know. Its copies share the text.
+#[derive(Clone, Debug, Eq)]
 pub enum Value {
     /// These bytes.
-    Known(Vec<u8>),
+    Known(Arc<[u8]>),
     /// Anything.
     Unknown,
+}
+
+impl PartialEq for Value {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Value::Known(one), Value::Known(other)) => Arc::ptr_eq(one, other) || one == other,
+            (Value::Unknown, Value::Unknown) => true,
+            _ => false,
+        }
+    }
+}
+
+impl Hash for Value {
+    /// Takes no longer for a long text: one value may be hashed for each of its declarations.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        const ENDS: usize = 64;
+        let Value::Known(bytes) = self else { return usize::MAX.hash(state) };
+        bytes.len().hash(state);
+        bytes.iter().take(ENDS).chain(bytes.iter().rev().take(ENDS)).for_each(|byte| byte.hash(state));
+    }
 }
 
 impl Value {
@@ -24,9 +46,18 @@ impl Value {
 
 impl From<&[u8]> for Value {
     fn from(bytes: &[u8]) -> Self {
-        Value::Known(bytes.to_vec())
+        Value::Known(bytes.into())
     }
 }
+
+impl From<Vec<u8>> for Value {
+    fn from(bytes: Vec<u8>) -> Self {
+        Value::Known(bytes.into())
+    }
+}
+
+/// Of a value that is no longer than this, in bytes, each declaration may be kept with a copy of its own.
+pub const LONGEST_COPY: usize = 1 << 10;
 
 /// The longest value, in bytes, that variables may come to in a word beyond the word's own text. BuildKit has no such bound: a value that
 /// names itself twice, sixty times over, has it take all memory.

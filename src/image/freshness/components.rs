@@ -96,7 +96,7 @@ pub struct ArgInput {
 pub enum ArgValue {
     /// This text.
     Known(Vec<u8>),
-    /// The name looks like a secret's, or the value is one that `.SECRET_VARS` hides: a digest alone is kept.
+    /// The name looks like a secret's, the value is one that `.SECRET_VARS` hides, or it is long: a digest alone is kept.
     Hidden(Digest),
     /// The engine decides.
     Unknown,

@@ -16,7 +16,8 @@ use crate::base::tables::{HashMap, HashSet};
 use crate::image::context::{Choice, Convention, EntryKind, LoadError, Selection, Status, load, select};
 use crate::image::dockerfile::names::{ContextKind, context_kind};
 use crate::image::dockerfile::{
-    Analysis, ArgUse, Base, ContextRead, Error, Kind, Opaque, Origin, StageUse, Value, is_proxy, parse, runes,
+    Analysis, ArgUse, Base, ContextRead, Error, Kind, LONGEST_COPY, Opaque, Origin, StageUse, Value,
+    is_proxy, parse, runes,
 };
 use crate::image::reference::Reference;
 use std::ffi::OsStr;
@@ -90,6 +91,7 @@ pub fn gather(
         inputs,
         cache,
         lines: LineStarts::of(inputs.dockerfile),
+        hidden: HashMap::default(),
         out: Components { attributes: inputs.attributes.clone(), ..Components::default() },
     };
     // A default whose value is not known counts by its text.
@@ -118,10 +120,12 @@ struct Gatherer<'a> {
     inputs: &'a Inputs<'a>,
     cache: &'a DigestCache,
     lines: LineStarts,
+    /// Digests of the values of arguments that have no other place here, by name and value.
+    hidden: HashMap<(&'a [u8], &'a Value), Digest>,
     out: Components,
 }
 
-impl Gatherer<'_> {
+impl<'a> Gatherer<'a> {
     /// Notes what tells whether a file that is read beside the contexts was touched: one that was changed and put back while a build ran may
     /// have been seen as it was in between.
     #[allow(clippy::unnecessary_cast)] // The fields' types differ between systems.
@@ -237,10 +241,11 @@ impl Gatherer<'_> {
             if given && arg.value == Some(Value::Unknown) {
                 self.out.unknown.push(Unknown::Arg { name: arg.name.clone() });
             }
+            let value = self.value_of(&arg.name, arg.value.as_ref());
             self.out.args.push(ArgInput {
                 stage: arg.stage.and_then(|stage| self.place(stage)),
                 name: arg.name.clone(),
-                value: value_of(&arg.name, arg.value.as_ref()),
+                value,
                 line: arg.span.map_or(0, |span| self.line(span)),
             });
         }
@@ -251,8 +256,21 @@ impl Gatherer<'_> {
             if *value == Value::Unknown {
                 self.out.unknown.push(Unknown::Arg { name: name.clone() });
             }
-            let value = value_of(name, Some(value));
+            let value = self.value_of(name, Some(value));
             self.out.args.push(ArgInput { stage: None, name: name.clone(), value, line: 0 });
+        }
+    }
+
+    /// An argument's value: of one that is long the digest alone, which is found once for all of its declarations.
+    fn value_of(&mut self, name: &'a [u8], value: Option<&'a Value>) -> ArgValue {
+        match value {
+            None => ArgValue::Unset,
+            Some(Value::Unknown) => ArgValue::Unknown,
+            Some(known @ Value::Known(value)) if is_secret_name(name) || value.len() > LONGEST_COPY => {
+                let digest = self.hidden.entry((name, known)).or_insert_with(|| hidden_value(name, value));
+                ArgValue::Hidden(*digest)
+            }
+            Some(Value::Known(value)) => ArgValue::Known(value.to_vec()),
         }
     }
 
@@ -262,7 +280,7 @@ impl Gatherer<'_> {
             let line = self.line(image.span);
             let platform = match &image.platform {
                 None => self.inputs.platform.map(<[u8]>::to_vec),
-                Some(Value::Known(platform)) => Some(platform.clone()),
+                Some(Value::Known(platform)) => Some(platform.to_vec()),
                 // The engine's own platform decides, which its images have.
                 Some(Value::Unknown) => None,
             };
@@ -444,15 +462,6 @@ fn makes_target(analysis: &Analysis) -> HashSet<usize> {
         };
     }
     found
-}
-
-fn value_of(name: &[u8], value: Option<&Value>) -> ArgValue {
-    match value {
-        None => ArgValue::Unset,
-        Some(Value::Unknown) => ArgValue::Unknown,
-        Some(Value::Known(value)) if is_secret_name(name) => ArgValue::Hidden(hidden_value(name, value)),
-        Some(Value::Known(value)) => ArgValue::Known(value.clone()),
-    }
 }
 
 /// Whether an argument's name looks like a secret's, by the words that BuildKit's rule `SecretsUsedInArgOrEnv` looks for;

@@ -445,3 +445,21 @@ fn a_dockerfile_beyond_a_bound_is_never_fresh() {
     // All that there is may be read.
     assert_eq!(inputs.files.len(), 2);
 }
+
+#[test]
+fn a_long_argument_counts_by_its_digest() {
+    let stages = "FROM scratch AS a\nARG BIG\nFROM scratch\nARG BIG\nCOPY --from=a a /\n";
+    let mut place = Place::new(stages, &[]);
+    place.arg("BIG", &"x".repeat(100_000));
+    let first = place.look();
+    let known = |components: &Components| {
+        components.args.iter().filter(|arg| matches!(arg.value, ArgValue::Known(_))).count()
+    };
+    assert_eq!((first.args.len(), known(&first), first.digest()), (2, 0, place.look().digest()));
+    place.arg("BIG", &("y".to_owned() + &"x".repeat(99_999)));
+    let second = place.look();
+    assert_ne!(first.digest(), second.digest());
+    assert_eq!(told(&first, &second).len(), 1);
+    place.arg("BIG", &"x".repeat(1024));
+    assert_eq!(known(&place.look()), 2);
+}

@@ -183,15 +183,9 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
             let names = line.references_in(given.span).filter_map(|known| known.name.as_deref());
             names.map(show).collect()
         });
-        let value = match &arg.value {
-            None => ArgValue::Unset,
-            Some(_) if is_secret_name(&arg.name) => ArgValue::Masked,
-            Some(Value::Known(value)) => ArgValue::Known(show(value)),
-            Some(Value::Unknown) => ArgValue::Unknown,
-        };
-        let name = show(&arg.name);
+        let masked = is_secret_name(&arg.name);
         // A global argument that stages declare again is one, unless they change it.
-        let shown = arg.value.as_ref().filter(|_| value != ArgValue::Masked);
+        let shown = arg.value.as_ref().filter(|_| !masked);
         match known.entry((&arg.name, arg.value.is_some(), shown)) {
             Entry::Occupied(same) => {
                 if arg.origin != Origin::Global {
@@ -203,8 +197,14 @@ fn args(study: &BuildStudy, analysis: &Analysis, line: Option<&Line>) -> Vec<Arg
                 new.insert(out.len());
             }
         }
+        let value = match &arg.value {
+            None => ArgValue::Unset,
+            Some(_) if masked => ArgValue::Masked,
+            Some(Value::Known(value)) => ArgValue::Known(show(value)),
+            Some(Value::Unknown) => ArgValue::Unknown,
+        };
         let inherited = given.is_some_and(|given| given.inherited);
-        out.push(ArgPlan { name, value, from: arg.origin, place, variables, inherited });
+        out.push(ArgPlan { name: show(&arg.name), value, from: arg.origin, place, variables, inherited });
     }
     out
 }

@@ -145,7 +145,7 @@ fn one(
                 Some(text) => value_of(text),
                 // A name alone takes the environment's value, and is no argument where there is none.
                 None => match ground.recipe.variable(&name) {
-                    Inherited::Value(value) => Value::Known(value),
+                    Inherited::Value(value) => Value::from(value),
                     Inherited::Unset => return None,
                     Inherited::Unknown => Value::Unknown,
                 },

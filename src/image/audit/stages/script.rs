@@ -401,7 +401,7 @@ mod tests {
     impl Scope for Empty {
         fn get(&mut self, name: &[u8]) -> Lookup {
             match name {
-                b"VERSION" => Lookup::Set(Value::Known(b"1.2".to_vec())),
+                b"VERSION" => Lookup::Set(Value::from(&b"1.2"[..])),
                 _ => Lookup::Unset,
             }
         }
