@@ -98,7 +98,7 @@ fn to_declare_an_argument_costs_nothing() {
     let analysis = analysed(&global, &[]).expect("an analysis");
     assert_eq!((analysis.opaque, analysis.args.len()), (None, 201));
     // All have the one text.
-    let texts: std::collections::HashSet<*const u8> =
+    let texts: crate::base::tables::HashSet<*const u8> =
         analysis.args.iter().filter_map(|arg| Some(arg.value.as_ref()?.known()?.as_ptr())).collect();
     assert_eq!(texts.len(), 1);
 }
