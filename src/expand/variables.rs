@@ -215,7 +215,11 @@ impl Default for Variables {
 impl Variables {
     /// The variables called `name`, in whatever scope.
     pub fn all_named(&self, name: Name) -> Vec<VariableId> {
-        self.named_from(name, 0)
+        let sets = (0..self.sets.len() as u32).map(SetId);
+        let mut found: Vec<VariableId> = sets.filter_map(|set| self.find_in(set, name)).collect();
+        found.sort_unstable_by_key(|id| id.0);
+        found.dedup();
+        found
     }
 
     /// Those of [`Variables::all_named`] that are behind the first `start` variables.

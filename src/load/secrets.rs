@@ -6,6 +6,7 @@ use crate::base::mask::Masks;
 use crate::expand::expand_text;
 use crate::load::Session;
 use crate::rules::file::Dep;
+use crate::syntax::assignment::Operator;
 use std::collections::BTreeSet;
 
 /// The special target.
@@ -26,17 +27,35 @@ pub fn name_of(session: &Session, dep: &Dep) -> Option<Name> {
     if dep.is_name() { dep.name(&session.context.names) } else { Some(session.rules.files[dep.file()].name) }
 }
 
+/// The values of the variables called `name`, in whatever scope, of targets and of patterns of targets, each with whether it refers to others;
+/// without those of the first `start` variables. What a command of a pattern's variable prints is not known before a target matches.
+fn values_of(session: &Session, name: Name, start: usize) -> Vec<(Vec<u8>, bool)> {
+    let variables = &session.context.variables;
+    let ids = if start == 0 { variables.all_named(name) } else { variables.named_from(name, start) };
+    let of_scopes = ids.into_iter().map(|id| {
+        let variable = variables.get(id);
+        (variable.value.to_vec(), variable.recursive)
+    });
+    let of_patterns = session.rules.pattern_variables.all().iter().filter(|variable| variable.name == name);
+    let of_patterns = of_patterns.filter(|variable| variable.operator != Operator::Shell);
+    let all = of_scopes
+        .chain(of_patterns.map(|variable| (variable.value.to_vec(), variable.operator != Operator::Simple)));
+    all.map(|(value, recursive)| {
+        let refers = recursive && memchr::memchr(b'$', &value).is_some();
+        (value, refers)
+    })
+    .collect()
+}
+
 /// What is to be hidden of the variables `listed`, as far as that takes no command, and whether that is all of it. Behind each name is how
 /// many variables are known to have nothing more to hide.
 fn known_of(session: &Session, listed: &[(Name, usize)]) -> (Vec<Vec<u8>>, bool) {
     let (mut values, mut is_all) = (BTreeSet::new(), true);
     for &(name, start) in listed {
-        for id in session.context.variables.named_from(name, start) {
-            let variable = session.context.variables.get(id);
-            if variable.recursive && memchr::memchr(b'$', &variable.value).is_some() {
-                is_all = false;
-            } else {
-                values.insert(variable.value.to_vec());
+        for (value, refers) in values_of(session, name, start) {
+            is_all &= !refers;
+            if !refers {
+                values.insert(value);
             }
         }
     }
@@ -75,10 +94,7 @@ pub fn masks(session: &mut Session, environment: &[(Vec<u8>, Vec<u8>)]) -> Outco
     for name in names(session) {
         let text = session.context.names.text(name);
         values.extend(environment.iter().filter(|(given, _)| given == text).map(|(_, value)| value.clone()));
-        for id in session.context.variables.all_named(name) {
-            let variable = session.context.variables.get(id);
-            let (value, recursive) = (variable.value.to_vec(), variable.recursive);
-            let refers = recursive && memchr::memchr(b'$', &value).is_some();
+        for (value, refers) in values_of(session, name, 0) {
             values.insert(if refers { expand_text(session, &value)? } else { value });
         }
     }
