@@ -19,6 +19,8 @@ pub fn trials() -> Vec<Trial> {
         recipes_are_understood_in_proportion,
         files_of_images_are_read_in_proportion,
         files_of_images_are_checked_in_proportion,
+        files_of_images_are_audited_in_proportion,
+        recipes_are_checked_in_proportion,
         freshness_is_judged_in_proportion,
         files_of_variables_are_read_in_proportion,
         saved_images_are_read_in_proportion,
@@ -62,6 +64,9 @@ fn counted(place: &Scene, command: &[&str], environment: Option<(&str, &str)>) -
 fn instructions(arguments: &[&str], files: Vec<(&'static str, String)>) -> Result<f64, Failure> {
     let place = Scene::new("", Manner::Well)?;
     for (name, text) in files {
+        if let Some((folder, _)) = name.rsplit_once('/') {
+            std::fs::create_dir_all(place.dir().join(folder)).map_err(words)?;
+        }
         place.write(name, &text)?;
     }
     let path = place.dir().join("../bin/imk");
@@ -238,6 +243,142 @@ fn files_of_images_are_read_in_proportion() -> Result<(), Failure> {
 
 fn files_of_images_are_checked_in_proportion() -> Result<(), Failure> {
     in_proportion(&["--check"], IMAGES)
+}
+
+/// A Dockerfile beside which are a source, and requirements files that are there.
+fn audited(dockerfile: String) -> Vec<(&'static str, String)> {
+    let mut files = image(dockerfile, String::new());
+    files.extend([("src/a.py", String::new()), ("src/requirements.txt", "-e .\n".to_owned())]);
+    files.extend([("in", String::new()), ("requirements.txt", "flask\n".to_owned())]);
+    files
+}
+
+/// A RUN of the commands that `command` makes for each number.
+fn run_of(n: usize, command: impl Fn(usize) -> String) -> String {
+    (0..n).fold("RUN true".to_owned(), |run, i| run + "; " + &command(i)) + "\n"
+}
+
+const AUDITED: &[(&str, Files)] = &[
+    ("a copy before each install", |n| audited(lines(n, |i| format!("COPY in /r{i}.txt\nRUN npm install")))),
+    ("a folder before each install", |n| audited("COPY src /a/\nRUN npm install\n".repeat(n))),
+    ("a requirements file before each install", |n| {
+        audited(lines(n, |i| format!("COPY r{i}.txt /\nRUN pip install -r r{i}.txt")))
+    }),
+    ("requirements files of one name", |n| {
+        audited(lines(n, |i| format!("COPY d{i}/r.txt /\nRUN pip install -r r.txt")))
+    }),
+    ("folders before requirements files", |n| {
+        audited(lines(n, |i| format!("COPY src d{i} /d{i}\nRUN pip install -r r{i}.txt")))
+    }),
+    ("requirements files that install what is copied", |n| {
+        audited("COPY src /src\nRUN pip install -r requirements.txt\n".repeat(n))
+    }),
+    ("files of one install", |n| {
+        let copied = (0..n).fold(String::new(), |copied, i| copied + &format!(" d{i}"));
+        let read = (0..n).fold(String::new(), |read, i| read + &format!(" -r r{i}.txt"));
+        audited(format!("COPY src{copied} /x/\nRUN pip install{read}\n"))
+    }),
+    ("projects without lock files", |n| audited("COPY in /\nRUN poetry install\n".repeat(n))),
+    ("projects of one RUN", |n| audited(format!("COPY in /\n{}", run_of(n, |_| "uv sync".to_owned())))),
+    ("stages that inherit and install", |n| {
+        let stages = lines(n, |i| {
+            format!("FROM s{i} AS s{}\nCOPY in /\nRUN pip install -r r.txt; uv sync; npm install", i + 1)
+        });
+        audited(format!("FROM alpine AS s0\n{stages}"))
+    }),
+    ("stages of Alpine that install", |n| {
+        let stages = lines(n, |i| format!("FROM alpine:3.{i} AS s{i}\nRUN pip install a"));
+        audited(format!("{stages}FROM scratch\n{}", lines(n, |i| format!("COPY --from=s{i} a b"))))
+    }),
+    ("dead stages", |n| audited("FROM scratch\nCOPY in /i\n".repeat(n))),
+    ("dead stages of one name", |n| audited("FROM scratch AS s\nCOPY in /i\n".repeat(n))),
+    ("stages that test", |n| {
+        let reached = lines(n, |i| format!("FROM scratch AS s{i}"));
+        let read = lines(n, |i| format!("COPY --from=s{i} a b"));
+        audited(format!("{reached}{}FROM scratch\n{read}", "FROM scratch\nRUN pytest\n".repeat(n)))
+    }),
+    ("packages", |n| audited("RUN apt-get install make\n".repeat(n))),
+    ("compilers", |n| audited("RUN apt-get install gcc\n".repeat(n))),
+    ("compilers that are removed", |n| {
+        let removed = lines(n, |i| format!("RUN apt-get remove gcc-{i}"));
+        audited(lines(n, |i| format!("RUN apt-get install gcc-{i}")) + &removed)
+    }),
+    ("compilers of one RUN", |n| audited(run_of(n, |i| format!("apt-get install gcc-{i}")))),
+    ("indices", |n| audited("RUN apt-get update\nRUN apk add a\n".repeat(n))),
+    ("users", |n| audited(lines(n, |i| format!("RUN useradd u{i}\nUSER u{i}\nRUN apt-get update")))),
+    ("a user of a long name", |n| audited(format!("USER {}\n{}", "u".repeat(n * 100), "RUN x\n".repeat(n)))),
+    ("caches", |n| audited(format!("FROM own\n{}", "RUN pip install a==1\n".repeat(n)))),
+    ("caches that are mounted", |n| {
+        let mounts = "--mount=type=cache,target=/a ".repeat(n);
+        audited(format!(
+            "RUN {mounts}--mount=type=cache,target=/cache pip install a{}\n",
+            "; pip install a".repeat(n)
+        ))
+    }),
+    ("variables before installs", |n| {
+        audited("ENV A=b\nRUN pip install --no-cache-dir a==1; pip config\n".repeat(n))
+    }),
+    ("environments", |n| {
+        let made = lines(n, |i| format!("ENV VIRTUAL_ENV=/v{i}"));
+        let copied = lines(n, |i| format!("COPY --from=x --chown=u in /w{i}\nRUN chown -R u /x{i}"));
+        audited(format!("{made}USER u\n{copied}"))
+    }),
+    ("entry points", |n| {
+        audited(lines(n, |i| format!("COPY a{i} /\nENTRYPOINT [\"/e{i}.sh\"]")) + "USER root\n")
+    }),
+    ("downloads", |n| audited(run_of(n, |_| "curl -O https://h/a".to_owned()))),
+    ("downloads that are piped", |n| audited(run_of(n, |_| "curl https://h/a | tar x".to_owned()))),
+    ("downloads that are added", |n| audited("ADD https://h/a /\nRUN true\n".repeat(n))),
+    ("repositories", |n| audited(run_of(n, |_| "git clone https://h/a".to_owned()))),
+    ("secrets", |n| {
+        audited((0..n).fold("ENV".to_owned(), |env, i| env + &format!(" A{i}_TOKEN=b$c")) + "\n")
+    }),
+    ("copies from stages", |n| {
+        let stages = lines(n, |i| format!("FROM scratch AS s{i}\nRUN echo {i}"));
+        audited(format!("{stages}FROM scratch\n{}", lines(n, |i| format!("COPY --from=s{i} a b"))))
+    }),
+    ("bases", |n| {
+        let stages = lines(n, |i| format!("FROM python:3.{i} AS s{i}"));
+        audited(format!("{stages}FROM scratch\n{}", lines(n, |i| format!("COPY --from=s{i} a b"))))
+    }),
+    ("wrappers", |n| audited(format!("RUN env {}x\n", "A=b ".repeat(n * 20)))),
+    ("a value in each command", |n| {
+        audited(format!("ENV A={}\n{}", "a".repeat(n * 100), "RUN echo $A\n".repeat(n)))
+    }),
+    ("relative folders", |n| audited("WORKDIR a\nCOPY in b\n".repeat(n))),
+];
+
+fn files_of_images_are_audited_in_proportion() -> Result<(), Failure> {
+    in_proportion(&["--audit=static"], AUDITED)?;
+    in_proportion(&["--audit=static"], IMAGES)
+}
+
+/// A makefile whose targets have a recipe each.
+fn targets(n: usize, recipe: impl Fn(usize) -> String) -> Vec<(&'static str, String)> {
+    let rules = lines(n, |i| format!("t{i}:\n\t{}\nall: t{i}", recipe(i)));
+    vec![("Makefile", format!("all:\n{rules}")), ("Dockerfile", "FROM scratch\nCOPY in /\n".to_owned())]
+}
+
+const RECIPES: &[(&str, Files)] = &[
+    ("builds", |n| targets(n, |i| format!("docker build -t a{i} ."))),
+    ("builds of one tag", |n| targets(n, |_| "docker build -t a .".to_owned())),
+    ("builds of one tag that differ", |n| targets(n, |i| format!("docker build -t a --label b={i} ."))),
+    ("builds with arguments that nobody asks for", |n| {
+        targets(n, |i| format!("docker build -t a{i} --build-arg b{i}=c ."))
+    }),
+    ("containers that stay", |n| targets(n, |i| format!("docker create --name c{i} x"))),
+    ("containers removed by others", |n| {
+        targets(n, |i| format!("docker create --name c{i} x; docker rm d{i}"))
+    }),
+    ("programs that are not there", |n| targets(n, |i| format!("program-{i} a; docker ps"))),
+    ("builds of one recipe", |n| recipe(lines(n, |i| format!("\tdocker build -t a{i} .")))),
+    ("containers of one recipe", |n| {
+        recipe(lines(n / 4, |i| format!("\tdocker create --name c{i} x\n\tdocker rm d{i}")))
+    }),
+];
+
+fn recipes_are_checked_in_proportion() -> Result<(), Failure> {
+    in_proportion(&["--check"], RECIPES)
 }
 
 fn block(dockerfile: String) -> Vec<(&'static str, String)> {
