@@ -4,6 +4,7 @@ use super::super::finding::{Finding, Level};
 use super::kinds::{Access, Kind};
 use super::view::View;
 use crate::base::sorting;
+use crate::base::tables::HashSet;
 use crate::image::layers::{Entry, Kind as FileKind, PathId, Unresolved};
 
 /// Folders of packages outside of virtual environments.
@@ -26,8 +27,9 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
     }
     sorting::sort_by_key(&mut venvs, |(root, _)| image.text(*root));
     sorting::sort_by_key(&mut packages, |folder| image.text(*folder));
+    let made: HashSet<PathId> = venvs.iter().map(|(root, _)| *root).collect();
     let within = |mut path: PathId| loop {
-        if venvs.iter().any(|(root, _)| *root == path) {
+        if made.contains(&path) {
             return true;
         }
         let parent = image.parent(path);

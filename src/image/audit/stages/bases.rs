@@ -4,10 +4,10 @@ use super::super::finding::{Finding, Level};
 use super::super::releases::{self, Release, Support};
 use super::super::subject::Subject;
 use super::install::{self, Tool};
-use super::view::{Action, StageView, View};
+use super::view::{Action, StageView, Step, View};
 use super::{Kind, Setting};
 use crate::base::Span;
-use crate::base::tables::HashSet;
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::command::ImageCommand;
 use crate::image::dockerfile::{ImageUse, Via};
 use crate::image::reference::Reference;
@@ -186,7 +186,7 @@ pub(super) fn check(view: &View<'_>, refresh: &Refresh, setting: &Setting, found
     let mut seen = HashSet::default();
     for used in &view.analysis.images {
         let Some(named) = used.reference.known().and_then(Named::of) else { continue };
-        let Some(stage) = view.stages.iter().find(|stage| stage.index == used.stage) else { continue };
+        let Some(stage) = view.analysis.place(used.stage).and_then(|at| view.stages.get(at)) else { continue };
         if refresh.built.contains(&named.canonical) || !seen.insert((named.canonical.clone(), used.via)) {
             continue;
         }
@@ -256,28 +256,28 @@ fn one(
 
 /// Python packages that a stage on Alpine installs.
 fn alpine(view: &View<'_>, found: &mut Vec<Finding>) {
-    for used in &view.analysis.images {
+    // The first install of all lines that start with a stage, by its index in the file.
+    let mut installs: HashMap<usize, (&StageView<'_>, &Step<'_>, String)> = HashMap::default();
+    for (stage, first) in view.stages.iter().zip(view.firsts()) {
+        if installs.contains_key(&first) {
+            continue;
+        }
+        let install = stage.steps.iter().find_map(|step| {
+            let Action::Run(_, commands) = &step.action else { return None };
+            let found = commands.iter().filter_map(install::install).find(|found| found.tool.is_python())?;
+            Some((stage, step, tool_name(found.tool, &found.command.name)))
+        });
+        if let Some(install) = install {
+            installs.insert(first, install);
+        }
+    }
+    for used in view.analysis.images.iter().filter(|used| used.via == Via::From) {
+        let Some((stage, step, tool)) = installs.get(&used.stage) else { continue };
         let Some(named) = used.reference.known().and_then(Named::of).filter(Named::is_alpine) else {
             continue;
         };
-        if used.via != Via::From {
-            continue;
-        }
-        let on_it = |stage: &&StageView<'_>| {
-            view.line_of(stage).first().is_some_and(|first| first.index == used.stage)
-        };
-        let installs = view.stages.iter().filter(on_it).find_map(|stage| {
-            stage.steps.iter().find_map(|step| {
-                let Action::Run(_, commands) = &step.action else { return None };
-                let found =
-                    commands.iter().filter_map(install::install).find(|found| found.tool.is_python())?;
-                Some((stage, step, tool_name(found.tool, &found.command.name)))
-            })
-        });
-        if let Some((stage, step, tool)) = installs {
-            let kind = Kind::AlpineWithPip { image: named.shown, tool };
-            found.push(view.finding(Level::Warning, kind, stage, step.instruction.span));
-        }
+        let kind = Kind::AlpineWithPip { image: named.shown, tool: tool.clone() };
+        found.push(view.finding(Level::Warning, kind, stage, step.instruction.span));
     }
 }
 

@@ -4,8 +4,9 @@
 use super::super::finding::{Finding, Level};
 use super::Kind;
 use super::install::{self, Tool};
-use super::script::Command;
+use super::script::{Command, Word};
 use super::view::{Action, View};
+use crate::base::tables::HashMap;
 
 /// Whether `package` of `tool` brings a compiler.
 fn is_compiler(tool: Tool, package: &str) -> bool {
@@ -58,21 +59,51 @@ fn is_compiler(tool: Tool, package: &str) -> bool {
     }
 }
 
-/// Whether `command` removes `package`, or the set of packages that it was installed as.
-fn removes(command: &Command, package: &str, group: Option<&str>) -> bool {
+/// A package's name, without its version.
+fn name_of(package: &str) -> &str {
+    package.split(['=', '<', '>', '~']).next().unwrap_or(package)
+}
+
+/// The words of `command` that name what it removes; none where it removes nothing.
+fn removed(command: &Command) -> Option<impl Iterator<Item = &Word>> {
     let removal = match install::tool(&command.name) {
         Some(Tool::Apt) => matches!(command.action(), "purge" | "remove" | "autoremove" | "autopurge"),
         Some(Tool::Apk) => command.action() == "del",
         Some(Tool::Rpm) => matches!(command.action(), "remove" | "erase" | "autoremove"),
         Some(Tool::Conda) => matches!(command.action(), "remove" | "uninstall"),
-        _ => return false,
+        _ => false,
     };
-    let name = |text: &str| text.split(['=', '<', '>', '~']).next().unwrap_or(text).to_owned();
-    removal
-        && command.operands().skip(1).any(|word| {
-            // A word of a variable may name it.
-            name(&word.text) == name(package) || group == Some(word.text.as_str()) || !word.known
-        })
+    removal.then(|| command.operands().skip(1))
+}
+
+/// Where behind a place packages are removed first, for a walk from the end on.
+#[derive(Default)]
+struct Removals<'v> {
+    /// By name, and by the set that they were installed as.
+    names: HashMap<&'v str, usize>,
+    groups: HashMap<&'v str, usize>,
+    /// A word of a variable may name any.
+    any: Option<usize>,
+}
+
+impl<'v> Removals<'v> {
+    /// Adds what `command` at place `at` removes, which is before all that were added.
+    fn add(&mut self, command: &'v Command, at: usize) {
+        for word in removed(command).into_iter().flatten() {
+            self.names.insert(name_of(&word.text), at);
+            self.groups.insert(&word.text, at);
+            if !word.known {
+                self.any = Some(at);
+            }
+        }
+    }
+
+    /// The first place at which `package` is removed, or the set of packages that it was installed as.
+    fn first(&self, package: &str, group: Option<&str>) -> Option<usize> {
+        let by_name = self.names.get(name_of(package));
+        let by_group = group.and_then(|group| self.groups.get(group));
+        by_name.into_iter().chain(by_group).chain(&self.any).min().copied()
+    }
 }
 
 /// The idiom of images that mark what they need, and then purge all that was installed by the way.
@@ -110,35 +141,40 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
             _ => None,
         })
         .collect();
-    let mut compiled = false;
-    for (index, (stage, step, commands)) in runs.iter().enumerate() {
-        for (at, command) in commands.iter().enumerate() {
-            if let Some(install) = install::install(command) {
+    // From the end on: what is removed behind a place is known when it is come to.
+    let mut above = Removals::default();
+    let mut installed = Vec::new();
+    for (index, (stage, _, commands)) in runs.iter().enumerate().rev() {
+        let mut later = Removals::default();
+        let purges_unmarked = purges_unmarked(commands);
+        for (at, command) in commands.iter().enumerate().rev() {
+            if let Some(install) = install::install(command).filter(|_| !purges_unmarked) {
                 let group = command.value(&["-t", "--virtual"]);
-                let later = commands.get(at + 1..).unwrap_or_default();
-                for package in install.packages.iter().filter(|word| is_compiler(install.tool, &word.text)) {
-                    let gone = |other: &Command| removes(other, &package.text, group);
-                    if later.iter().any(gone) || purges_unmarked(commands) {
+                let packages = install.packages.iter().rev();
+                for package in packages.filter(|word| is_compiler(install.tool, &word.text)) {
+                    if later.first(&package.text, group).is_some() {
                         continue;
                     }
-                    let above = runs.get(index + 1..).unwrap_or_default();
-                    let removed = above.iter().find_map(|(_, step, commands)| {
-                        commands.iter().any(gone).then(|| view.line(step.instruction.span))
-                    });
+                    let removal = above.first(&package.text, group).and_then(|above| runs.get(above));
+                    let removed = removal.map(|(_, step, _)| view.line(step.instruction.span));
                     let kind = Kind::CompilerInstalled { package: package.text.clone(), removed };
                     let level = if command.perhaps { Level::Info } else { Level::Warning };
-                    found.push(view.finding(level, kind, stage, package.span));
+                    installed.push(view.finding(level, kind, stage, package.span));
                 }
             }
-            if !compiled && compiles(command) {
-                compiled = true;
-                let kind = Kind::CompilesInFinal { command: command.shown() };
-                let level = if command.perhaps { Level::Info } else { Level::Warning };
-                let span =
-                    if command.span.end > command.span.start { command.span } else { step.instruction.span };
-                found.push(view.finding(level, kind, stage, span));
-            }
+            later.add(command, at);
         }
+        for command in commands.iter() {
+            above.add(command, index);
+        }
+    }
+    found.extend(installed.into_iter().rev());
+    let mut all = runs.iter().flat_map(|run| run.2.iter().map(move |command| (run, command)));
+    if let Some(((stage, step, _), command)) = all.find(|(_, command)| compiles(command)) {
+        let kind = Kind::CompilesInFinal { command: command.shown() };
+        let level = if command.perhaps { Level::Info } else { Level::Warning };
+        let span = if command.span.end > command.span.start { command.span } else { step.instruction.span };
+        found.push(view.finding(level, kind, stage, span));
     }
 }
 

@@ -6,6 +6,7 @@ use super::Kind;
 use super::install;
 use super::script::Command;
 use super::view::{Action, StageView, View};
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::dockerfile::names::{is_git, is_http};
 
 /// The download that `command` makes.
@@ -42,7 +43,7 @@ fn is_script(command: &Command) -> bool {
 }
 
 /// Whether what is downloaded is a key that what follows is verified with, or an answer that is only looked at.
-fn is_harmless(command: &Command, commands: &[Command]) -> bool {
+fn is_key(command: &Command) -> bool {
     let key = |text: &str| {
         let text = text.split(['?', '#']).next().unwrap_or(text).to_ascii_lowercase();
         [".asc", ".gpg", ".sig", ".sha256", ".sha256sum", ".sha512", ".minisig", ".pub"]
@@ -54,52 +55,102 @@ fn is_harmless(command: &Command, commands: &[Command]) -> bool {
             || text.ends_with("/key")
             || text.ends_with("keys")
     };
-    let to_keys = commands.iter().any(|other| {
-        other.pipeline == command.pipeline
-            && matches!(other.name.as_str(), "gpg" | "apt-key" | "tee" | "rpm")
-            && other.name != command.name
-    });
-    command.texts().any(key) || to_keys
+    command.texts().any(key)
 }
 
 /// Finds downloads that are used as they came.
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
-    for (stage, step) in view.steps() {
-        match &step.action {
-            Action::Run(_, commands) => run(view, stage, commands, found),
-            Action::Copy(copy) if copy.add => {
-                for (text, source) in copy.copy.sources.iter().zip(&copy.sources) {
-                    let Some(source) = source.as_ref().filter(|source| is_http(source.as_bytes())) else {
-                        continue;
-                    };
-                    if copy.copy.checksum.is_some() || is_git(source.as_bytes()) {
-                        continue;
+    for stage in &view.stages {
+        // What follows in the stage is known from its end on.
+        let mut rest = Rest::default();
+        let mut added = Vec::new();
+        for step in stage.steps.iter().rev() {
+            match &step.action {
+                Action::Run(_, commands) => rest.add(commands),
+                Action::Copy(copy) if copy.add => {
+                    for (text, source) in copy.copy.sources.iter().zip(&copy.sources).rev() {
+                        let Some(source) = source.as_ref().filter(|source| is_http(source.as_bytes())) else {
+                            continue;
+                        };
+                        if copy.copy.checksum.is_some() || is_git(source.as_bytes()) || rest.verifies {
+                            continue;
+                        }
+                        let certain = !rest.has_script;
+                        let kind = Kind::UnverifiedDownload { source: masked(source), certain };
+                        let level = if certain { Level::Warning } else { Level::Info };
+                        added.push(view.finding(level, kind, stage, text.span));
                     }
-                    let rest: Vec<&Command> = stage
-                        .steps
-                        .iter()
-                        .skip_while(|other| other.instruction.span != step.instruction.span)
-                        .filter_map(|step| match &step.action {
-                            Action::Run(_, commands) => Some(commands),
-                            _ => None,
-                        })
-                        .flatten()
-                        .collect();
-                    if rest.iter().any(|command| verifies(command)) {
-                        continue;
-                    }
-                    let certain = !rest.iter().any(|command| is_script(command));
-                    let kind = Kind::UnverifiedDownload { source: masked(source), certain };
-                    let level = if certain { Level::Warning } else { Level::Info };
-                    found.push(view.finding(level, kind, stage, text.span));
                 }
+                _ => {}
             }
-            _ => {}
+        }
+        found.extend(added.into_iter().rev());
+    }
+    for (stage, step) in view.steps() {
+        if let Action::Run(_, commands) = &step.action {
+            run(view, stage, commands, found);
+        }
+    }
+}
+
+/// What the rest of a stage does with what was added.
+#[derive(Default)]
+struct Rest {
+    verifies: bool,
+    has_script: bool,
+}
+
+impl Rest {
+    fn add(&mut self, commands: &[Command]) {
+        self.verifies |= commands.iter().any(verifies);
+        self.has_script |= commands.iter().any(is_script);
+    }
+}
+
+/// What the commands of a RUN do with what one of them downloads, as far as that is asked of each download.
+struct Around<'c> {
+    /// The last command that verifies, and the last that is a script.
+    last_check: Option<usize>,
+    last_script: Option<usize>,
+    /// Whether one of them shows a digest.
+    shows_digest: bool,
+    /// Pipelines with a program that takes keys.
+    keys: HashSet<usize>,
+    /// For each command the next of its pipeline that is a shell.
+    shells: Vec<Option<&'c Command>>,
+}
+
+impl<'c> Around<'c> {
+    fn of(commands: &'c [Command]) -> Self {
+        let is_shell = |command: &Command| {
+            matches!(
+                command.name.as_str(),
+                "sh" | "bash" | "ash" | "dash" | "zsh" | "python" | "python3" | "perl" | "node"
+            )
+        };
+        let takes_keys =
+            |command: &&Command| matches!(command.name.as_str(), "gpg" | "apt-key" | "tee" | "rpm");
+        let mut next: HashMap<usize, &Command> = HashMap::default();
+        let mut shells = vec![None; commands.len()];
+        for (command, shell) in commands.iter().zip(&mut shells).rev() {
+            *shell = next.get(&command.pipeline).copied();
+            if is_shell(command) {
+                next.insert(command.pipeline, command);
+            }
+        }
+        let has_digest = |word: &str| word.contains("sha256") || word.contains("sha512");
+        Around {
+            last_check: commands.iter().rposition(verifies),
+            last_script: commands.iter().rposition(is_script),
+            shows_digest: commands.iter().any(|command| command.texts().any(has_digest)),
+            keys: commands.iter().filter(takes_keys).map(|command| command.pipeline).collect(),
+            shells,
         }
     }
 }
 
 fn run(view: &View<'_>, stage: &StageView<'_>, commands: &[Command], found: &mut Vec<Finding>) {
+    let mut known = None;
     for (at, command) in commands.iter().enumerate() {
         insecure(view, stage, command, found);
         let Some(source) = download(command) else { continue };
@@ -108,27 +159,19 @@ fn run(view: &View<'_>, stage: &StageView<'_>, commands: &[Command], found: &mut
         if local {
             continue;
         }
-        let shell = commands.iter().skip(at + 1).find(|other| {
-            other.pipeline == command.pipeline
-                && matches!(
-                    other.name.as_str(),
-                    "sh" | "bash" | "ash" | "dash" | "zsh" | "python" | "python3" | "perl" | "node"
-                )
-        });
+        let around = known.get_or_insert_with(|| Around::of(commands));
+        let shell = around.shells.get(at).copied().flatten();
         if let (true, Some(shell)) = (command.piped, shell) {
             let kind = Kind::PipedToShell { source: masked(source), program: shell.name.clone() };
             found.push(view.finding(Level::Warning, kind, stage, command.span));
             continue;
         }
         // Downloaded in one RUN, verified in the same, or by a script of the project's own.
-        let later = commands.get(at + 1..).unwrap_or_default();
-        if later.iter().any(verifies) || is_harmless(command, commands) {
+        let is_later = |last: Option<usize>| last.is_some_and(|last| last > at);
+        if is_later(around.last_check) || is_key(command) || around.keys.contains(&command.pipeline) {
             continue;
         }
-        let shown = commands
-            .iter()
-            .any(|command| command.texts().any(|word| word.contains("sha256") || word.contains("sha512")));
-        let certain = !later.iter().any(is_script) && !shown;
+        let certain = !is_later(around.last_script) && !around.shows_digest;
         let kind = Kind::UnverifiedDownload { source: masked(source), certain };
         let level = if certain { Level::Warning } else { Level::Info };
         found.push(view.finding(level, kind, stage, command.span));

@@ -1,6 +1,7 @@
 //! What is found on stages, as data. Finds nothing by itself.
 
 use super::super::finding::Criterion;
+use std::rc::Rc;
 
 /// Kinds of finding on a Dockerfile's stages. Texts are the words at fault, ready to be shown.
 #[derive(Clone, Debug, PartialEq)]
@@ -38,7 +39,7 @@ pub enum Kind {
     /// Packages that are installed in whatever version is newest.
     UnpinnedPackages {
         /// The packages, as they are written.
-        names: Vec<String>,
+        names: Rc<[String]>,
         /// The requirements file and its first such line; none where the command names them.
         file: Option<(String, usize)>,
         /// The program that installs.

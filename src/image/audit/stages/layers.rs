@@ -3,7 +3,8 @@
 use super::super::finding::{Finding, Level};
 use super::view::{Action, View};
 use super::{Kind, Setting};
-use crate::image::dockerfile::Kind as Word;
+use crate::base::tables::{HashMap, HashSet};
+use crate::image::dockerfile::{Kind as Word, Stage};
 use std::collections::BTreeMap;
 
 /// Copies from one stage that are taken for few.
@@ -42,30 +43,60 @@ pub(super) fn check(view: &View<'_>, setting: &Setting, found: &mut Vec<Finding>
     dead(view, found);
 }
 
+/// How a file's stages are named by others.
+#[derive(Default)]
+struct Uses<'f> {
+    /// The last stage that each base is named by.
+    last_from: HashMap<&'f [u8], usize>,
+    /// Whether a variable may name any.
+    any_variable: bool,
+    /// What COPY is given as a stage.
+    numbers: HashSet<&'f [u8]>,
+}
+
+impl<'f> Uses<'f> {
+    fn of(stages: &'f [Stage]) -> Self {
+        let mut uses = Uses::default();
+        for (index, stage) in stages.iter().enumerate() {
+            let base = stage.from.base.bytes.as_slice();
+            uses.last_from.insert(base, index);
+            uses.any_variable |= base.contains(&b'$');
+            uses.numbers.extend(stage.instructions.iter().filter_map(
+                |instruction| match &instruction.kind {
+                    Word::Copy(copy) => copy.from.as_ref().map(|from| from.bytes.as_slice()),
+                    _ => None,
+                },
+            ));
+        }
+        uses
+    }
+}
+
 /// Stages that no name reaches, and that nothing needs. A stage with a name may be meant to be built by it.
 fn dead(view: &View<'_>, found: &mut Vec<Finding>) {
     let stages = &view.file.stages;
+    if view.stages.len() == stages.len() {
+        return;
+    }
+    let uses = Uses::of(stages);
+    // The next stage of each name, from the end on.
+    let mut next: HashMap<&[u8], usize> = HashMap::default();
+    let mut shadowed: Vec<Option<usize>> = vec![None; stages.len()];
+    for (index, stage) in stages.iter().enumerate().rev() {
+        if let (Some(name), Some(own)) = (stage.name(), shadowed.get_mut(index)) {
+            *own = next.insert(name, index);
+        }
+    }
     for (index, stage) in stages.iter().enumerate() {
-        if index + 1 == stages.len() || view.stages.iter().any(|used| used.index == index) {
+        if index + 1 == stages.len() || view.analysis.place(index).is_some() {
             continue;
         }
-        let later = stage.name().and_then(|name| {
-            let found =
-                stages.iter().enumerate().skip(index + 1).find(|(_, other)| other.name() == Some(name));
-            found.map(|(_, other)| view.line(other.span))
-        });
+        let later = shadowed.get(index).copied().flatten().and_then(|later| stages.get(later));
+        let later = later.map(|other| view.line(other.span));
         let unnamed = stage.name().is_none();
-        let needed = stages.iter().enumerate().any(|(at, other)| {
-            let by_from = at > index && stage.name().is_some_and(|name| other.from.base.bytes == name)
-                // A variable may name it.
-                || other.from.base.bytes.contains(&b'$');
-            let number = index.to_string();
-            let by_copy = other.instructions.iter().any(|instruction| match &instruction.kind {
-                Word::Copy(copy) => copy.from.as_ref().is_some_and(|from| from.bytes == number.as_bytes()),
-                _ => false,
-            });
-            by_from || by_copy
-        });
+        let needed = uses.any_variable
+            || stage.name().and_then(|name| uses.last_from.get(name)).is_some_and(|last| *last > index)
+            || uses.numbers.contains(index.to_string().as_bytes());
         if (unnamed || later.is_some()) && !needed {
             let kind = Kind::DeadStage { shadowed: later };
             let mut finding = Finding::new(Level::Warning, kind, view.target);

@@ -7,6 +7,7 @@ use super::super::subject::Subject;
 use super::Kind;
 use super::install::{self, Tool};
 use super::view::{Action, Step, View};
+use crate::base::tables::HashMap;
 use crate::image::log::{self, Log};
 use crate::image::progress::instruction_line;
 use crate::image::study::Study;
@@ -28,6 +29,8 @@ pub fn logged(study: &Study, subject: Subject, log: &Log, findings: &mut [Findin
     let Some(build) = recipe.builds.get(subject.build) else { return Logged::default() };
     let target = String::from_utf8_lossy(&recipe.recipe.target);
     let Ok(view) = View::of(&target, build) else { return Logged::default() };
+    let steps = steps_by_line(&view, log);
+    let mut times = Vec::new();
     for stage in &view.stages {
         for step in &stage.steps {
             let Action::Run(_, commands) = &step.action else { continue };
@@ -35,9 +38,9 @@ pub fn logged(study: &Study, subject: Subject, log: &Log, findings: &mut [Findin
             if all.is_empty() {
                 continue;
             }
-            let seen = step_of(&view, log, step);
+            let seen = steps.get(&view.line(step.instruction.span)).copied();
             if let Some(took) = seen.and_then(|seen| seen.took) {
-                note_time(&view, step, took, findings);
+                times.push(Timed::of(&view, step, took));
             }
             let installs: Vec<_> = all.into_iter().filter(|install| install.tool.is_python()).collect();
             if installs.is_empty() {
@@ -77,32 +80,50 @@ pub fn logged(study: &Study, subject: Subject, log: &Log, findings: &mut [Findin
             }
         }
     }
+    note_times(&view, &times, findings);
     out
 }
 
-/// The log's step of an instruction; none where none, or more than one, reads as it does.
-fn step_of<'l>(view: &View<'_>, log: &'l Log, step: &Step<'_>) -> Option<&'l log::Step> {
-    let line = view.line(step.instruction.span);
-    let own = |seen: &&log::Step| {
-        instruction_line(view.text, &seen.name).is_some_and(|found| usize::try_from(found) == Ok(line))
-    };
-    log.steps.iter().find(own)
+/// The log's steps by the lines of their instructions; where several read as one does, the first.
+fn steps_by_line<'l>(view: &View<'_>, log: &'l Log) -> HashMap<usize, &'l log::Step> {
+    let mut steps = HashMap::default();
+    for step in &log.steps {
+        let line = instruction_line(view.text, &step.name).and_then(|line| usize::try_from(line).ok());
+        if let Some(line) = line {
+            steps.entry(line).or_insert(step);
+        }
+    }
+    steps
 }
 
-/// Notes how long the instruction took in the findings on it.
-fn note_time(view: &View<'_>, step: &Step<'_>, time: Duration, findings: &mut [Finding]) {
-    let first = view.line(step.instruction.span);
-    let text = view.text.get(step.instruction.span.start..step.instruction.span.end).unwrap_or_default();
-    let last = first + text.iter().filter(|&&byte| byte == b'\n').count();
+/// How long an instruction took.
+struct Timed {
+    /// Its first line and its last.
+    first: usize,
+    last: usize,
+    time: Duration,
+}
+
+impl Timed {
+    fn of(view: &View<'_>, step: &Step<'_>, time: Duration) -> Timed {
+        let first = view.line(step.instruction.span);
+        let text = view.text.get(step.instruction.span.start..step.instruction.span.end).unwrap_or_default();
+        let last = first + text.iter().filter(|&&byte| byte == b'\n').count();
+        Timed { first, last, time }
+    }
+}
+
+/// Notes in the findings on instructions how long these took; `times` are in the order of their lines.
+fn note_times(view: &View<'_>, times: &[Timed], findings: &mut [Finding]) {
     for finding in findings {
-        let is_here = finding
-            .place
-            .as_ref()
-            .is_some_and(|place| place.file == view.shown && (first..=last).contains(&place.line));
+        let Some(place) = finding.place.as_ref().filter(|place| place.file == view.shown) else { continue };
+        let after = times.partition_point(|timed| timed.first <= place.line);
+        let timed =
+            after.checked_sub(1).and_then(|at| times.get(at)).filter(|timed| place.line <= timed.last);
         if let Found::Stages(Kind::InstallAfterSources { seconds, .. }) = &mut finding.kind
-            && is_here
+            && let Some(timed) = timed
         {
-            *seconds = Some(time.as_secs_f64().round() as u64);
+            *seconds = Some(timed.time.as_secs_f64().round() as u64);
         }
     }
 }

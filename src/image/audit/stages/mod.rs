@@ -5,7 +5,9 @@
 //! triggers of base images are not judged: they are the base's.
 
 mod bases;
+mod brought;
 mod compilers;
+mod copied;
 mod downloads;
 mod install;
 mod kinds;

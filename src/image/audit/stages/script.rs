@@ -6,6 +6,7 @@ use crate::image::command::shell::{
     Command as Node, CommandKind, List, Operation, Part, PartKind, Word as Raw, parse,
 };
 use crate::image::dockerfile::{CommandLine, Instruction, Lookup, Run, Scope, Value};
+use std::collections::VecDeque;
 
 /// One program that a RUN starts, in the order of the text.
 #[derive(Clone, Debug, Default)]
@@ -310,7 +311,13 @@ impl Reader<'_> {
 
     fn word(&mut self, word: &Raw) -> Word {
         let mut out = Word { text: String::new(), known: true, span: self.span(word.span) };
-        for part in &word.parts {
+        self.expand(&word.parts, &mut out);
+        out
+    }
+
+    /// Adds what `parts` are expanded to.
+    fn expand(&mut self, parts: &[Part], out: &mut Word) {
+        for part in parts {
             match &part.kind {
                 PartKind::Literal(bytes) => out.text.push_str(&String::from_utf8_lossy(bytes)),
                 PartKind::Parameter { name, operation, word } => {
@@ -320,12 +327,7 @@ impl Reader<'_> {
                         Lookup::Set(Value::Known(bytes)) if fallback || *operation == Operation::Value => {
                             out.text.push_str(&String::from_utf8_lossy(&bytes));
                         }
-                        Lookup::Unset if fallback => {
-                            let inner = Raw { parts: word.clone(), span: Span::default() };
-                            let inner = self.word(&inner);
-                            out.known &= inner.known;
-                            out.text.push_str(&inner.text);
-                        }
+                        Lookup::Unset if fallback => self.expand(word, out),
                         _ => {
                             out.known = false;
                             out.text.push('…');
@@ -338,33 +340,33 @@ impl Reader<'_> {
                 }
             }
         }
-        out
     }
 }
 
 /// The command that `words` are, its wrappers taken off; none where there is no word.
-fn command(mut words: Vec<Word>, span: Span, base: Command) -> Option<Command> {
+fn command(words: Vec<Word>, span: Span, base: Command) -> Option<Command> {
+    let mut words = VecDeque::from(words);
     let mut out = Command { span, ..base };
     loop {
-        if words.is_empty() {
-            return None;
-        }
-        let first = words.remove(0);
+        let first = words.pop_front()?;
         let name = first.text.rsplit('/').next().unwrap_or_default().to_owned();
         if let Some((_, valued)) = WRAPPERS.iter().find(|(wrapper, _)| *wrapper == name) {
             let mut operands = usize::from(matches!(name.as_str(), "gosu" | "su-exec" | "timeout"));
-            while let Some(word) = words.first() {
+            while let Some(word) = words.front() {
                 if word.text.starts_with('-') {
                     let takes = valued.contains(&word.text.as_str());
-                    words.drain(..(1 + usize::from(takes)).min(words.len()));
+                    words.pop_front();
+                    if takes {
+                        words.pop_front();
+                    }
                 } else if name == "env" && word.text.contains('=') {
                     if let Some((name, value)) = word.text.split_once('=') {
                         out.environment.push((name.to_owned(), value.to_owned()));
                     }
-                    words.remove(0);
+                    words.pop_front();
                 } else if operands > 0 {
                     operands -= 1;
-                    words.remove(0);
+                    words.pop_front();
                 } else {
                     break;
                 }
@@ -372,22 +374,21 @@ fn command(mut words: Vec<Word>, span: Span, base: Command) -> Option<Command> {
             continue;
         }
         let is_python = name.starts_with("python") || name.starts_with("pypy");
-        if is_python && words.first().is_some_and(|word| word.text == "-m") && words.len() > 1 {
-            words.remove(0);
-            out.name = words.remove(0).text;
-        } else {
-            out.name = name;
+        out.name = name;
+        if is_python && words.len() > 1 && words.front().is_some_and(|word| word.text == "-m") {
+            words.pop_front();
+            out.name = words.pop_front()?.text;
         }
         let digits = |text: &str| text.chars().all(|c| c.is_ascii_digit() || c == '.');
         if out.name.strip_prefix("pip").is_some_and(digits) {
             out.name = "pip".to_owned();
         }
         // `uv pip install` is pip's own language.
-        if out.name == "uv" && words.first().is_some_and(|word| word.text == "pip") {
-            words.remove(0);
+        if out.name == "uv" && words.front().is_some_and(|word| word.text == "pip") {
+            words.pop_front();
             out.name = "uv pip".to_owned();
         }
-        out.words = words;
+        out.words = words.into();
         return Some(out);
     }
 }

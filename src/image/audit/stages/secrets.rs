@@ -5,7 +5,7 @@ use super::Kind;
 use super::downloads::{credentials, masked};
 use super::view::{Action, View};
 use crate::base::secret::{has_secret_values, is_fingerprint, is_secret_name};
-use crate::image::context::EntryKind;
+use crate::base::tables::HashSet;
 
 /// Whether a file of this name most likely holds credentials.
 fn is_credentials(path: &str) -> bool {
@@ -62,12 +62,17 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
             _ => None,
         };
         if let Some((pairs, env)) = variables {
+            let mut arguments = None;
             for (name, value) in pairs.iter().filter(|(name, _)| is_secret_name(name.as_bytes())) {
                 if value.as_deref().is_some_and(|value| !value.is_empty() && is_fingerprint(name, value)) {
                     continue;
                 }
                 let literal = value.as_deref().is_some_and(|value| !value.is_empty() && !value.contains('$'));
-                let literal = literal && !comes_from_argument(view, step, name);
+                let mut comes = |name: &str| {
+                    let text = step.instruction.span.of(view.text);
+                    arguments.get_or_insert_with(|| from_arguments(text)).contains(name.as_bytes())
+                };
+                let literal = literal && !comes(name);
                 let kind = Kind::SecretVariable { name: name.clone(), env, literal };
                 let level = if literal { Level::Error } else { Level::Warning };
                 found.push(view.finding(level, kind, stage, span));
@@ -75,20 +80,14 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
         }
         match &step.action {
             Action::Copy(copy) if copy.copy.from.is_none() => {
-                let selection = if copy.reads.is_empty() { None } else { view.selected(&copy.reads) };
-                let mut paths: Vec<String> = match selection {
-                    Some(selection) => {
-                        let files = selection.entries.iter().filter(|entry| entry.kind == EntryKind::File);
-                        files.map(|entry| String::from_utf8_lossy(&entry.path).into_owned()).collect()
+                let brought = if copy.reads.is_empty() { None } else { copy.brought(view) };
+                let paths: Vec<String> = match brought {
+                    Some(brought) => brought.secrets.clone(),
+                    None => {
+                        let sources = copy.sources.iter().flatten();
+                        sources.filter(|path| is_secret_file(view, path)).cloned().collect()
                     }
-                    None => copy.sources.iter().flatten().cloned().collect(),
                 };
-                // What a file like `.env` holds decides, where it can be read.
-                let harmless = |path: &str| {
-                    let text = if is_environment(path) { view.context_file(path) } else { None };
-                    text.is_some_and(|text| !has_secret_values(&text))
-                };
-                paths.retain(|path| is_credentials(path) && !harmless(path));
                 for path in paths {
                     found.push(view.finding(Level::Error, Kind::SecretFile { path }, stage, span));
                 }
@@ -110,12 +109,19 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether the instruction's text takes the value of `name` from a variable.
-fn comes_from_argument(view: &View<'_>, step: &super::view::Step<'_>, name: &str) -> bool {
-    let text = String::from_utf8_lossy(step.instruction.span.of(view.text)).into_owned();
-    text.split_whitespace().any(|word| {
-        word.strip_prefix(name)
-            .and_then(|rest| rest.strip_prefix('='))
-            .is_some_and(|value| value.contains('$'))
-    })
+/// Whether a file of the context most likely holds secrets: by its name, and by what it says, where that decides and can be read.
+pub(super) fn is_secret_file(view: &View<'_>, path: &str) -> bool {
+    // What a file like `.env` holds decides.
+    let harmless = || {
+        let text = if is_environment(path) { view.context_file(path) } else { None };
+        text.is_some_and(|text| !has_secret_values(&text))
+    };
+    is_credentials(path) && !harmless()
+}
+
+/// The names that an instruction's text gives a value of a variable: those of `NAME=…$…`.
+fn from_arguments(text: &[u8]) -> HashSet<Vec<u8>> {
+    let text = String::from_utf8_lossy(text);
+    let pairs = text.split_whitespace().filter_map(|word| word.split_once('='));
+    pairs.filter(|(_, value)| value.contains('$')).map(|(name, _)| name.as_bytes().to_vec()).collect()
 }

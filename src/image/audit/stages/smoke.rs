@@ -4,8 +4,10 @@ use super::super::finding::{Finding, Level};
 use super::super::subject::Subject;
 use super::Kind;
 use super::view::View;
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::dockerfile::{CommandLine, Kind as Word, Stage};
 use crate::image::study::{DockerfileUse, Study};
+use std::path::Path;
 
 /// Whether a stage tests: by its name, or by what it runs.
 fn tests(stage: &Stage) -> bool {
@@ -31,34 +33,54 @@ fn tests(stage: &Stage) -> bool {
     any && (by_name || runs)
 }
 
+/// Who builds the stages of a Dockerfile.
+#[derive(Default)]
+struct Builders {
+    /// The first recipe that builds a stage.
+    first: HashMap<usize, usize>,
+    /// The stages that are built when a recipe's images are there: by itself, or by a recipe before it.
+    before: HashSet<usize>,
+}
+
+impl Builders {
+    fn of(study: &Study, own: usize, path: &Path) -> Self {
+        let mut builders = Builders::default();
+        let before = study.recipes.get(own).map(|recipe| &recipe.before);
+        for (at, other) in study.recipes.iter().enumerate() {
+            let is_before = at == own || before.is_some_and(|before| before.contains(&at));
+            for build in &other.builds {
+                let same = matches!(&build.dockerfile, DockerfileUse::File(file) if file.path == path);
+                let Some(Ok(analysis)) = build.analysis.as_ref().filter(|_| same) else { continue };
+                for used in &analysis.stages {
+                    builders.first.entry(used.index).or_insert(at);
+                    if is_before {
+                        builders.before.insert(used.index);
+                    }
+                }
+            }
+        }
+        builders
+    }
+}
+
 /// Finds test stages that neither the target reaches nor a goal before it builds.
 pub(super) fn check(view: &View<'_>, study: &Study, subject: Subject, found: &mut Vec<Finding>) {
-    let Some(recipe) = study.recipes.get(subject.recipe) else { return };
-    let DockerfileUse::File(own) = &recipe.builds[subject.build].dockerfile else { return };
+    let build = study.recipes.get(subject.recipe).and_then(|recipe| recipe.builds.get(subject.build));
+    let Some(DockerfileUse::File(own)) = build.map(|build| &build.dockerfile) else { return };
     let last = view.chain().next_back();
     let target =
         last.and_then(|stage| stage.stage.name()).map(|name| String::from_utf8_lossy(name).into_owned());
     let target = target.unwrap_or_else(|| "the last stage".to_owned());
+    let mut known = None;
     for (index, stage) in view.file.stages.iter().enumerate() {
-        if view.stages.iter().any(|used| used.index == index) || !tests(stage) {
+        if view.analysis.place(index).is_some() || !tests(stage) {
             continue;
         }
-        // Who builds it, and whether that has run before the target's image is there.
-        let mut builders = Vec::new();
-        for (at, other) in study.recipes.iter().enumerate() {
-            for build in &other.builds {
-                let same = matches!(&build.dockerfile, DockerfileUse::File(file) if file.path == own.path);
-                let Some(Ok(analysis)) = &build.analysis else { continue };
-                if same && analysis.stages.iter().any(|used| used.index == index) {
-                    builders.push(at);
-                }
-            }
-        }
-        let ordered = |at: &usize| *at == subject.recipe || recipe.before.contains(at);
-        if builders.iter().any(ordered) {
+        let builders = known.get_or_insert_with(|| Builders::of(study, subject.recipe, &own.path));
+        if builders.before.contains(&index) {
             continue;
         }
-        let by = builders.first().and_then(|&at| study.recipes.get(at));
+        let by = builders.first.get(&index).and_then(|&at| study.recipes.get(at));
         let kind = Kind::TestStageSkipped {
             stage: stage
                 .name()

@@ -96,7 +96,7 @@ struct Cache {
     cleans: &'static [&'static [&'static str]],
 }
 
-const CACHES: [Cache; 4] = [
+static CACHES: [Cache; 4] = [
     Cache {
         tool: Tool::Pip,
         option: "--no-cache-dir",
@@ -129,51 +129,30 @@ const CACHES: [Cache; 4] = [
 
 /// Finds what stays.
 pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
-    let steps: Vec<(&StageView<'_>, &Step<'_>)> = view.chain_steps().collect();
-    for (index, (stage, step)) in steps.iter().enumerate() {
+    indices(view, found);
+    // A base of one's own may have said so in its config.
+    let known = bases::root(view).is_none_or(|(_, named, _)| named.official.is_some());
+    let mut said_before = Said::default();
+    for (stage, step) in view.chain_steps() {
+        said_before.add(step);
         let Action::Run(run, commands) = &step.action else { continue };
-        let mounts = mounted(run);
-        let later = steps.get(index + 1..).unwrap_or_default();
-        for leaving in &INDICES {
-            let Some(fetch) = commands.iter().find(|command| (leaving.fetches)(command)) else { continue };
-            let kept_out = mounts.iter().any(|target| is_below(target, leaving.path));
-            if kept_out || removes(commands, leaving.path) || commands.iter().any(leaving.cleans) {
-                continue;
-            }
-            let cleaned = later.iter().find(|(_, step)| match &step.action {
-                Action::Run(_, commands) => {
-                    removes(commands, leaving.path) || commands.iter().any(leaving.cleans)
-                }
-                _ => false,
-            });
-            match cleaned {
-                Some((stage, step)) => {
-                    let line = view.line(fetch.span);
-                    let kind = Kind::CleanedTooLate { path: leaving.path.to_owned(), line };
-                    found.push(view.finding(Level::Warning, kind, stage, step.instruction.span));
-                }
-                None => {
-                    let kind = Kind::PackageIndexKept {
-                        tool: leaving.tool.to_owned(),
-                        path: leaving.path.to_owned(),
-                    };
-                    found.push(view.finding(Level::Warning, kind, stage, fetch.span));
-                }
-            }
-        }
+        let mut here = None;
         let mut said = Vec::new();
         for command in commands {
             let Some(install) = install::install(command) else { continue };
-            if install.tool == Tool::Apt && !skips_recommended(command, index, &steps) {
+            let skips = said_before.no_recommended || skips_recommended(command);
+            if install.tool == Tool::Apt && !skips {
                 found.push(view.finding(Level::Info, Kind::RecommendedPackages, stage, command.span));
             }
-            if !said.contains(&install.tool) && keeps_cache(&install, commands, &mounts, index, &steps) {
+            if said.contains(&install.tool) {
+                continue;
+            }
+            let Some(cache) = CACHES.iter().find(|cache| cache.tool == install.tool) else { continue };
+            let here = here.get_or_insert_with(|| Here::of(run, commands));
+            if keeps_cache(&install, cache, &said_before, here) {
                 said.push(install.tool);
-                let Some(cache) = CACHES.iter().find(|cache| cache.tool == install.tool) else { continue };
                 let kind =
                     Kind::PackageCacheKept { tool: command.name.clone(), option: cache.option.to_owned() };
-                // A base of one's own may have said so in its config.
-                let known = bases::root(view).is_none_or(|(_, named, _)| named.official.is_some());
                 let level = if known { Level::Warning } else { Level::Info };
                 found.push(view.finding(level, kind, stage, command.span));
             }
@@ -181,68 +160,141 @@ pub(super) fn check(view: &View<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-fn skips_recommended(command: &Command, index: usize, steps: &[(&StageView<'_>, &Step<'_>)]) -> bool {
+/// Finds what package managers fetched to know what there is, from the last step on: who cleans up behind a step is known there.
+fn indices(view: &View<'_>, found: &mut Vec<Finding>) {
+    let mut added = Vec::new();
+    let mut cleaned: [Option<(&StageView<'_>, &Step<'_>)>; INDICES.len()] = [None; INDICES.len()];
+    for (stage, step) in view.chain_steps().rev() {
+        let Action::Run(run, commands) = &step.action else { continue };
+        let mounts = mounted(run);
+        let before = added.len();
+        for (leaving, cleaned) in INDICES.iter().zip(&mut cleaned) {
+            let cleans = removes(commands, leaving.path) || commands.iter().any(leaving.cleans);
+            let later = if cleans { cleaned.replace((stage, step)) } else { *cleaned };
+            let Some(fetch) = commands.iter().find(|command| (leaving.fetches)(command)) else { continue };
+            if cleans || mounts.iter().any(|target| is_below(target, leaving.path)) {
+                continue;
+            }
+            match later {
+                Some((stage, step)) => {
+                    let line = view.line(fetch.span);
+                    let kind = Kind::CleanedTooLate { path: leaving.path.to_owned(), line };
+                    added.push(view.finding(Level::Warning, kind, stage, step.instruction.span));
+                }
+                None => {
+                    let kind = Kind::PackageIndexKept {
+                        tool: leaving.tool.to_owned(),
+                        path: leaving.path.to_owned(),
+                    };
+                    added.push(view.finding(Level::Warning, kind, stage, fetch.span));
+                }
+            }
+        }
+        if let Some(own) = added.get_mut(before..) {
+            own.reverse();
+        }
+    }
+    found.extend(added.into_iter().rev());
+}
+
+/// What the steps up to a place say to installers.
+#[derive(Default)]
+struct Said {
+    /// A configuration was written that keeps apt from installing what is merely recommended.
+    no_recommended: bool,
+    /// pip was configured to keep nothing.
+    no_cache: bool,
+    /// For each of the caches whether a variable turns it off.
+    by_variable: [bool; CACHES.len()],
+}
+
+/// Whether a variable keeps an installer from keeping what it downloads.
+fn turns_off(cache: &Cache, name: &str, value: Option<&str>) -> bool {
+    cache.variables.contains(&name) && !matches!(value, Some("" | "0" | "false" | "off" | "no"))
+}
+
+impl Said {
+    /// Goes on to `step`.
+    fn add(&mut self, step: &Step<'_>) {
+        match &step.action {
+            Action::Env(pairs) | Action::Arg(pairs) => {
+                for (cache, off) in CACHES.iter().zip(&mut self.by_variable) {
+                    *off |= pairs.iter().any(|(name, value)| turns_off(cache, name, value.as_deref()));
+                }
+            }
+            Action::Run(_, commands) => {
+                for command in commands {
+                    self.no_recommended |= matches!(command.name.as_str(), "echo" | "printf")
+                        && command.texts().any(|word| word.contains("Install-Recommends"));
+                    self.no_cache |= command.action() == "config"
+                        && command.texts().any(|word| word.contains("no-cache-dir"));
+                }
+            }
+            _ => {}
+        }
+    }
+
+    fn turns_off(&self, cache: &Cache) -> bool {
+        CACHES.iter().zip(self.by_variable).any(|(known, off)| off && known.tool == cache.tool)
+    }
+}
+
+/// For each of the caches whether a RUN leaves none of it: it is mounted, turned off by an exported variable, or cleaned up.
+struct Here([bool; CACHES.len()]);
+
+impl Here {
+    fn of(run: &Run, commands: &[Command]) -> Here {
+        let mounts = mounted(run);
+        let exports = |cache: &Cache| {
+            let exported =
+                commands.iter().filter(|command| command.name == "export").flat_map(Command::texts);
+            let mut pairs = exported.filter_map(|word| word.split_once('='));
+            pairs.any(|(name, value)| turns_off(cache, name, Some(value)))
+        };
+        let mounts_it = |cache: &Cache| {
+            mounts.iter().any(|target| {
+                let target = target.trim_end_matches('/');
+                cache.folders.iter().any(|folder| target.ends_with(folder)) || target.contains("cache")
+            })
+        };
+        let cleans = |cache: &Cache| {
+            commands.iter().any(|command| {
+                let words: Vec<&str> =
+                    std::iter::once(command.name.as_str()).chain(command.texts()).collect();
+                cache.cleans.iter().any(|clean| words.starts_with(clean))
+                    || (command.name == "rm"
+                        && command
+                            .texts()
+                            .any(|word| cache.folders.iter().any(|folder| word.contains(folder))))
+            })
+        };
+        Here(CACHES.each_ref().map(|cache| exports(cache) || mounts_it(cache) || cleans(cache)))
+    }
+
+    fn has_none(&self, cache: &Cache) -> bool {
+        CACHES.iter().zip(self.0).any(|(known, none)| none && known.tool == cache.tool)
+    }
+}
+
+fn skips_recommended(command: &Command) -> bool {
     let says = |word: &str| {
         let word = word.to_ascii_lowercase();
         word.contains("install-recommends=")
             || word.contains("install-recommends \"0")
             || word.contains("install-recommends \"false")
     };
-    command.has(&["--no-install-recommends"])
-        || command.texts().any(says)
-        // A configuration written before.
-        || steps.iter().take(index + 1).any(|(_, step)| match &step.action {
-            Action::Run(_, commands) => commands.iter().any(|command| {
-                matches!(command.name.as_str(), "echo" | "printf") && command.texts().any(|word| word.contains("Install-Recommends"))
-            }),
-            _ => false,
-        })
+    command.has(&["--no-install-recommends"]) || command.texts().any(says)
 }
 
-fn keeps_cache(
-    install: &Install<'_>,
-    commands: &[Command],
-    mounts: &[String],
-    index: usize,
-    steps: &[(&StageView<'_>, &Step<'_>)],
-) -> bool {
-    let Some(cache) = CACHES.iter().find(|cache| cache.tool == install.tool) else { return false };
+fn keeps_cache(install: &Install<'_>, cache: &Cache, said: &Said, here: &Here) -> bool {
     // `uv pip` has uv's option and cache.
     let cache = match install.command.name.as_str() {
         "uv pip" => CACHES.iter().find(|cache| cache.tool == Tool::Uv).unwrap_or(cache),
         _ => cache,
     };
     let options = ["--no-cache-dir", "--no-cache", "--cache-dir"];
-    let given = |name: &str, value: Option<&str>| {
-        cache.variables.contains(&name) && !matches!(value, Some("" | "0" | "false" | "off" | "no"))
-    };
     let by_command = install.command.has(&options)
         || install.command.texts().any(|word| word.starts_with("--cache-dir=") || word == "--prefer-offline")
-        || install.command.environment.iter().any(|(name, value)| given(name, Some(value)));
-    let exported = commands.iter().filter(|command| command.name == "export").flat_map(Command::texts);
-    let by_export =
-        exported.filter_map(|word| word.split_once('=')).any(|(name, value)| given(name, Some(value)));
-    let by_variable = steps.iter().take(index).any(|(_, step)| match &step.action {
-        Action::Env(pairs) | Action::Arg(pairs) => {
-            pairs.iter().any(|(name, value)| given(name, value.as_deref()))
-        }
-        _ => false,
-    });
-    let by_config = steps.iter().take(index + 1).any(|(_, step)| match &step.action {
-        Action::Run(_, commands) => commands.iter().any(|command| {
-            command.action() == "config" && command.texts().any(|word| word.contains("no-cache-dir"))
-        }),
-        _ => false,
-    });
-    let by_mount = mounts.iter().any(|target| {
-        let target = target.trim_end_matches('/');
-        cache.folders.iter().any(|folder| target.ends_with(folder)) || target.contains("cache")
-    });
-    let cleaned = commands.iter().any(|command| {
-        let words: Vec<&str> = std::iter::once(command.name.as_str()).chain(command.texts()).collect();
-        cache.cleans.iter().any(|clean| words.starts_with(clean))
-            || (command.name == "rm"
-                && command.texts().any(|word| cache.folders.iter().any(|folder| word.contains(folder))))
-    });
-    !(by_command || by_export || by_variable || by_config || by_mount || cleaned)
+        || install.command.environment.iter().any(|(name, value)| turns_off(cache, name, Some(value)));
+    !(by_command || said.no_cache || said.turns_off(cache) || here.has_none(cache))
 }

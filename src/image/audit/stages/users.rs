@@ -3,9 +3,11 @@
 use super::super::finding::{Finding, Level};
 use super::Kind;
 use super::bases;
+use super::brought::{MOST, last_of};
 use super::script::Command;
-use super::view::{Action, StageView, View, within};
+use super::view::{Action, StageView, Standing, View, within};
 use crate::base::sorting;
+use crate::base::tables::{HashMap, HashSet};
 use crate::image::dockerfile::Base;
 
 /// Programs that give up root.
@@ -75,7 +77,7 @@ fn steps_down(view: &View<'_>) -> Option<String> {
     let mut scripts = Vec::new();
     for words in starts {
         for word in words.iter().flat_map(|text| text.split_whitespace()) {
-            let name = word.rsplit('/').next().unwrap_or(word);
+            let name = last_of(word);
             if STEPPERS.contains(&name) {
                 return Some(name.to_owned());
             }
@@ -84,34 +86,71 @@ fn steps_down(view: &View<'_>) -> Option<String> {
             }
         }
     }
-    for script in scripts {
-        let sources = view.chain_steps().filter_map(|(_, step)| match &step.action {
-            Action::Copy(copy) if copy.copy.from.is_none() => Some(copy.sources.iter().flatten()),
-            _ => None,
-        });
-        for source in sources.flatten() {
-            let named = source.rsplit('/').next() == Some(script.as_str());
-            let path = if named { source.clone() } else { format!("{source}/{script}") };
-            let Some(text) = view.context_file(&path) else { continue };
-            let steps = |line: &str| {
-                let line = line.trim_start();
-                !line.starts_with('#')
-                    && line
-                        .split_whitespace()
-                        .find_map(|word| {
-                            STEPPERS.iter().find(|stepper| word.rsplit('/').next() == Some(stepper))
-                        })
-                        .is_some()
+    if scripts.is_empty() {
+        return None;
+    }
+    let sources = scripts_among(view);
+    let mut seen = HashSet::default();
+    for script in scripts.iter().filter(|script| seen.insert(script.as_str())) {
+        let named = sources.files.get(script.as_str());
+        let mut named = named.into_iter().flatten().map(|(number, path)| (*number, path.clone())).peekable();
+        let mut folders = sources.folders.iter().filter(|(_, path)| last_of(path) != script).peekable();
+        loop {
+            // In the order in which they are copied.
+            let (file, folder) = (named.peek().map(|found| found.0), folders.peek().map(|found| found.0));
+            let path = match (file, folder) {
+                (None, None) => break,
+                (Some(file), folder) if folder.is_none_or(|folder| file < folder) => {
+                    named.next().map(|found| found.1)
+                }
+                _ => folders.next().map(|(_, folder)| format!("{folder}/{script}")),
             };
-            if let Some(line) = text.lines().find(|line| steps(line)) {
-                let word = line
-                    .split_whitespace()
-                    .find(|word| STEPPERS.contains(&word.rsplit('/').next().unwrap_or(word)));
-                return word.map(str::to_owned);
+            let text = path.and_then(|path| view.context_file(&path));
+            if let Some(program) = text.as_deref().and_then(stepper) {
+                return Some(program);
             }
         }
     }
     None
+}
+
+/// Sources of the context where scripts may be, each with its number among all.
+#[derive(Default)]
+struct Scripts {
+    /// Files by their last component; where there are very many of one name, the first of them.
+    files: HashMap<String, Vec<(usize, String)>>,
+    /// Folders; where there are very many, the first of them.
+    folders: Vec<(usize, String)>,
+}
+
+fn scripts_among(view: &View<'_>) -> Scripts {
+    let mut found = Scripts::default();
+    let copied = view.chain_steps().filter_map(|(_, step)| match &step.action {
+        Action::Copy(copy) if copy.copy.from.is_none() => Some(copy.sources.iter().flatten()),
+        _ => None,
+    });
+    let mut seen = HashSet::default();
+    let each = copied.flatten().filter(|source| seen.insert(source.as_str()));
+    for (number, source) in each.enumerate() {
+        match view.standing(source) {
+            Standing::Folder if found.folders.len() < MOST => found.folders.push((number, source.clone())),
+            Standing::File => {
+                let files = found.files.entry(last_of(source).to_owned()).or_default();
+                if files.len() < MOST {
+                    files.push((number, source.clone()));
+                }
+            }
+            _ => {}
+        }
+    }
+    found
+}
+
+/// The program by which the script `text` gives up root, in its first line that has one.
+fn stepper(text: &str) -> Option<String> {
+    let lines = text.lines().map(str::trim_start).filter(|line| !line.starts_with('#'));
+    let mut words = lines.flat_map(str::split_whitespace);
+    words.find(|word| STEPPERS.contains(&last_of(word))).map(str::to_owned)
 }
 
 /// The folder that `command` makes a virtual environment in.
@@ -146,19 +185,65 @@ fn environments(view: &View<'_>) -> Vec<String> {
     out
 }
 
-/// Whether `inner` is `outer` or lies in it.
-fn is_in(inner: &str, outer: &str) -> bool {
-    let outer = outer.trim_end_matches('/');
-    inner
-        .trim_end_matches('/')
-        .strip_prefix(outer)
-        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+/// Paths of environments by their components, to be asked which of them lie in or around another path.
+struct Paths<'p> {
+    all: &'p [String],
+    /// Where a component leads from a folder, both by number; the first is that above all.
+    below: HashMap<(usize, &'p str), usize>,
+    /// For each folder the first path that it is, if any, and the first in it.
+    folders: Vec<(Option<usize>, usize)>,
+}
+
+impl<'p> Paths<'p> {
+    /// Those of `all`, which are in order: a path comes before those in it.
+    fn of(all: &'p [String]) -> Self {
+        let mut paths = Paths { all, below: HashMap::default(), folders: vec![(None, 0)] };
+        for (number, path) in all.iter().enumerate() {
+            let mut at = 0;
+            for part in path.split('/') {
+                let next = paths.folders.len();
+                at = *paths.below.entry((at, part)).or_insert(next);
+                if at == next {
+                    paths.folders.push((None, number));
+                }
+            }
+            if let Some((own, _)) = paths.folders.get_mut(at) {
+                own.get_or_insert(number);
+            }
+        }
+        paths
+    }
+
+    /// The first path that is `to` or lies in it; with `around`, or that `to` lies in.
+    fn first(&self, to: &str, around: bool) -> Option<&'p str> {
+        let mut at = 0;
+        for part in to.trim_end_matches('/').split('/') {
+            at = *self.below.get(&(at, part))?;
+            let own = self.folders.get(at).and_then(|(own, _)| *own);
+            if let Some(own) = own.filter(|_| around) {
+                return self.all.get(own).map(String::as_str);
+            }
+        }
+        self.folders.get(at).and_then(|(_, first)| self.all.get(*first)).map(String::as_str)
+    }
 }
 
 fn environment(view: &View<'_>, user: &str, found: &mut Vec<Finding>) {
-    let known = environments(view);
+    let all = environments(view);
+    let known = Paths::of(&all);
+    // Steps that run as one user share its name.
+    let mut last: Option<(*const u8, bool)> = None;
     for (stage, step) in view.chain_steps() {
-        let as_user = matches!(&step.user, Some(Some(name)) if user_of(name) == user);
+        let as_user = match &step.user {
+            Some(Some(name)) => match last {
+                Some((known, is_same)) if known == name.as_ptr() => is_same,
+                _ => user_of(name) == user,
+            },
+            _ => false,
+        };
+        if let Some(Some(name)) = &step.user {
+            last = Some((name.as_ptr(), as_user));
+        }
         let mut say = |path: &str, span| {
             let kind = Kind::WritableEnvironment { path: path.to_owned(), user: user.to_owned() };
             found.push(view.finding(Level::Warning, kind, stage, span));
@@ -166,8 +251,8 @@ fn environment(view: &View<'_>, user: &str, found: &mut Vec<Finding>) {
         match &step.action {
             Action::Copy(copy) => {
                 let (Some(owner), Some(to)) = (&copy.owner, &copy.destination) else { continue };
-                let hit = known.iter().find(|path| is_in(path, to) || is_in(to, path));
                 // Copying `/opt/venv/` to `/opt/venv`, or a folder that holds it.
+                let hit = known.first(to, true);
                 if let (true, Some(path)) = (user_of(owner) == user, hit)
                     && copy.copy.from.is_some()
                 {
@@ -180,15 +265,13 @@ fn environment(view: &View<'_>, user: &str, found: &mut Vec<Finding>) {
                     match command.name.as_str() {
                         "chown" if texts.first().is_some_and(|owner| user_of(owner) == user) => {
                             let deep = command.has_letter('R') || command.has(&["--recursive"]);
-                            let hit =
-                                known.iter().find(|path| texts.iter().skip(1).any(|to| is_in(path, to)));
+                            let hit = texts.iter().skip(1).filter_map(|to| known.first(to, false)).min();
                             if let (true, Some(path)) = (deep, hit) {
                                 say(path, command.span);
                             }
                         }
                         "chmod" if texts.first().is_some_and(|mode| is_for_all(mode)) => {
-                            let hit =
-                                known.iter().find(|path| texts.iter().skip(1).any(|to| is_in(path, to)));
+                            let hit = texts.iter().skip(1).filter_map(|to| known.first(to, false)).min();
                             if let Some(path) = hit {
                                 say(path, command.span);
                             }
@@ -198,7 +281,7 @@ fn environment(view: &View<'_>, user: &str, found: &mut Vec<Finding>) {
                         }
                         "pip" if as_user && command.action() == "install" => {
                             // As another user than root pip writes below that user's home, or into an environment of theirs.
-                            let made_by_root = known.iter().any(|path| !path.is_empty());
+                            let made_by_root = all.iter().any(|path| !path.is_empty());
                             if !made_by_root || command.has(&["--user"]) {
                                 say("~/.local", command.span);
                             }

@@ -1,6 +1,8 @@
 //! A build's stages as the checks see them: those that the target reaches, their instructions expanded as far as the Dockerfile
 //! says, each RUN as its commands. Judges nothing.
 
+use super::brought::Brought;
+use super::requirements::{self, Requirements};
 use super::script::{self, Command};
 use crate::base::Span;
 use crate::base::source::LineStarts;
@@ -9,14 +11,17 @@ use crate::image::audit::finding::{Finding, Kind, Level, StageName};
 use crate::image::audit::subject::Unread;
 use crate::image::context::{Ignore, Selection, select};
 use crate::image::dockerfile::expand::{self, Mode};
+use crate::image::dockerfile::names::clean_rooted;
 use crate::image::dockerfile::{
     Analysis, ArgUse, Base, Budget, CommandLine, ContextRead, Copy, Dockerfile, Env, Instruction,
-    Kind as Word, Run, Stage, Text, Value,
+    Kind as Word, Lookup, Run, Scope, Stage, Text, Value,
 };
 use crate::image::recipe::Place;
 use crate::image::study::{BuildStudy, ContextUse, DockerfileUse, Inputs};
 use crate::os::files::read_regular_within;
-use std::path::Path;
+use std::cell::{OnceCell, RefCell};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 /// A build under audit.
 pub(super) struct View<'s> {
@@ -37,7 +42,25 @@ pub(super) struct View<'s> {
     /// The folder of the context, and its ignore file; none where that is no folder here.
     pub context: Option<(&'s Path, Option<&'s Ignore>)>,
     lines: &'s LineStarts,
+    /// Requirements files of the context that were read, by path; none where there is none.
+    requirements: RefCell<HashMap<Vec<u8>, Option<Rc<Requirements>>>>,
+    /// What stands in the context, by path.
+    standing: RefCell<HashMap<Vec<u8>, Standing>>,
 }
+
+/// What a path of the context names.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Standing {
+    /// A file that may be read.
+    File,
+    /// A folder.
+    Folder,
+    /// Nothing, or nothing of these.
+    Nothing,
+}
+
+/// The most bytes of a file of the context that are read.
+const FILE_MAX: u64 = 4 << 20;
 
 /// A stage that the target reaches.
 pub(super) struct StageView<'s> {
@@ -58,8 +81,8 @@ pub(super) struct StageView<'s> {
 /// What the last USER says.
 #[derive(Clone, Debug)]
 pub(super) struct User<'s> {
-    /// Its word; none where it isn't known.
-    pub name: Option<String>,
+    /// Its word; none where it isn't known. All steps that run as this user share it.
+    pub name: Option<Rc<str>>,
     /// The instruction.
     pub instruction: &'s Instruction,
 }
@@ -71,7 +94,16 @@ pub(super) struct Step<'s> {
     /// What it does.
     pub action: Action<'s>,
     /// The user that it runs as; none where no USER was met.
-    pub user: Option<Option<String>>,
+    pub user: Option<Option<Rc<str>>>,
+}
+
+/// A turn of the way over all lines of stages.
+#[derive(Clone, Copy)]
+pub(super) enum Turn {
+    /// A stage begins, an index into [`View::stages`].
+    Enter(usize),
+    /// The stage that began last ends.
+    Leave,
 }
 
 /// What an instruction does, as far as the checks ask.
@@ -104,6 +136,14 @@ pub(super) struct CopyView<'s> {
     pub owner: Option<String>,
     /// What it reads of the main context.
     pub reads: Vec<&'s ContextRead>,
+    brought: OnceCell<Option<Brought>>,
+}
+
+impl<'s> CopyView<'s> {
+    /// What it brings of the context; none where the context is not at hand.
+    pub fn brought(&self, view: &View<'s>) -> Option<&Brought> {
+        self.brought.get_or_init(|| Brought::by(view, self)).as_ref()
+    }
 }
 
 impl<'s> View<'s> {
@@ -137,6 +177,8 @@ impl<'s> View<'s> {
             chain: Vec::new(),
             context,
             lines: found.lines(),
+            requirements: RefCell::default(),
+            standing: RefCell::default(),
         };
         view.walk();
         Ok(view)
@@ -199,7 +241,8 @@ impl<'s> View<'s> {
         let action = match &instruction.kind {
             Word::Run(run) => {
                 let escape = self.file.directives.escape;
-                Action::Run(run, script::commands(self.text, instruction, run, end.shell, escape, env))
+                let mut scope = Bounded { env, budget: &mut analysed.commands };
+                Action::Run(run, script::commands(self.text, instruction, run, end.shell, escape, &mut scope))
             }
             Word::Copy(copy) | Word::Add(copy) => {
                 let destination = known(&copy.destination);
@@ -212,6 +255,7 @@ impl<'s> View<'s> {
                     destination: destination.and_then(|to| within(end.folder.as_deref(), &to)),
                     owner,
                     reads: analysed.reads.remove(&(stage, instruction.span)).unwrap_or_default(),
+                    brought: OnceCell::new(),
                 })
             }
             Word::Env(pairs) => {
@@ -245,7 +289,7 @@ impl<'s> View<'s> {
                 Action::Arg(found)
             }
             Word::User(text) => {
-                let name = known(text);
+                let name = known(text).map(Rc::from);
                 end.user = Some(User { name, instruction });
                 Action::Other
             }
@@ -287,17 +331,43 @@ impl<'s> View<'s> {
         self.stages.iter().flat_map(|stage| stage.steps.iter().map(move |step| (stage, step)))
     }
 
-    /// The stages that `stage` is built on, itself last.
-    pub fn line_of<'v>(&'v self, stage: &'v StageView<'s>) -> Vec<&'v StageView<'s>> {
-        let mut out = vec![stage];
-        while let Some(Base::Stage(parent)) = out.last().map(|stage| stage.base) {
-            match self.analysis.place(*parent).and_then(|at| self.stages.get(at)) {
-                Some(found) => out.push(found),
-                None => break,
+    /// The stage that `stage` starts from, as an index into `stages`: an earlier one; none where it starts from no stage that is reached.
+    pub fn parent(&self, stage: &StageView<'_>) -> Option<usize> {
+        match *stage.base {
+            Base::Stage(parent) if parent < stage.index => self.analysis.place(parent),
+            _ => None,
+        }
+    }
+
+    /// For each stage the index in the file of the one that its line starts with, which may be itself.
+    pub fn firsts(&self) -> Vec<usize> {
+        let mut firsts: Vec<usize> = Vec::with_capacity(self.stages.len());
+        for stage in &self.stages {
+            let first = self.parent(stage).and_then(|parent| firsts.get(parent).copied());
+            firsts.push(first.unwrap_or(stage.index));
+        }
+        firsts
+    }
+
+    /// Goes over the stages so that each comes between its beginning and its end where those that start from it do: what is kept of a
+    /// stage's line is begun, and taken back, as its stages are.
+    pub fn walk_lines(&self, mut visit: impl FnMut(Turn)) {
+        let mut below: Vec<Vec<usize>> = vec![Vec::new(); self.stages.len()];
+        let mut todo: Vec<Turn> = Vec::new();
+        for (at, stage) in self.stages.iter().enumerate().rev() {
+            match self.parent(stage).and_then(|parent| below.get_mut(parent)) {
+                Some(siblings) => siblings.push(at),
+                None => todo.push(Turn::Enter(at)),
             }
         }
-        out.reverse();
-        out
+        while let Some(turn) = todo.pop() {
+            if let Turn::Enter(at) = turn {
+                todo.push(Turn::Leave);
+                let own = below.get_mut(at).map(std::mem::take).unwrap_or_default();
+                todo.extend(own.into_iter().map(Turn::Enter));
+            }
+            visit(turn);
+        }
     }
 
     /// The stage that COPY --from or a mount names: by name, or for COPY by number.
@@ -337,14 +407,66 @@ impl<'s> View<'s> {
         select(folder, ignore.unwrap_or(&none), reads, false).ok()
     }
 
+    /// `path` of the context, cleaned, and where that is; none where the context is not at hand.
+    fn located(&self, path: &str) -> Option<(Vec<u8>, PathBuf)> {
+        let (folder, _) = self.context?;
+        let clean = clean_rooted(path.as_bytes());
+        let whole = folder.join(std::str::from_utf8(&clean).ok()?);
+        Some((clean, whole))
+    }
+
     /// The text of a file in the context; none where it can't be read, or is no reasonable size.
     pub fn context_file(&self, path: &str) -> Option<String> {
-        const MOST: u64 = 4 << 20;
-        let (folder, _) = self.context?;
-        let clean = crate::image::dockerfile::names::clean_rooted(path.as_bytes());
-        let path = folder.join(std::str::from_utf8(&clean).ok()?);
-        let text = read_regular_within(&path, MOST).ok()?;
+        let (_, whole) = self.located(path)?;
+        let text = read_regular_within(&whole, FILE_MAX).ok()?;
         Some(String::from_utf8_lossy(&text).into_owned())
+    }
+
+    /// The requirements file at `path` of the context, which is read once; none where it can't be read, or is no reasonable size.
+    pub fn requirements(&self, path: &str) -> Option<Rc<Requirements>> {
+        let (clean, whole) = self.located(path)?;
+        if let Some(known) = self.requirements.borrow().get(&clean) {
+            return known.clone();
+        }
+        let text = read_regular_within(&whole, FILE_MAX).ok();
+        let read = text.map(|text| Rc::new(requirements::read(&String::from_utf8_lossy(&text))));
+        self.requirements.borrow_mut().insert(clean, read.clone());
+        read
+    }
+
+    /// What `path` of the context names, links followed; it is looked at once.
+    pub fn standing(&self, path: &str) -> Standing {
+        let Some((clean, whole)) = self.located(path) else { return Standing::Nothing };
+        if let Some(known) = self.standing.borrow().get(&clean) {
+            return *known;
+        }
+        let found = match std::fs::metadata(&whole) {
+            Ok(known) if known.is_dir() => Standing::Folder,
+            Ok(known) if known.is_file() && known.len() <= FILE_MAX => Standing::File,
+            _ => Standing::Nothing,
+        };
+        self.standing.borrow_mut().insert(clean, found);
+        found
+    }
+}
+
+/// The variables that commands see, as long as their values take no more than the budget has; behind that none is known.
+struct Bounded<'e> {
+    env: &'e mut Env,
+    budget: &'e mut Option<Budget>,
+}
+
+impl Scope for Bounded<'_> {
+    fn get(&mut self, name: &[u8]) -> Lookup {
+        let Some(budget) = self.budget else { return Lookup::Unknown };
+        let found = self.env.get(name);
+        match &found {
+            Lookup::Set(Value::Known(bytes)) if budget.take(bytes.len()).is_err() => {
+                *self.budget = None;
+                Lookup::Unknown
+            }
+            _ => found,
+        }
     }
 }
 
@@ -355,6 +477,8 @@ struct Known<'s> {
     /// Arguments, by the name's place.
     args: HashMap<Span, &'s ArgUse>,
     budget: Budget,
+    /// What the variables in commands may still cost; none where that is spent.
+    commands: Option<Budget>,
 }
 
 impl<'s> Known<'s> {
@@ -369,7 +493,7 @@ impl<'s> Known<'s> {
                 args.entry(span).or_insert(arg);
             }
         }
-        Known { reads, args, budget: Budget::default() }
+        Known { reads, args, budget: Budget::default(), commands: Some(Budget::default()) }
     }
 }
 
@@ -392,6 +516,9 @@ fn ignore_of(inputs: &Inputs) -> Option<&Ignore> {
     inputs.ignore.0.as_ref().as_ref().ok().map(|choice| &choice.ignore)
 }
 
+/// Bytes that a path in an image has at most.
+const PATH_MAX: usize = 4096;
+
 /// `path` in the image, whole: relative paths start at the working folder, which may not be known.
 pub(super) fn within(folder: Option<&str>, path: &str) -> Option<String> {
     let whole = match (path.starts_with('/'), folder) {
@@ -399,7 +526,11 @@ pub(super) fn within(folder: Option<&str>, path: &str) -> Option<String> {
         (false, Some(folder)) => format!("{folder}/{path}"),
         (false, None) => return None,
     };
-    let clean = crate::image::dockerfile::names::clean_rooted(whole.as_bytes());
+    // No system knows a longer path. Each relative one makes the next longer.
+    if whole.len() > PATH_MAX {
+        return None;
+    }
+    let clean = clean_rooted(whole.as_bytes());
     let trailing = if path.ends_with('/') && !clean.is_empty() { "/" } else { "" };
     Some(format!("/{}{trailing}", String::from_utf8_lossy(&clean)))
 }
