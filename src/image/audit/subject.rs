@@ -10,7 +10,7 @@ use super::super::study::{BuildStudy, FileFault, RecipeStudy, Study};
 use super::finding::{Criterion, Finding, Kind, Level};
 use super::sizes::Sizes;
 use crate::base::sorting;
-use crate::base::tables::HashSet;
+use crate::base::tables::{HashMap, HashSet};
 
 /// A build to judge: indices into a study.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,13 +104,18 @@ impl Audit {
             });
         }
         let at = |finding: &Finding| {
-            (finding.criterion(), finding.place.as_ref().map(|place| (place.file.clone(), place.line)))
+            let place = finding.place.as_ref()?;
+            Some((finding.criterion(), place.file.clone(), place.line))
         };
-        self.findings.retain(|own| {
-            !findings
-                .iter()
-                .any(|other| other.place.is_some() && at(other) == at(own) && other.level >= own.level)
-        });
+        let mut worst: HashMap<(Criterion, String, usize), Level> = HashMap::default();
+        for finding in &findings {
+            if let Some(at) = at(finding) {
+                let level = worst.entry(at).or_insert(finding.level);
+                *level = finding.level.max(*level);
+            }
+        }
+        self.findings
+            .retain(|own| !at(own).and_then(|at| worst.get(&at)).is_some_and(|level| *level >= own.level));
         self.findings.extend(findings);
         let order = |finding: &Finding| (finding.criterion(), finding.place.as_ref().map(|place| place.line));
         sorting::sort_by_key(&mut self.findings, order);
@@ -145,14 +150,13 @@ pub fn build_of<'s>(recipe: &'s RecipeStudy, build: &BuildStudy) -> Option<&'s B
 /// The builds whose images are the goals': those of a goal's own recipe, and where a goal's recipe builds none, all that come
 /// before it. An image that its own recipe removes again is nobody's.
 pub fn subjects(study: &Study, goals: &[Vec<u8>]) -> Vec<Subject> {
-    let is_goal = |recipe: &RecipeStudy| goals.contains(&recipe.recipe.target);
+    let named: HashSet<&Vec<u8>> = goals.iter().collect();
+    let is_goal = |recipe: &RecipeStudy| named.contains(&recipe.recipe.target);
     let kept = |index: usize| -> Vec<Subject> {
         let Some(recipe) = study.recipes.get(index) else { return Vec::new() };
-        let builds = recipe.builds.iter().enumerate().filter(|(_, build)| stays(recipe, build));
+        let gone = gone(recipe);
+        let builds = recipe.builds.iter().enumerate().filter(|(_, build)| stays(recipe, build, &gone));
         builds.map(|(build, _)| Subject { recipe: index, build }).collect()
-    };
-    let builds = |goal: &Vec<u8>| {
-        study.recipes.iter().any(|recipe| recipe.recipe.target == *goal && !recipe.builds.is_empty())
     };
     let mut wanted: Vec<usize> = Vec::new();
     for (index, recipe) in study.recipes.iter().enumerate() {
@@ -164,8 +168,9 @@ pub fn subjects(study: &Study, goals: &[Vec<u8>]) -> Vec<Subject> {
         }
     }
     // A goal without a recipe of its own stands for its prerequisites, which are all that was met besides the other goals'.
-    let bare = |goal: &Vec<u8>| !study.recipes.iter().any(|recipe| recipe.recipe.target == *goal);
-    if goals.iter().any(bare) && !goals.iter().any(builds) {
+    let own: HashSet<&Vec<u8>> = study.recipes.iter().map(|recipe| &recipe.recipe.target).collect();
+    let mut of_goals = study.recipes.iter().filter(|recipe| is_goal(recipe));
+    if named.iter().any(|goal| !own.contains(goal)) && of_goals.all(|recipe| recipe.builds.is_empty()) {
         let used = used_by_others(study);
         wanted.extend((0..study.recipes.len()).filter(|index| !used.contains(index)));
     }
@@ -194,25 +199,22 @@ fn used_by_others(study: &Study) -> HashSet<usize> {
     study.recipes.iter().enumerate().filter(|(_, recipe)| makes_one(recipe)).map(|(index, _)| index).collect()
 }
 
-/// Whether the image of `build` is there when its recipe has ended.
-fn stays(recipe: &RecipeStudy, build: &BuildStudy) -> bool {
-    if build_of(recipe, build).is_none_or(|build| build.only_asks) {
-        return false;
-    }
+/// The commands of a recipe, by line and index, that make images of which none is there when it has ended.
+fn gone(recipe: &RecipeStudy) -> HashSet<(usize, usize)> {
     let lifecycle = &recipe.lifecycle;
-    let own: Vec<usize> = lifecycle
-        .made
-        .iter()
-        .enumerate()
-        .filter(|(_, made)| {
-            matches!(made.thing, Thing::Image(_))
-                && (made.by.line, made.by.command) == (build.line, build.command)
-        })
-        .map(|(index, _)| index)
-        .collect();
-    let removed = |index: &usize| {
-        let certain = lifecycle.removals.iter().filter(|removal| removal.reach != Reach::Perhaps);
-        certain.flat_map(|removal| &removal.removes).any(|removed| removed == index)
-    };
-    own.is_empty() || !own.iter().all(removed)
+    let certain = lifecycle.removals.iter().filter(|removal| removal.reach != Reach::Perhaps);
+    let removed: HashSet<usize> = certain.flat_map(|removal| removal.removes.iter().copied()).collect();
+    let mut all: HashMap<(usize, usize), bool> = HashMap::default();
+    for (index, made) in lifecycle.made.iter().enumerate() {
+        if matches!(made.thing, Thing::Image(_)) {
+            *all.entry((made.by.line, made.by.command)).or_insert(true) &= removed.contains(&index);
+        }
+    }
+    all.into_iter().filter(|(_, gone)| *gone).map(|(command, _)| command).collect()
+}
+
+/// Whether the image of `build` is there when its recipe has ended, by the commands whose images are `gone`.
+fn stays(recipe: &RecipeStudy, build: &BuildStudy, gone: &HashSet<(usize, usize)>) -> bool {
+    build_of(recipe, build).is_some_and(|found| !found.only_asks)
+        && !gone.contains(&(build.line, build.command))
 }
