@@ -7,11 +7,12 @@ use super::super::command::kinds::{Build, BuildContext, OpaqueReason};
 use super::super::context::{Choice, Ignore, LoadError};
 use super::super::dockerfile::{Analysis, ContextRead, ErrorKind, Opaque, WarningKind, nearest};
 use super::super::recipe::{Line, Place};
-use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, GivenArg, Inputs};
+use super::super::study::{BuildStudy, ContextUse, DockerfileUse, FileFault, GivenArg, Inputs, Study};
 use super::references::{place, swallowed};
 use super::{At, Finding, Kind, Severity, soften};
 use crate::base::Span;
 use crate::base::secret::is_secret_name;
+use crate::base::tables::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 
@@ -45,15 +46,15 @@ pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-struct One<'a> {
-    at: &'a At<'a>,
+struct One<'a, 's> {
+    at: &'a At<'s>,
     line: &'a Line,
     command: &'a Recognised,
     build: &'a Build,
     study: &'a BuildStudy,
 }
 
-impl One<'_> {
+impl One<'_, '_> {
     fn place(&self, span: Span) -> Option<Place> {
         place(self.line, self.command, span)
     }
@@ -161,9 +162,10 @@ impl One<'_> {
             self.add(found, Severity::Warning, self.place(arg.span), kind);
         }
         let Some(analysis) = self.analysis().filter(|analysis| analysis.opaque.is_none()) else { return };
+        let given: HashMap<&[u8], &GivenArg> =
+            self.study.args.iter().map(|given| (given.name.as_slice(), given)).collect();
         for unused in &analysis.unused_args {
-            let given = self.study.args.iter().rfind(|given| given.name == unused.name);
-            let Some(given) = given else { continue };
+            let Some(given) = given.get(unused.name.as_slice()) else { continue };
             let shared = self
                 .line
                 .references
@@ -195,20 +197,11 @@ impl One<'_> {
 
     /// Whether the word that gives this argument gives it to a build of another target too, which uses it.
     fn used_elsewhere(&self, given: &GivenArg) -> bool {
-        let place = self.place(given.span);
-        let others = self.at.study.recipes.iter().enumerate().filter(|(index, _)| *index != self.at.index);
-        place.is_some()
-            && others.flat_map(|(_, recipe)| recipe.builds.iter().map(move |build| (recipe, build))).any(
-                |(recipe, build)| {
-                    let same = build.args.iter().find(|arg| arg.name == given.name);
-                    let line = recipe.recipe.lines.get(build.line);
-                    let command = recipe.command(build.line, build.command);
-                    let (Some(same), Some(line), Some(command)) = (same, line, command) else { return false };
-                    let Some(Ok(analysis)) = &build.analysis else { return false };
-                    !analysis.unused_args.iter().any(|unused| unused.name == given.name)
-                        && super::references::place(line, command, same.span) == place
-                },
-            )
+        let Some(place) = self.place(given.span) else { return false };
+        let used = self.at.whole.used_args.get_or_init(|| UsedArgs::of(self.at.study));
+        let key = (given.name.as_slice(), place.file.clone(), place.line, place.column);
+        let mut all = used.0.get(&key).into_iter().flatten();
+        all.any(|(index, other)| *index != self.at.index && *other == place)
     }
 
     fn sources(&self, found: &mut Vec<Finding>) {
@@ -270,6 +263,46 @@ impl One<'_> {
         let meant = nearest(name, beside.iter().map(Vec::as_slice));
         let nearest = meant.map(|name| String::from_utf8_lossy(&[above, name].concat()).into_owned());
         Some(Kind::NoSource { path, context: context.clone(), nearest })
+    }
+}
+
+/// The words that give an argument to a build that uses it, by the argument's name and their place, each with two recipes at most.
+#[derive(Default)]
+pub(super) struct UsedArgs<'s>(HashMap<ArgAt<'s>, Vec<(usize, Place)>>);
+
+/// An argument's name, and the file, line and column of the word that gives it.
+type ArgAt<'s> = (&'s [u8], String, usize, Option<usize>);
+
+impl<'s> UsedArgs<'s> {
+    fn of(study: &'s Study) -> Self {
+        let mut used = UsedArgs::default();
+        for (index, recipe) in study.recipes.iter().enumerate() {
+            for build in &recipe.builds {
+                let line = recipe.recipe.lines.get(build.line);
+                let command = recipe.command(build.line, build.command);
+                let (Some(line), Some(command), Some(Ok(analysis))) = (line, command, &build.analysis) else {
+                    continue;
+                };
+                let unused: HashSet<&[u8]> =
+                    analysis.unused_args.iter().map(|unused| unused.name.as_slice()).collect();
+                let mut seen = HashSet::default();
+                for arg in build.args.iter().filter(|arg| seen.insert(arg.name.as_slice())) {
+                    let place = place(line, command, arg.span);
+                    let Some(place) = place.filter(|_| !unused.contains(arg.name.as_slice())) else {
+                        continue;
+                    };
+                    let key = (arg.name.as_slice(), place.file.clone(), place.line, place.column);
+                    let known = used.0.entry(key).or_default();
+                    let is_same = |(_, other): &&(usize, Place)| *other == place;
+                    let same = known.iter().filter(is_same);
+                    let is_known = same.clone().any(|(known, _)| *known == index);
+                    if !is_known && same.count() < 2 {
+                        known.push((index, place));
+                    }
+                }
+            }
+        }
+        used
     }
 }
 

@@ -6,7 +6,7 @@ use super::super::recipe::Place;
 use super::super::reference::Reference;
 use super::super::study::{RecipeStudy, Study};
 use super::{At, Finding, Kind, Severity};
-use crate::base::tables::HashMap;
+use crate::base::tables::{HashMap, HashSet};
 
 /// Finds missing edges. Without `parallel` only those matter whose builder comes later.
 pub(super) fn check(study: &Study, parallel: bool, found: &mut Vec<Finding>) {
@@ -16,6 +16,10 @@ pub(super) fn check(study: &Study, parallel: bool, found: &mut Vec<Finding>) {
             builders.entry(tag).or_default().push((index, place));
         }
     }
+    let sets: HashMap<&str, HashSet<usize>> = builders
+        .iter()
+        .map(|(tag, known)| (tag.as_str(), known.iter().map(|(builder, _)| *builder).collect()))
+        .collect();
     for (index, recipe) in study.recipes.iter().enumerate() {
         for build in &recipe.builds {
             let Some(Ok(analysis)) = &build.analysis else { continue };
@@ -23,14 +27,21 @@ pub(super) fn check(study: &Study, parallel: bool, found: &mut Vec<Finding>) {
                 let Some(Ok(reference)) = image.reference.known().map(Reference::parse) else { continue };
                 let shown = reference.familiar();
                 let canonical = reference.with_default_tag().canonical();
-                let Some(known) = builders.get(&canonical) else { continue };
-                let ordered = |(builder, _): &(usize, Option<Place>)| {
-                    *builder == index || recipe.before.contains(builder) || (!parallel && *builder < index)
+                let Some(known) = builders.get(&canonical).zip(sets.get(canonical.as_str())) else {
+                    continue;
                 };
-                if known.iter().any(ordered) {
+                let (known, set) = known;
+                let Some((builder, place)) = known.first() else { continue };
+                // The first is the earliest.
+                let is_ordered = set.contains(&index)
+                    || (!parallel && *builder < index)
+                    || match set.len() < recipe.before.len() {
+                        true => set.iter().any(|builder| recipe.before.contains(builder)),
+                        false => recipe.before.iter().any(|before| set.contains(before)),
+                    };
+                if is_ordered {
                     continue;
                 }
-                let Some((builder, place)) = known.first() else { continue };
                 let Some(builder) = study.recipes.get(*builder) else { continue };
                 let kind = Kind::MissingEdge {
                     image: shown,

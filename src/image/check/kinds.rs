@@ -32,7 +32,7 @@ pub enum Severity {
 }
 
 /// What a name in a recipe is the name of.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Owner {
     /// A container.
     Container,

@@ -5,9 +5,10 @@ use super::super::command::lifecycle::{Identity, Thing};
 use super::super::command::text::Text;
 use super::super::command::{ImageCommand, Reach, Recognised};
 use super::super::reference::Reference;
-use super::super::study::RecipeStudy;
+use super::super::study::{RecipeStudy, Study};
 use super::references::place;
 use super::{At, Finding, Kind, Owner, Severity};
+use crate::base::tables::HashSet;
 
 /// Finds both.
 pub(super) fn check(at: &At<'_>, found: &mut Vec<Finding>) {
@@ -21,6 +22,13 @@ fn left(at: &At<'_>, found: &mut Vec<Finding>) {
     if recipe.recipe.managed {
         return;
     }
+    let removals = &recipe.lifecycle.removals;
+    let all_removed: HashSet<usize> =
+        removals.iter().flat_map(|removal| removal.removes.iter().copied()).collect();
+    let unread = recipe
+        .readings
+        .iter()
+        .any(|reading| !reading.opaque.is_empty() || reading.others.iter().any(|other| other.name.is_none()));
     for (index, made) in recipe.lifecycle.made.iter().enumerate() {
         let Thing::Container(identity) = &made.thing else { continue };
         let command = recipe.command(made.by.line, made.by.command);
@@ -32,12 +40,10 @@ fn left(at: &At<'_>, found: &mut Vec<Finding>) {
             ImageCommand::Run(_) => true,
             _ => false,
         };
-        let removed = recipe.lifecycle.removals.iter().any(|removal| removal.removes.contains(&index));
+        let removed = all_removed.contains(&index);
         let certain = matches!(made.reach, Reach::Always | Reach::OnSuccess);
-        let unread = recipe.readings.iter().any(|reading| {
-            !reading.opaque.is_empty() || reading.others.iter().any(|other| other.name.is_none())
-        });
-        if made.removes_itself || removed || !certain || unread || dealt_with(at, identity) {
+        let dealt_with = || at.whole.dealt_with.get_or_init(|| DealtWith::by(at.study)).has(identity);
+        if made.removes_itself || removed || !certain || unread || dealt_with() {
             continue;
         }
         let name = identity.name.as_ref().map(|name| name.shown().into_owned());
@@ -46,21 +52,49 @@ fn left(at: &At<'_>, found: &mut Vec<Finding>) {
     }
 }
 
-/// Whether a command of any recipe removes, starts or commits a container of this name, or one that is not known.
-fn dealt_with(at: &At<'_>, identity: &Identity) -> bool {
-    at.study.recipes.iter().flat_map(RecipeStudy::commands).any(|(_, _, command)| {
-        let same_name = |text: &Text| match (&identity.name, text.known()) {
-            (Some(name), Some(known)) => name.known().is_none_or(|name| name == known),
-            (_, None) => true,
-            (None, Some(_)) => false,
-        };
-        match &command.command {
-            ImageCommand::RemoveContainers(removal) => removal.more || removal.operands.iter().any(same_name),
-            ImageCommand::Start(names) => names.iter().any(same_name),
-            ImageCommand::Other(name) => name.contains("prune"),
-            _ => false,
+/// The containers that commands of any recipe remove, start or commit.
+#[derive(Default)]
+pub(super) struct DealtWith<'s> {
+    /// One may be any container.
+    any: bool,
+    names: HashSet<&'s [u8]>,
+}
+
+impl<'s> DealtWith<'s> {
+    /// Those that the recipes of `study` deal with.
+    fn by(study: &'s Study) -> Self {
+        let mut dealt = DealtWith::default();
+        for (_, _, command) in study.recipes.iter().flat_map(RecipeStudy::commands) {
+            let names: &[Text] = match &command.command {
+                ImageCommand::RemoveContainers(removal) => {
+                    dealt.any |= removal.more;
+                    &removal.operands
+                }
+                ImageCommand::Start(names) => names,
+                ImageCommand::Other(name) => {
+                    dealt.any |= name.contains("prune");
+                    continue;
+                }
+                _ => continue,
+            };
+            for name in names {
+                match name.known() {
+                    Some(known) => drop(dealt.names.insert(known)),
+                    None => dealt.any = true,
+                }
+            }
         }
-    })
+        dealt
+    }
+
+    /// Whether a container of this name is dealt with, or one that is not known.
+    fn has(&self, identity: &Identity) -> bool {
+        let by_name = || match identity.name.as_ref()?.known() {
+            Some(name) => Some(self.names.contains(name)),
+            None => Some(!self.names.is_empty()),
+        };
+        self.any || by_name().unwrap_or(false)
+    }
 }
 
 fn foreign(at: &At<'_>, found: &mut Vec<Finding>) {
@@ -76,8 +110,8 @@ fn foreign(at: &At<'_>, found: &mut Vec<Finding>) {
         }
         for operand in &removal.operands {
             let Some(name) = operand.known() else { continue };
-            let before = recipe.before.iter().filter_map(|&index| at.study.recipes.get(index));
-            if std::iter::once(recipe).chain(before).any(|recipe| makes(recipe, owner, name)) {
+            let mut makers = std::iter::once(&at.index).chain(&recipe.before);
+            if makers.any(|&index| makes(at, index, owner, name)) {
                 continue;
             }
             let kind = Kind::RemovesForeign { owner, name: String::from_utf8_lossy(name).into_owned() };
@@ -112,21 +146,50 @@ fn makes_any(recipe: &RecipeStudy, owner: Owner) -> bool {
     recipe.lifecycle.made.iter().any(|made| identity(&made.thing).is_some_and(|(own, _)| own == owner))
 }
 
-/// Whether the recipe may make a thing of this name: a name that is not known may be any.
-fn makes(recipe: &RecipeStudy, owner: Owner, name: &[u8]) -> bool {
-    recipe.lifecycle.made.iter().any(|made| {
-        let Some((own, identity)) = identity(&made.thing) else { return false };
-        own == owner
-            && identity.name.as_ref().is_some_and(|known| match known.known() {
-                None => true,
-                Some(known) if owner == Owner::Image => {
-                    known == name
-                        || match (Reference::parse(known), Reference::parse(name)) {
-                            (Ok(known), Ok(name)) => known.same_image(&name),
-                            _ => false,
-                        }
+/// What a recipe makes, by kind.
+#[derive(Default)]
+pub(super) struct Makes<'s> {
+    /// Kinds of which one has a name that is not known.
+    unknown: HashSet<Owner>,
+    names: HashSet<(Owner, &'s [u8])>,
+    /// Images' names in canonical form.
+    images: HashSet<String>,
+}
+
+fn canonical(name: &[u8]) -> Option<String> {
+    Some(Reference::parse(name).ok()?.with_default_tag().canonical())
+}
+
+impl<'s> Makes<'s> {
+    fn by(recipe: &'s RecipeStudy) -> Self {
+        let mut makes = Makes::default();
+        for (owner, identity) in recipe.lifecycle.made.iter().filter_map(|made| identity(&made.thing)) {
+            match identity.name.as_ref().map(Text::known) {
+                None => {}
+                Some(None) => drop(makes.unknown.insert(owner)),
+                Some(Some(name)) => {
+                    makes.names.insert((owner, name));
+                    makes.images.extend(canonical(name).filter(|_| owner == Owner::Image));
                 }
-                Some(known) => known == name.strip_prefix(b"/").unwrap_or(name),
-            })
-    })
+            }
+        }
+        makes
+    }
+}
+
+/// Whether recipe `index` may make a thing of this name: a name that is not known may be any.
+fn makes(at: &At<'_>, index: usize, owner: Owner, name: &[u8]) -> bool {
+    let known = at.study.recipes.get(index).zip(at.whole.makes.get(index));
+    let Some(makes) = known.map(|(recipe, known)| known.get_or_init(|| Makes::by(recipe))) else {
+        return false;
+    };
+    makes.unknown.contains(&owner)
+        || match owner {
+            Owner::Image => {
+                makes.names.contains(&(owner, name))
+                    || (!makes.images.is_empty()
+                        && canonical(name).is_some_and(|name| makes.images.contains(&name)))
+            }
+            _ => makes.names.contains(&(owner, name.strip_prefix(b"/").unwrap_or(name))),
+        }
 }

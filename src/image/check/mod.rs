@@ -20,7 +20,8 @@ use super::recipe::{Line, Place, Runner};
 use super::study::{BuildStudy, DockerfileUse, Outside, RecipeStudy, Study};
 use crate::base::Span;
 use crate::base::sorting;
-use crate::base::tables::HashMap;
+use crate::base::tables::{HashMap, HashSet};
+use std::cell::{OnceCell, RefCell};
 
 /// What is known of the run besides its recipes.
 pub struct Setting<'o> {
@@ -34,9 +35,10 @@ pub struct Setting<'o> {
 pub fn check(study: &Study, setting: &Setting<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     let mut seen = Seen::default();
+    let whole = Whole::of(study);
     for (index, recipe) in study.recipes.iter().enumerate() {
         let mut own = Vec::new();
-        let at = At { study, index, recipe, setting };
+        let at = At { study, index, recipe, setting, whole: &whole, own_lines: RefCell::default() };
         references::check(&at, &mut seen.tags, &mut own);
         builds::check(&at, &mut own);
         programs::check(&at, &mut seen.programs, &mut own);
@@ -70,8 +72,8 @@ fn listed(at: &At<'_>, found: &mut Vec<Finding>) {
 /// What is said once, however many recipes have it.
 #[derive(Default)]
 struct Seen {
-    programs: Vec<Vec<u8>>,
-    engines: Vec<usize>,
+    programs: HashSet<Vec<u8>>,
+    engines: HashSet<usize>,
     tags: references::TagsLeft,
 }
 
@@ -81,6 +83,34 @@ struct At<'s> {
     index: usize,
     recipe: &'s RecipeStudy,
     setting: &'s Setting<'s>,
+    whole: &'s Whole<'s>,
+    /// For lines with builds whether what else is in them may make files.
+    own_lines: RefCell<HashMap<usize, bool>>,
+}
+
+/// What is asked of all recipes for each of them, found once.
+struct Whole<'s> {
+    dealt_with: OnceCell<leavings::DealtWith<'s>>,
+    used_args: OnceCell<builds::UsedArgs<'s>>,
+    /// For each recipe the first line that may make files, counted from zero; none where none does.
+    making: Vec<OnceCell<Option<usize>>>,
+    /// For each recipe whether one before it may make files.
+    made_before: Vec<OnceCell<bool>>,
+    /// For each recipe what it makes.
+    makes: Vec<OnceCell<leavings::Makes<'s>>>,
+}
+
+impl Whole<'_> {
+    fn of(study: &Study) -> Self {
+        let count = study.recipes.len();
+        Whole {
+            dealt_with: OnceCell::new(),
+            used_args: OnceCell::new(),
+            making: std::iter::repeat_with(OnceCell::new).take(count).collect(),
+            made_before: std::iter::repeat_with(OnceCell::new).take(count).collect(),
+            makes: std::iter::repeat_with(OnceCell::new).take(count).collect(),
+        }
+    }
 }
 
 impl At<'_> {
@@ -103,18 +133,34 @@ impl At<'_> {
     /// Whether something before line `line` of the recipe, or a recipe before it, may make files: a program, a copy out of a
     /// container, a container with a folder of this machine, output redirected.
     fn may_make_files(&self, line: usize) -> bool {
-        let earlier = self.recipe.before.iter().filter_map(|&index| self.study.recipes.get(index));
-        makes_files(self.recipe, line) || earlier.into_iter().any(|recipe| makes_files(recipe, usize::MAX))
+        // On the build's own line only what stands before it counts, which is taken to be all of it.
+        let own = || {
+            let own = self.recipe.recipe.lines.get(line).zip(self.recipe.readings.get(line));
+            let find = || own.is_some_and(|(line, reading)| line_makes_files(line, reading, true));
+            *self.own_lines.borrow_mut().entry(line).or_insert_with(find)
+        };
+        let before = || {
+            let mut earlier = self.recipe.before.iter();
+            earlier.any(|&index| self.first_making(index).is_some())
+        };
+        self.first_making(self.index).is_some_and(|first| first < line)
+            || own()
+            || self.whole.made_before.get(self.index).is_some_and(|known| *known.get_or_init(before))
+    }
+
+    /// The first line of recipe `index` that may make files.
+    fn first_making(&self, index: usize) -> Option<usize> {
+        let recipe = self.study.recipes.get(index)?;
+        let find = || {
+            let mut lines = recipe.recipe.lines.iter().zip(&recipe.readings);
+            lines.position(|(line, reading)| line_makes_files(line, reading, false))
+        };
+        *self.whole.making.get(index)?.get_or_init(find)
     }
 }
 
-fn makes_files(recipe: &RecipeStudy, before: usize) -> bool {
-    let lines = recipe.recipe.lines.iter().zip(&recipe.readings).enumerate();
-    let mut lines = lines.take(before.saturating_add(1));
-    // On the build's own line only what stands before it counts, which is taken to be all of it.
-    lines.any(|(index, (line, reading))| {
-        line.runner != Runner::Shell || script_makes_files(&line.text, reading, index == before)
-    })
+fn line_makes_files(line: &Line, reading: &Reading, is_builds_own: bool) -> bool {
+    line.runner != Runner::Shell || script_makes_files(&line.text, reading, is_builds_own)
 }
 
 /// Whether a script may make files: one that is not understood may.
@@ -179,17 +225,15 @@ fn soften(line: &Line, command: &Recognised, found: &mut [Finding]) {
 /// Takes out what is said twice of one place, as of a line that several targets share.
 fn settle(found: Vec<Finding>) -> Vec<Finding> {
     let mut out: Vec<Finding> = Vec::with_capacity(found.len());
-    let mut by_place: HashMap<(String, usize, Option<usize>), Vec<usize>> = HashMap::default();
+    let mut by_place: HashMap<(String, usize, Option<usize>, String), Vec<usize>> = HashMap::default();
     for finding in found {
         if let Some(place) = &finding.place {
-            let known = by_place.entry((place.file.clone(), place.line, place.column)).or_default();
-            let is_same = |known: &Finding| {
-                let same = match (&known.kind, &finding.kind) {
-                    (Kind::UnusedArg { name, .. }, Kind::UnusedArg { name: other, .. }) => name == other,
-                    (kind, other) => kind == other,
-                };
-                known.place == finding.place && same
+            let kind = match &finding.kind {
+                Kind::UnusedArg { name, .. } => format!("UnusedArg {name}"),
+                kind => format!("{kind:?}"),
             };
+            let known = by_place.entry((place.file.clone(), place.line, place.column, kind)).or_default();
+            let is_same = |known: &Finding| known.place == finding.place;
             if known.iter().filter_map(|&at| out.get(at)).any(is_same) {
                 continue;
             }

@@ -6,6 +6,7 @@ use super::super::engine::EngineError;
 use super::super::recipe::Line;
 use super::{At, Finding, Kind, Severity};
 use crate::base::Span;
+use crate::base::tables::HashSet;
 use std::ffi::OsString;
 use std::os::unix::ffi::OsStringExt;
 
@@ -56,7 +57,7 @@ pub fn package_of(program: &str) -> Option<&'static str> {
 }
 
 /// Finds programs that are not on PATH; each is said once.
-pub(super) fn check(at: &At<'_>, seen: &mut Vec<Vec<u8>>, found: &mut Vec<Finding>) {
+pub(super) fn check(at: &At<'_>, seen: &mut HashSet<Vec<u8>>, found: &mut Vec<Finding>) {
     let path = match at.recipe.recipe.environment.get(&b"PATH"[..]) {
         Some(Inherited::Value(path)) => OsString::from_vec(path.clone()),
         _ => return,
@@ -100,7 +101,7 @@ pub(super) fn check(at: &At<'_>, seen: &mut Vec<Vec<u8>>, found: &mut Vec<Findin
             let package = package_of(text);
             let kind = Kind::NoProgram { name: text.to_owned(), package };
             found.push(at.finding(Severity::Error, line.place(span), kind));
-            seen.push(name);
+            seen.insert(name);
         }
     }
 }
@@ -126,17 +127,16 @@ fn word(line: &Line, name: &[u8], span: Span) -> Option<Span> {
 }
 
 /// Finds engines that do not answer; each is said once.
-pub(super) fn engines(at: &At<'_>, seen: &mut Vec<usize>, found: &mut Vec<Finding>) {
+pub(super) fn engines(at: &At<'_>, seen: &mut HashSet<usize>, found: &mut Vec<Finding>) {
     for (number, index, command) in at.recipe.commands() {
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
         if !certain(command.reach) || command.failure_ignored || line.failure_ignored {
             continue;
         }
         let Some(connection) = at.recipe.engine(number, index) else { continue };
-        if seen.contains(&connection) {
+        if !seen.insert(connection) {
             continue;
         }
-        seen.push(connection);
         let Some(connection) = at.study.connections.get(connection) else { continue };
         match connection.answers() {
             // That the client is not there is said of the program.

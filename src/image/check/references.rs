@@ -18,8 +18,9 @@ pub(super) fn check(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) 
         let Some(line) = at.recipe.recipe.lines.get(number) else { continue };
         let before = found.len();
         let taken = swallowed(line, command);
+        let words: HashSet<Span> = taken.iter().map(|taken| taken.word).collect();
         for text in names(&command.command) {
-            if !taken.iter().any(|taken| taken.word == text.span) {
+            if !words.contains(&text.span) {
                 name(at, line, command, text, found);
             }
         }
@@ -186,8 +187,12 @@ fn tags(recipe: &RecipeStudy) -> Vec<Tagged<'_>> {
     out
 }
 
-/// The tags that recipes leave, each with the indices of these recipes and the build's text as the shell gets it.
+/// The tags that recipes leave, each with the indices of the first of these recipes and the build's text as the shell gets it.
 pub(super) type TagsLeft = HashMap<String, Vec<(usize, Vec<u8>)>>;
+
+/// Of the builds that leave a tag so many are kept: what is asked for is the first of another text and another target, and of each text
+/// and each target two are kept at most, so that one of these answers.
+const MOST_LEFT: usize = 5;
 
 /// Tags that one build gives twice, or that an earlier recipe leaves, too. Those that this one leaves are added to `left`.
 fn tags_twice(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) {
@@ -212,8 +217,17 @@ fn tags_twice(at: &At<'_>, left: &mut TagsLeft, found: &mut Vec<Finding>) {
         }
     }
     for Tagged { canonical, text, .. } in own {
-        if !removed.contains(&canonical) {
-            left.entry(canonical).or_default().push((at.index, text.to_owned()));
+        if removed.contains(&canonical) {
+            continue;
+        }
+        let known = left.entry(canonical).or_default();
+        let target = |index: usize| at.study.recipes.get(index).map(|recipe| &recipe.recipe.target);
+        let own = target(at.index);
+        let same_text = known.iter().filter(|(_, other)| other == text);
+        let same_target = known.iter().filter(|(index, _)| target(*index) == own);
+        let is_known = same_text.clone().any(|(index, _)| target(*index) == own);
+        if known.len() < MOST_LEFT && !is_known && same_text.count() < 2 && same_target.count() < 2 {
+            known.push((at.index, text.to_owned()));
         }
     }
 }
