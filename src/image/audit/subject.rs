@@ -115,7 +115,7 @@ impl Audit {
             }
         }
         self.findings
-            .retain(|own| !at(own).and_then(|at| worst.get(&at)).is_some_and(|level| *level >= own.level));
+            .retain(|own| at(own).and_then(|at| worst.get(&at)).is_none_or(|level| *level < own.level));
         self.findings.extend(findings);
         let order = |finding: &Finding| (finding.criterion(), finding.place.as_ref().map(|place| place.line));
         sorting::sort_by_key(&mut self.findings, order);
