@@ -20,6 +20,7 @@ pub fn trials() -> Vec<Trial> {
         files_of_images_are_read_in_proportion,
         files_of_images_are_checked_in_proportion,
         files_of_images_are_audited_in_proportion,
+        audits_grow_in_proportion,
         recipes_are_checked_in_proportion,
         freshness_is_judged_in_proportion,
         files_of_variables_are_read_in_proportion,
@@ -348,8 +349,11 @@ const AUDITED: &[(&str, Files)] = &[
     ("relative folders", |n| audited("WORKDIR a\nCOPY in b\n".repeat(n))),
 ];
 
+fn audits_grow_in_proportion() -> Result<(), Failure> {
+    in_proportion(&["--audit=static"], AUDITED)
+}
+
 fn files_of_images_are_audited_in_proportion() -> Result<(), Failure> {
-    in_proportion(&["--audit=static"], AUDITED)?;
     in_proportion(&["--audit=static"], IMAGES)
 }
 

@@ -2,6 +2,7 @@
 //! Knows nothing of images.
 
 use std::fmt;
+use std::sync::LazyLock;
 
 /// The table.
 const TABLE: &str = include_str!("releases.txt");
@@ -105,8 +106,13 @@ impl Release {
     }
 }
 
-/// All releases of the table, in its order.
+/// All releases of the table, in its order. It is read once.
 pub fn all() -> impl Iterator<Item = Release> {
+    static READ: LazyLock<Vec<Release>> = LazyLock::new(|| read().collect());
+    READ.iter().copied()
+}
+
+fn read() -> impl Iterator<Item = Release> {
     TABLE.lines().filter_map(|line| {
         let mut words = line.split_whitespace().filter(|_| !line.starts_with('#'));
         let mut word = || words.next().map(|word| if word == "-" { "" } else { word });
