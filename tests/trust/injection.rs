@@ -197,17 +197,21 @@ fn try_one(each: Try) -> Result<bool, Failure> {
     }
     let outcome = found?;
     let hit = Hit { call, error, lines: lines.iter().map(|line| (*line).to_owned()).collect() };
+    // The loader's end, before imk's own first instruction.
+    let of_loader = ["error while loading shared libraries", "cannot allocate TLS data structures"];
+    if outcome.status == "127" && of_loader.iter().any(|words| outcome.stderr.contains(words))
+        || hit.is_of_memory() && when == 1 && outcome.status == "signal 11"
+    {
+        return Ok(true);
+    }
     let is_expected = work.ends.contains(&outcome.status.as_str())
-        // Before imk's own first instruction.
-        || outcome.status == "127" && outcome.stderr.contains("error while loading shared libraries")
         // Standard output that nobody reads ends a run as it ends any program.
         || error == "EPIPE" && outcome.status == "signal 13"
         // As of GNU make's, after a recipe that failed, too.
         || outcome.status == "1" && outcome.stderr.contains("write error: stdout")
         // It can't send the signal to itself.
         || call == "kill" && outcome.status == "143"
-        // Memory that can't be had ends the loader, before imk's own first instruction, and any program of Rust.
-        || hit.is_of_memory() && when == 1 && outcome.status == "signal 11"
+        // Memory that can't be had ends any program of Rust.
         || hit.is_of_memory() && outcome.status == "signal 6" && outcome.stderr.contains("memory allocation of");
     if !is_expected {
         return Err(format!("{outcome:?} after {lines:?}"));

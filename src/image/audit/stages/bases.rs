@@ -186,7 +186,9 @@ pub(super) fn check(view: &View<'_>, refresh: &Refresh, setting: &Setting, found
     let mut seen = HashSet::default();
     for used in &view.analysis.images {
         let Some(named) = used.reference.known().and_then(Named::of) else { continue };
-        let Some(stage) = view.analysis.place(used.stage).and_then(|at| view.stages.get(at)) else { continue };
+        let Some(stage) = view.analysis.place(used.stage).and_then(|at| view.stages.get(at)) else {
+            continue;
+        };
         if refresh.built.contains(&named.canonical) || !seen.insert((named.canonical.clone(), used.via)) {
             continue;
         }
