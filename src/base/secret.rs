@@ -55,7 +55,7 @@ pub fn is_secret_name(name: &[u8]) -> bool {
 /// (`sort --key=2`), and `--secret=id=npm` says where the secret is.
 fn is_harmless_option(name: &[u8], value: &[u8]) -> bool {
     let name = String::from_utf8_lossy(name).to_ascii_lowercase();
-    let mut words = name.split('-');
+    let mut words = name.split(|c: char| !c.is_ascii_alphanumeric());
     let is_plain_key = words.all(|word| word == "key" || !WORDS.contains(&word) && !KEYS.contains(&word));
     name.starts_with('-') && (is_plain_key || PLACES.iter().any(|place| value.starts_with(place)))
 }
@@ -172,6 +172,10 @@ mod tests {
             ("V=1 A=TOKEN=b", "V=1 A=TOKEN=*"),
             ("x --api-key=a --secret-key=b --apikey=c", "x --api-key=* --secret-key=* --apikey=*"),
             ("x -key=a --private-key=b --Key=c", "x -key=a --private-key=* --Key=c"),
+            (
+                "x --db_password=a --my.token=b -Dspring.password=c",
+                "x --db_password=* --my.token=* -Dspring.password=*",
+            ),
         ] {
             assert_eq!(masked(line), shown);
         }

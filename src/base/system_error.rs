@@ -26,7 +26,7 @@ impl SystemError {
 impl<E: Into<Error>> From<E> for SystemError {
     fn from(error: E) -> SystemError {
         let error = error.into();
-        SystemError { kind: error.kind(), number: error.raw_os_error() }
+        SystemError { kind: error.kind(), number: number_of(&error) }
     }
 }
 
@@ -39,15 +39,22 @@ impl fmt::Display for SystemError {
     }
 }
 
-/// An error's own words, without Rust's "(os error N)".
-pub fn system_words(error: &Error) -> String {
-    let mut text = error.to_string();
-    if error.raw_os_error().is_some()
-        && let Some(end) = text.rfind(" (os error")
-    {
-        text.truncate(end);
+/// The number of an error, or of one that a library put a path to.
+fn number_of(error: &Error) -> Option<i32> {
+    let mut inner: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|inner| inner as _);
+    let mut number = error.raw_os_error();
+    while let (None, Some(cause)) = (number, inner) {
+        number = cause.downcast_ref::<Error>().and_then(Error::raw_os_error);
+        inner = cause.source();
     }
-    text
+    number
+}
+
+/// The system's words for an error, without Rust's "(os error N)"; a library's own where it is none of the system's.
+pub fn system_words(error: &Error) -> String {
+    let Some(number) = number_of(error) else { return error.to_string() };
+    let text = Error::from_raw_os_error(number).to_string();
+    text.rfind(" (os error").map_or_else(|| text.clone(), |end| text[..end].to_owned())
 }
 
 #[cfg(test)]
@@ -59,6 +66,9 @@ mod tests {
         assert_eq!(SystemError::of(libc::EIO).to_string(), "Input/output error");
         assert_eq!(SystemError::of(libc::ENOENT), Error::from_raw_os_error(libc::ENOENT).into());
         assert_eq!(SystemError::from(ErrorKind::UnexpectedEof).to_string(), "unexpected end of file");
+        let missing = tempfile::tempdir_in("/nonexistent").expect_err("a folder that is not there");
+        assert_eq!(system_words(&missing), "No such file or directory");
+        assert_eq!(SystemError::from(missing).to_string(), "No such file or directory");
         assert_eq!(system_words(&Error::other("no word (os error in it)")), "no word (os error in it)");
     }
 }

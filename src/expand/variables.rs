@@ -6,6 +6,7 @@ use crate::base::diagnostic::Place;
 use crate::base::table_order::{Figures, History, Table};
 use crate::base::{Name, Names};
 use crate::syntax::Expression;
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 /// Where a value came from, weakest first: a definition replaces one of equal or weaker origin.
@@ -213,18 +214,19 @@ impl Default for Variables {
 }
 
 impl Variables {
-    /// The variables called `name`, in whatever scope.
-    pub fn all_named(&self, name: Name) -> Vec<VariableId> {
-        let sets = (0..self.sets.len() as u32).map(SetId);
-        let mut found: Vec<VariableId> = sets.filter_map(|set| self.find_in(set, name)).collect();
-        found.sort_unstable_by_key(|id| id.0);
-        found.dedup();
+    /// The variables called `name` behind the first `start` of all, in whatever scope, those that were taken out by `undefine` among them; of
+    /// those before the global one alone.
+    pub fn named_from(&self, name: Name, start: usize) -> Vec<VariableId> {
+        let named = self.all.iter().enumerate().skip(start).filter(|(_, variable)| variable.name == name);
+        let mut found: Vec<VariableId> =
+            named.map(|(at, _)| VariableId(at as u32)).filter(|id| !self.free.contains(id)).collect();
+        found.extend(self.find_in(GLOBAL_SET, name).filter(|id| (id.0 as usize) < start));
         found
     }
 
-    /// Those of [`Variables::all_named`] that are behind the first `start` variables.
-    pub fn named_from(&self, name: Name, start: usize) -> Vec<VariableId> {
-        let named = self.all.iter().enumerate().skip(start).filter(|(_, variable)| variable.name == name);
+    /// The variables with these names, in whatever scope, those that were taken out by `undefine` among them.
+    pub fn named(&self, names: &BTreeSet<Name>) -> Vec<VariableId> {
+        let named = self.all.iter().enumerate().filter(|(_, variable)| names.contains(&variable.name));
         named.map(|(at, _)| VariableId(at as u32)).filter(|id| !self.free.contains(id)).collect()
     }
 

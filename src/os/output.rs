@@ -146,13 +146,9 @@ impl Output {
     /// Writes out what is held for standard output.
     pub fn flush(&mut self) {
         if !self.buffer.is_empty() {
+            self.catch_up();
             let stream = self.stdout();
-            let mut text = std::mem::take(&mut self.buffer);
-            if std::mem::take(&mut self.is_behind)
-                && let Some(masks) = self.hidden.masks()
-            {
-                text = masks.hide(&text).into_owned();
-            }
+            let text = std::mem::take(&mut self.buffer);
             if let Err(error) = self.write(stream, &text) {
                 self.note_failure(error);
             }
@@ -448,8 +444,19 @@ impl Output {
 
     /// Hides values of all that is written from here on; what is said already and was not written yet is masked, too.
     pub fn hide(&mut self, masks: Masks) {
+        // What was hidden when it was said stays so.
+        self.catch_up();
         self.hidden.set(masks);
         self.is_behind = true;
+    }
+
+    /// Masks what is held for standard output by all that is hidden.
+    fn catch_up(&mut self) {
+        if std::mem::take(&mut self.is_behind)
+            && let Some(masks) = self.hidden.masks()
+        {
+            self.buffer = masks.hide(&self.buffer).into_owned();
+        }
     }
 
     /// Hides `values` as well.

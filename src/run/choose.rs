@@ -103,6 +103,8 @@ impl Run {
     /// Shows the list until something is picked.
     fn pick(&mut self, mut picker: Picker) -> Outcome<Vec<usize>> {
         let fatal = |text: &str| Stop::fatal(None, Complaint::Text(text.as_bytes().to_vec()));
+        // A signal finds the terminal as it was before it ends this program.
+        let _keep = interruption::keep();
         let Some(raw) = Raw::take() else {
             return Err(fatal("--choose needs a terminal; --list names the goals"));
         };

@@ -15,6 +15,7 @@ pub fn trials() -> Vec<Trial> {
         values_are_hidden_in_what_is_held_back,
         values_are_hidden_in_events_reports_and_traces,
         values_of_the_environment_and_of_targets_are_hidden,
+        values_that_were_are_hidden,
         short_values_are_not_hidden_and_recipes_get_them_all,
         order_and_streams_stay,
         files_of_variables_are_read,
@@ -141,11 +142,35 @@ fn values_are_hidden_in_events_reports_and_traces() -> Result<(), Failure> {
 fn values_of_the_environment_and_of_targets_are_hidden() -> Result<(), Failure> {
     let place = Workplace::new(&program::imk()).map_err(words)?;
     let makefile = "all: KEY = one$(TAIL)\nall: a.x b.y; @echo $(KEY) $$GIVEN $$KEY\nTAIL = -and-two\n\
-        .SECRET_VARS: KEY GIVEN\n%.x: KEY := of-a-pattern\n%.y: KEY = other$(TAIL)\n%.x %.y: ; @echo $(KEY)\n";
+        .SECRET_VARS: KEY GIVEN\n%.x: KEY := of-a-pattern\n%.y: KEY = another\n%.z: KEY = $(error none)\n%.x %.y: ; @echo $(KEY)\n";
     fs::write(place.dir().join("Makefile"), makefile).map_err(words)?;
     let env = vec![("GIVEN".into(), "from outside".into()), ("KEY".into(), "the first".into())];
     let outcome = place.run(&Invocation { env, ..Invocation::default() }).map_err(words)?;
     same(&outcome.stdout, "***\n***\n*** *** ***\n")
+}
+
+/// What was said before, of a value that is another later; a name that is listed again; a variable that is undefined.
+fn values_that_were_are_hidden() -> Result<(), Failure> {
+    for (makefile, said) in [
+        (
+            "A = firstsecret\n$(info $(A))\n.SECRET_VARS: A\nA = secondsecret\n$(info $(A))\nall: ; @:\n",
+            "***\n***\n",
+        ),
+        (
+            "A = firstsecret\n.SECRET_VARS: A\nA = secondsecret\n.SECRET_VARS: A\n$(info $(A))\nall: ; @:\n",
+            "***\n",
+        ),
+        (
+            "A := firstsecret\nB := to $(A)\nundefine A\n.SECRET_VARS: A\n$(info $(B))\nall: ; @echo $(B)\n",
+            "to ***\nto ***\n",
+        ),
+    ] {
+        let place = Workplace::new(&program::imk()).map_err(words)?;
+        fs::write(place.dir().join("Makefile"), makefile).map_err(words)?;
+        let outcome = place.run(&Invocation::default()).map_err(words)?;
+        same(&outcome.stdout, said).map_err(|failure| format!("{makefile}{failure}"))?;
+    }
+    Ok(())
 }
 
 fn short_values_are_not_hidden_and_recipes_get_them_all() -> Result<(), Failure> {

@@ -25,7 +25,7 @@ pub struct Freshness {
     pub masks: Option<Masks>,
     /// Image targets whose image is what it was: nothing that depends on them has to be made for their sake.
     unchanged: HashSet<FileId>,
-    /// Names whose inputs came to be in doubt by a build of this run ([`Memory::doubt`]).
+    /// Names whose inputs came to be in doubt by the last build that was started for them ([`Memory::doubt`]).
     doubted: HashSet<String>,
 }
 
@@ -190,11 +190,12 @@ impl Build {
 
     /// A build from `judged` is about to be started.
     pub fn will_build(&mut self, judged: &Judged) {
-        if let (Some(_), Some(inputs)) = (judged.label(), &judged.inputs)
-            && self.images.freshness.memory.doubt(&judged.name, inputs)
-        {
-            self.images.freshness.doubted.insert(judged.name.clone());
-        }
+        let (Some(_), Some(inputs)) = (judged.label(), &judged.inputs) else { return };
+        match self.images.freshness.memory.doubt(&judged.name, inputs) {
+            true => self.images.freshness.doubted.insert(judged.name.clone()),
+            // Of an attempt before, whose image may be what is there now.
+            false => self.images.freshness.doubted.remove(&judged.name),
+        };
     }
 
     /// A build from `judged` failed by itself. Where it left no image that says it is made from these inputs, there is nothing to doubt: an

@@ -58,11 +58,8 @@ pub fn with_child_signal<T>(start: impl FnOnce() -> T) -> T {
         }
         let started = start();
         libc::pthread_sigmask(libc::SIG_SETMASK, &before, std::ptr::null_mut());
-        // One that this thread took meanwhile may be what the main thread waits for; that looks for children before it waits.
-        #[cfg(target_os = "linux")]
-        if libc::gettid() != libc::getpid() {
-            libc::kill(libc::getpid(), libc::SIGCHLD);
-        }
+        // One that came meanwhile may be what somebody is about to wait for.
+        libc::kill(libc::getpid(), libc::SIGCHLD);
         started
     }
 }

@@ -21,6 +21,7 @@ pub fn trials() -> Vec<Trial> {
         what_changes_and_is_put_back_while_a_build_runs_has_it_built_again,
         an_image_of_a_build_that_was_cut_short_is_built_again,
         a_build_that_fails_leaves_no_doubt,
+        an_attempt_that_fails_leaves_the_doubt_of_the_one_before,
         a_recipe_that_builds_its_own_base_is_fresh_after_it,
         audits_that_are_interrupted_end_as_makes_do,
         a_tag_that_could_not_be_put_back_is_by_the_next_run,
@@ -129,6 +130,17 @@ fn an_image_of_a_build_that_was_cut_short_is_built_again() -> Result<(), Failure
         bench.builds("after that", Vec::new(), 0)?;
     }
     Ok(())
+}
+
+/// The image that is there is of the attempt that the failing one was to put right.
+fn an_attempt_that_fails_leaves_the_doubt_of_the_one_before() -> Result<(), Failure> {
+    let bench = bench()?;
+    let mut orders = bench.other_meanwhile("c/a", "other");
+    orders.push(Order { when: When::Build(2, Phase::Read), act: Act::Fail });
+    let outcome = bench.imk(&[], orders)?;
+    equal(&format!("{outcome:?}"), outcome.status.as_str(), "2")?;
+    bench.builds("after it", Vec::new(), 1)?;
+    bench.builds("after that", Vec::new(), 0)
 }
 
 fn a_build_that_fails_leaves_no_doubt() -> Result<(), Failure> {
