@@ -129,10 +129,11 @@ impl Run {
         let study = Study::of(walked.recipes, walked.before, &outside);
         let day = std::env::var("IMK_TODAY").ok().and_then(|text| Date::parse(&text));
         let setting = stages::Setting { today: day.unwrap_or_else(Date::today), layers: FEW_LAYERS };
+        let recipes = stages::Recipes::of(&study);
         let mut audits = Vec::new();
         for subject in subjects(&study, &goals) {
             let mut audit = Audit::of(&study, subject);
-            match stages::check(&study, subject, &setting) {
+            match stages::check(&study, &recipes, subject, &setting) {
                 Ok(findings) => audit.findings = findings,
                 Err(unread) => audit.unread.push(unread),
             }

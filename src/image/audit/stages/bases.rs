@@ -2,48 +2,17 @@
 
 use super::super::finding::{Finding, Level};
 use super::super::releases::{self, Release, Support};
-use super::super::subject::Subject;
 use super::install::{self, Tool};
+use super::recipes::Refresh;
 use super::view::{Action, StageView, Step, View};
 use super::{Kind, Setting};
 use crate::base::Span;
 use crate::base::tables::{HashMap, HashSet};
-use crate::image::command::ImageCommand;
 use crate::image::dockerfile::{ImageUse, Via};
 use crate::image::reference::Reference;
-use crate::image::study::Study;
 
 /// So many days before its end of life a release is spoken of.
 const SOON: i64 = 180;
-
-/// What the recipes do to get newer bases, and which images they build themselves.
-pub(super) struct Refresh {
-    /// Whether the build itself asks for newer bases.
-    pulls: bool,
-    /// Canonical references of the images that recipes of this run build.
-    built: HashSet<String>,
-}
-
-impl Refresh {
-    /// What is known for `subject`.
-    pub fn of(study: &Study, subject: Subject) -> Refresh {
-        let mut refresh = Refresh { pulls: false, built: HashSet::default() };
-        for (index, recipe) in study.recipes.iter().enumerate() {
-            for (_, _, command) in recipe.commands() {
-                match &command.command {
-                    ImageCommand::Build(build) => {
-                        refresh.pulls |= index == subject.recipe && build.pull != Some(false);
-                        let tags = build.tags.iter().filter_map(|tag| Reference::parse(tag.known()?).ok());
-                        refresh.built.extend(tags.map(|tag| tag.with_default_tag().canonical()));
-                    }
-                    ImageCommand::Pull(_) => refresh.pulls = true,
-                    _ => {}
-                }
-            }
-        }
-        refresh
-    }
-}
 
 /// A base image's name, taken apart.
 pub(super) struct Named {
@@ -182,7 +151,7 @@ pub(super) fn root<'v>(view: &'v View<'_>) -> Option<(&'v StageView<'v>, Named, 
 }
 
 /// Finds what base images' names tell.
-pub(super) fn check(view: &View<'_>, refresh: &Refresh, setting: &Setting, found: &mut Vec<Finding>) {
+pub(super) fn check(view: &View<'_>, refresh: &Refresh<'_>, setting: &Setting, found: &mut Vec<Finding>) {
     let mut seen = HashSet::default();
     for used in &view.analysis.images {
         let Some(named) = used.reference.known().and_then(Named::of) else { continue };
@@ -220,7 +189,7 @@ fn one(
     named: &Named,
     stage: &StageView<'_>,
     span: Span,
-    refresh: &Refresh,
+    refresh: &Refresh<'_>,
     setting: &Setting,
     found: &mut Vec<Finding>,
 ) {

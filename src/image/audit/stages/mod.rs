@@ -15,6 +15,7 @@ mod layers;
 mod logged;
 mod order;
 mod packages;
+mod recipes;
 pub mod requirements;
 mod script;
 mod secrets;
@@ -25,6 +26,7 @@ mod view;
 
 pub use kinds::Kind;
 pub use logged::{Logged, logged};
+pub use recipes::Recipes;
 
 use super::finding::Finding;
 use super::releases::Date;
@@ -46,17 +48,22 @@ pub fn unread(target: &str, build: &BuildStudy) -> Option<Unread> {
     View::of(target, build).err()
 }
 
-/// The findings on what `subject` builds, by criterion and line.
+/// The findings on what `subject` builds, one of the builds of `study`, whose recipes do what `recipes` has, by criterion and line.
 ///
 /// # Errors
 /// Why its Dockerfile can't be judged.
-pub fn check(study: &Study, subject: Subject, setting: &Setting) -> Result<Vec<Finding>, Unread> {
+pub fn check(
+    study: &Study,
+    recipes: &Recipes,
+    subject: Subject,
+    setting: &Setting,
+) -> Result<Vec<Finding>, Unread> {
     let recipe = study.recipes.get(subject.recipe).ok_or(Unread::Unknown)?;
     let build = recipe.builds.get(subject.build).ok_or(Unread::Unknown)?;
     let target = String::from_utf8_lossy(&recipe.recipe.target);
     let view = View::of(&target, build)?;
     let mut found = Vec::new();
-    let refresh = bases::Refresh::of(study, subject);
+    let refresh = recipes.refresh(study, subject);
     bases::check(&view, &refresh, setting, &mut found);
     packages::check(&view, &mut found);
     compilers::check(&view, &mut found);
@@ -65,7 +72,7 @@ pub fn check(study: &Study, subject: Subject, setting: &Setting) -> Result<Vec<F
     order::check(&view, &mut found);
     layers::check(&view, setting, &mut found);
     downloads::check(&view, &mut found);
-    smoke::check(&view, study, subject, &mut found);
+    smoke::check(&view, study, recipes, subject, &mut found);
     secrets::check(&view, &mut found);
     sorting::sort_by_key(&mut found, |finding: &Finding| {
         (finding.criterion(), finding.place.as_ref().map(|place| place.line))

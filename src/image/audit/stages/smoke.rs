@@ -3,11 +3,10 @@
 use super::super::finding::{Finding, Level};
 use super::super::subject::Subject;
 use super::Kind;
+use super::recipes::Recipes;
 use super::view::View;
-use crate::base::tables::{HashMap, HashSet};
 use crate::image::dockerfile::{CommandLine, Kind as Word, Stage};
 use crate::image::study::{DockerfileUse, Study};
-use std::path::Path;
 
 /// Whether a stage tests: by its name, or by what it runs.
 fn tests(stage: &Stage) -> bool {
@@ -33,38 +32,14 @@ fn tests(stage: &Stage) -> bool {
     any && (by_name || runs)
 }
 
-/// Who builds the stages of a Dockerfile.
-#[derive(Default)]
-struct Builders {
-    /// The first recipe that builds a stage.
-    first: HashMap<usize, usize>,
-    /// The stages that are built when a recipe's images are there: by itself, or by a recipe before it.
-    before: HashSet<usize>,
-}
-
-impl Builders {
-    fn of(study: &Study, own: usize, path: &Path) -> Self {
-        let mut builders = Builders::default();
-        let before = study.recipes.get(own).map(|recipe| &recipe.before);
-        for (at, other) in study.recipes.iter().enumerate() {
-            let is_before = at == own || before.is_some_and(|before| before.contains(&at));
-            for build in &other.builds {
-                let same = matches!(&build.dockerfile, DockerfileUse::File(file) if file.path == path);
-                let Some(Ok(analysis)) = build.analysis.as_ref().filter(|_| same) else { continue };
-                for used in &analysis.stages {
-                    builders.first.entry(used.index).or_insert(at);
-                    if is_before {
-                        builders.before.insert(used.index);
-                    }
-                }
-            }
-        }
-        builders
-    }
-}
-
 /// Finds test stages that neither the target reaches nor a goal before it builds.
-pub(super) fn check(view: &View<'_>, study: &Study, subject: Subject, found: &mut Vec<Finding>) {
+pub(super) fn check(
+    view: &View<'_>,
+    study: &Study,
+    recipes: &Recipes,
+    subject: Subject,
+    found: &mut Vec<Finding>,
+) {
     let build = study.recipes.get(subject.recipe).and_then(|recipe| recipe.builds.get(subject.build));
     let Some(DockerfileUse::File(own)) = build.map(|build| &build.dockerfile) else { return };
     let last = view.chain().next_back();
@@ -76,11 +51,11 @@ pub(super) fn check(view: &View<'_>, study: &Study, subject: Subject, found: &mu
         if view.analysis.place(index).is_some() || !tests(stage) {
             continue;
         }
-        let builders = known.get_or_insert_with(|| Builders::of(study, subject.recipe, &own.path));
-        if builders.before.contains(&index) {
+        let builders = known.get_or_insert_with(|| recipes.builders(study, &own.path));
+        if builders.has_one_before(index, study, subject.recipe) {
             continue;
         }
-        let by = builders.first.get(&index).and_then(|&at| study.recipes.get(at));
+        let by = builders.first(index).and_then(|at| study.recipes.get(at));
         let kind = Kind::TestStageSkipped {
             stage: stage
                 .name()
