@@ -53,6 +53,8 @@ pub enum Unread {
     Refused(Box<Place>, dockerfile::Error),
     /// Another frontend than Docker's reads it.
     Foreign(String, dockerfile::Opaque),
+    /// It has more than imk reads; from where on.
+    Beyond(Box<Place>, dockerfile::Opaque),
     /// The image can't be read; why, in words.
     Image(String),
     /// It can't be built once more; why, in words.

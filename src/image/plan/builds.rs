@@ -16,6 +16,7 @@ use crate::base::secret::is_secret_name;
 use crate::base::sorting;
 use crate::base::source::{LineStarts, line_column};
 use crate::base::tables::{HashMap, HashSet};
+use crate::image::dockerfile::Opaque;
 use std::collections::hash_map::Entry;
 
 fn show(bytes: &[u8]) -> String {
@@ -110,6 +111,9 @@ fn dockerfile(study: &BuildStudy) -> DockerfilePlan {
         },
         (_, Some(Err(error))) => refused(error),
         (_, Some(Ok(analysis))) => match &analysis.opaque {
+            Some(opaque @ Opaque::Beyond { span, .. }) => {
+                DockerfileStatus::Beyond(opaque.clone(), line_column(text_of(study), span.start))
+            }
             Some(opaque) => DockerfileStatus::Foreign(opaque.clone()),
             None => DockerfileStatus::Read,
         },

@@ -164,8 +164,10 @@ pub enum DockerfileStatus {
     Read,
     /// It, or the request for it, is one that an engine refuses.
     Refused(dockerfile::Error, LineColumn),
-    /// Another frontend than Docker's reads it, or it has more than imk reads.
+    /// Another frontend than Docker's reads it.
     Foreign(dockerfile::Opaque),
+    /// It has more than imk reads, from here on.
+    Beyond(dockerfile::Opaque, LineColumn),
     /// It can't be read from disk.
     Fault(FileFault),
     /// It comes from standard input.

@@ -76,6 +76,10 @@ pub fn unread_at(unread: &Unread) -> (Option<&Place>, Message) {
             let Message { text, hint } = dockerfile::message(&error.kind);
             return (Some(place), Message { text: format!("the Dockerfile is refused: {text}"), hint });
         }
+        Unread::Beyond(place, why) => {
+            let text = format!("the Dockerfile can't be judged: {}", dockerfile::opaque(why));
+            return (Some(place), Message { text, hint: None });
+        }
         Unread::NoFile => "the Dockerfile is no file of this machine".to_owned(),
         Unread::Fault(path, fault) => format!("{path} can't be read: {}", file_fault(fault)),
         Unread::Foreign(path, why) => format!("{path} can't be judged: {}", dockerfile::opaque(why)),
@@ -93,6 +97,10 @@ pub fn unread(unread: &Unread) -> String {
         Unread::Refused(place, error) => {
             let Place { file, line, .. } = &**place;
             format!("{file}:{line} is refused: {}", dockerfile::message(&error.kind).text)
+        }
+        Unread::Beyond(place, why) => {
+            let Place { file, line, .. } = &**place;
+            format!("{file}:{line} can't be judged: {}", dockerfile::opaque(why))
         }
         other => unread_at(other).1.text,
     }

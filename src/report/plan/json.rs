@@ -3,7 +3,7 @@
 use super::words;
 use crate::base::json;
 use crate::image::command::Reach;
-use crate::image::dockerfile::{Opaque, Origin};
+use crate::image::dockerfile::Origin;
 use crate::image::plan::{
     Action, ArgPlan, ArgValue, BuildPlan, DockerfileStatus, Fate, Plan, Step, TargetPlan, Thing,
 };
@@ -103,9 +103,7 @@ fn build(build: &BuildPlan) -> Value {
         DockerfileStatus::Refused(error, at) => {
             ("refused", Some(dockerfile::message(&error.kind).text), Some(at.line))
         }
-        DockerfileStatus::Foreign(why @ Opaque::Beyond { .. }) => {
-            ("beyond-bounds", Some(dockerfile::opaque(why)), None)
-        }
+        DockerfileStatus::Beyond(why, at) => ("beyond-bounds", Some(dockerfile::opaque(why)), Some(at.line)),
         DockerfileStatus::Foreign(why) => ("foreign", Some(dockerfile::opaque(why)), None),
         DockerfileStatus::Fault(fault) => ("unreadable", Some(words::fault(fault)), None),
         DockerfileStatus::Stdin => ("stdin", None, None),

@@ -188,6 +188,7 @@ fn dockerfile_words(build: &BuildPlan) -> String {
             format!("{name}:{}: {}", at.line, dockerfile::message(&error.kind).text)
         }
         DockerfileStatus::Foreign(why) => format!("{name}: {}", dockerfile::opaque(why)),
+        DockerfileStatus::Beyond(why, at) => format!("{name}:{}: {}", at.line, dockerfile::opaque(why)),
         DockerfileStatus::Fault(fault) => format!("{name}: {}", words::fault(fault)),
         _ => name.to_owned(),
     }

@@ -10,6 +10,7 @@ use crate::base::tables::HashMap;
 use crate::image::audit::finding::{Finding, Kind, Level, StageName};
 use crate::image::audit::subject::Unread;
 use crate::image::context::{Ignore, Selection, select};
+use crate::image::dockerfile::Opaque;
 use crate::image::dockerfile::expand::{self, Mode};
 use crate::image::dockerfile::names::clean_rooted;
 use crate::image::dockerfile::{
@@ -158,11 +159,17 @@ impl<'s> View<'s> {
         let refused = |error: &crate::image::dockerfile::Error| {
             Unread::Refused(Box::new(Place::of(&found.shown, text, error.span)), error.clone())
         };
-        let file = found.parsed().ok_or(Unread::Unknown)?.as_ref().map_err(refused)?;
+        // First: of what is beyond a bound the reader has no more than an error.
         let analysis = build.analysis.as_ref().ok_or(Unread::Unknown)?.as_ref().map_err(refused)?;
-        if let Some(opaque) = &analysis.opaque {
-            return Err(Unread::Foreign(found.shown.clone(), opaque.clone()));
+        match &analysis.opaque {
+            Some(opaque @ Opaque::Beyond { span, .. }) => {
+                let place = Box::new(Place::of(&found.shown, text, *span));
+                return Err(Unread::Beyond(place, opaque.clone()));
+            }
+            Some(opaque) => return Err(Unread::Foreign(found.shown.clone(), opaque.clone())),
+            None => {}
         }
+        let file = found.parsed().ok_or(Unread::Unknown)?.as_ref().map_err(refused)?;
         let context = match &build.context {
             ContextUse::Folder(_, path) => Some((path.as_path(), build.inputs.as_ref().and_then(ignore_of))),
             _ => None,
