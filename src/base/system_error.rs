@@ -39,15 +39,14 @@ impl fmt::Display for SystemError {
     }
 }
 
-/// The number of an error, or of one that a library put a path to.
+/// The number of an error, or of one that a library put a path to: it keeps the number in its words alone.
 fn number_of(error: &Error) -> Option<i32> {
-    let mut inner: Option<&(dyn std::error::Error + 'static)> = error.get_ref().map(|inner| inner as _);
-    let mut number = error.raw_os_error();
-    while let (None, Some(cause)) = (number, inner) {
-        number = cause.downcast_ref::<Error>().and_then(Error::raw_os_error);
-        inner = cause.source();
-    }
-    number
+    let of_words = || {
+        let text = error.get_ref()?.to_string();
+        let (_, rest) = text.split_once(" (os error ")?;
+        rest.split_once(')')?.0.parse().ok()
+    };
+    error.raw_os_error().or_else(of_words)
 }
 
 /// The system's words for an error, without Rust's "(os error N)"; a library's own where it is none of the system's.

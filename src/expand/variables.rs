@@ -218,10 +218,8 @@ impl Variables {
     /// those before the global one alone.
     pub fn named_from(&self, name: Name, start: usize) -> Vec<VariableId> {
         let named = self.all.iter().enumerate().skip(start).filter(|(_, variable)| variable.name == name);
-        let mut found: Vec<VariableId> =
-            named.map(|(at, _)| VariableId(at as u32)).filter(|id| !self.free.contains(id)).collect();
-        found.extend(self.find_in(GLOBAL_SET, name).filter(|id| (id.0 as usize) < start));
-        found
+        let named = named.map(|(at, _)| VariableId(at as u32)).filter(|id| !self.free.contains(id));
+        named.chain(self.find_in(GLOBAL_SET, name).filter(|id| (id.0 as usize) < start)).collect()
     }
 
     /// The variables with these names, in whatever scope, those that were taken out by `undefine` among them.
