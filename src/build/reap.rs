@@ -148,6 +148,8 @@ impl Build {
                 self.child_error(&mut child, &ended, false);
             }
             self.session.rules.files[file].status = if question { Status::Question } else { Status::Failed };
+            // What it made after its targets were deleted, and before the signal reached it, is half of a target, too.
+            child.deleted &= ended.signal == 0;
             if ended.signal != 0 || self.deletes_on_error() {
                 self.delete_once(&mut child);
             }

@@ -23,6 +23,7 @@ pub fn trials() -> Vec<Trial> {
         a_socket_that_hangs_is_given_up,
         all_that_wait_are_given_up_for_one_signal,
         a_removal_is_waited_for,
+        what_a_recipe_makes_at_its_end_is_deleted,
         tools_have_no_signal_blocked,
         a_signal_while_a_block_is_read_ends_the_run,
         a_signal_ends_a_run_that_reads_a_context,
@@ -386,6 +387,17 @@ esac
         return Err(format!("{:?}\n{}\n{log}", ended.signal, ended.said));
     }
     Ok(())
+}
+
+/// The shell writes to the target, and then ends by the signal, when imk has deleted the target.
+fn what_a_recipe_makes_at_its_end_is_deleted() -> Result<(), Failure> {
+    let recipe = "trap 'echo half >$@; trap - TERM; kill -TERM $$$$' TERM; echo half >$@; echo >$$FAKE/ready; while :; do :; done";
+    let bench = Bench::new(Manner::Well, &format!("made: ; @{recipe}\n"), &[])?;
+    let ended = bench.interrupt(&program::imk().path, &[], REMOTE, &[Signal::TERM])?;
+    match bench.place.path().join("made").exists() {
+        true => Err(format!("half of a target is left: {}", ended.said)),
+        false => Ok(()),
+    }
 }
 
 /// GNU make ends in its handler and leaves the command of `$(shell)` to itself.
